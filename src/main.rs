@@ -1,0 +1,2 @@
+//! The mqkit binary.
+fn main() {}
