@@ -1,2 +1,3 @@
-//! stub
+//! mqkit: MQTT tools for the command line.
 pub mod net;
+pub mod protocol;

@@ -1,2 +1,3 @@
-//! The integration tests.
-fn main() {}
+//! The integration tests, in one binary: every file under `tests/` is declared here (`architecture.rs` checks it).
+
+mod vectors;

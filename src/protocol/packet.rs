@@ -1,0 +1,325 @@
+//! The control packets: dispatch by type to one file per packet. It must not know what a session makes of them.
+
+mod ack;
+mod auth;
+mod connack;
+mod connect;
+mod disconnect;
+mod publish;
+mod subscribe;
+mod unsubscribe;
+
+pub use ack::Ack;
+pub use auth::Auth;
+pub use connack::Connack;
+pub use connect::{Connect, Will};
+pub use disconnect::Disconnect;
+pub use publish::Publish;
+pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
+pub use unsubscribe::{Unsuback, Unsubscribe};
+
+use super::property::Place;
+use super::reason::Allowed;
+use super::wire::{Context, FieldLog, FieldValue, Reader, Sink, put_packet};
+use super::{DecodeError, EncodeError, Fault, Frame, Properties, ReasonCode, Sender, Version};
+use bytes::BytesMut;
+use std::fmt;
+
+macro_rules! packet_types {
+    ($($variant:ident = $number:literal, $name:literal;)*) => {
+        /// The types of control packets (version 5, section 2.1.2).
+        #[allow(missing_docs, reason = "the names are the standard's")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum PacketType { $($variant = $number),* }
+
+        impl PacketType {
+            /// From the upper four bits of the first byte.
+            #[must_use]
+            pub fn from_first_byte(byte: u8) -> Self {
+                match byte >> 4 { $($number => Self::$variant,)* _ => Self::Reserved }
+            }
+
+            /// The standard's name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+packet_types! {
+    Reserved = 0, "reserved packet type";
+    Connect = 1, "CONNECT";
+    Connack = 2, "CONNACK";
+    Publish = 3, "PUBLISH";
+    Puback = 4, "PUBACK";
+    Pubrec = 5, "PUBREC";
+    Pubrel = 6, "PUBREL";
+    Pubcomp = 7, "PUBCOMP";
+    Subscribe = 8, "SUBSCRIBE";
+    Suback = 9, "SUBACK";
+    Unsubscribe = 10, "UNSUBSCRIBE";
+    Unsuback = 11, "UNSUBACK";
+    Pingreq = 12, "PINGREQ";
+    Pingresp = 13, "PINGRESP";
+    Disconnect = 14, "DISCONNECT";
+    Auth = 15, "AUTH";
+}
+
+impl PacketType {
+    /// The number on the wire, 0 to 15.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// False for type 0, and for AUTH before version 5.
+    #[must_use]
+    pub fn exists_in(self, version: Version) -> bool {
+        self != Self::Reserved && (self != Self::Auth || version == Version::V5)
+    }
+
+    /// The flag bits that the fixed header of this type must have; `None` for PUBLISH, which gives them meaning.
+    #[must_use]
+    pub fn header_flags(self) -> Option<u8> {
+        match self {
+            Self::Publish => None,
+            Self::Pubrel | Self::Subscribe | Self::Unsubscribe => Some(0b0010),
+            _ => Some(0),
+        }
+    }
+}
+
+impl fmt::Display for PacketType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A control packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+pub enum Packet {
+    Connect(Box<Connect>),
+    Connack(Connack),
+    Publish(Publish),
+    Puback(Ack),
+    Pubrec(Ack),
+    Pubrel(Ack),
+    Pubcomp(Ack),
+    Subscribe(Subscribe),
+    Suback(Suback),
+    Unsubscribe(Unsubscribe),
+    Unsuback(Unsuback),
+    Pingreq,
+    Pingresp,
+    Disconnect(Disconnect),
+    Auth(Auth),
+}
+
+impl Packet {
+    /// Explains a frame. A CONNECT says its own version; `version` is that of every other packet.
+    ///
+    /// # Errors
+    /// The first fault of the packet, in wire order.
+    pub fn decode(version: Version, sender: Sender, frame: &Frame) -> Result<Self, DecodeError> {
+        Self::decode_with(version, sender, frame, None)
+    }
+
+    /// As [`Self::decode`], by the same code, and `log` gets every field up to the first fault.
+    ///
+    /// # Errors
+    /// The first fault of the packet, in wire order.
+    pub fn decode_logged(
+        version: Version,
+        sender: Sender,
+        frame: &Frame,
+        log: &mut FieldLog,
+    ) -> Result<Self, DecodeError> {
+        Self::decode_with(version, sender, frame, Some(log))
+    }
+
+    fn decode_with(
+        version: Version,
+        sender: Sender,
+        frame: &Frame,
+        log: Option<&mut FieldLog>,
+    ) -> Result<Self, DecodeError> {
+        use PacketType as T;
+        let packet = frame.packet_type();
+        let mut reader = Reader::new(
+            Context {
+                version,
+                sender,
+                packet,
+            },
+            frame.bytes(),
+            0,
+            log,
+        );
+        let first = reader.flags("packet type and flags")?;
+        let remaining = reader.offset();
+        reader.skip(frame.header_len() - 1);
+        reader.note("remaining length", remaining, || {
+            FieldValue::Number(u32::try_from(frame.bytes().len() - frame.header_len()).unwrap_or_default())
+        });
+        check_header(&reader, first)?;
+        let decoded = match packet {
+            T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
+            T::Connack => Self::Connack(Connack::read(&mut reader)?),
+            T::Publish => Self::Publish(Publish::read(first, &mut reader)?),
+            T::Puback => Self::Puback(Ack::read(&mut reader)?),
+            T::Pubrec => Self::Pubrec(Ack::read(&mut reader)?),
+            T::Pubrel => Self::Pubrel(Ack::read(&mut reader)?),
+            T::Pubcomp => Self::Pubcomp(Ack::read(&mut reader)?),
+            T::Subscribe => Self::Subscribe(Subscribe::read(&mut reader)?),
+            T::Suback => Self::Suback(Suback::read(&mut reader)?),
+            T::Unsubscribe => Self::Unsubscribe(Unsubscribe::read(&mut reader)?),
+            T::Unsuback => Self::Unsuback(Unsuback::read(&mut reader)?),
+            T::Pingreq => Self::Pingreq,
+            T::Pingresp => Self::Pingresp,
+            T::Disconnect => Self::Disconnect(Disconnect::read(&mut reader)?),
+            T::Auth => Self::Auth(Auth::read(&mut reader)?),
+            T::Reserved => return reader.fault("packet type", 0, Fault::ReservedPacketType(0)),
+        };
+        reader.finish()?;
+        Ok(decoded)
+    }
+
+    /// Writes the packet at the end of `buffer`, which is unchanged after an error.
+    ///
+    /// # Errors
+    /// What the packet says cannot be said in this version or is too long.
+    pub fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        let kind = self.packet_type();
+        let first = kind.number() << 4 | kind.header_flags().unwrap_or_default();
+        match self {
+            Self::Connect(p) => put_packet(buffer, first, |sink| p.write(sink)),
+            Self::Connack(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Publish(p) => p.encode(version, buffer),
+            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => {
+                put_packet(buffer, first, |sink| p.write(kind, version, sink))
+            }
+            Self::Subscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Suback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Unsubscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Unsuback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Pingreq | Self::Pingresp => put_packet(buffer, first, |_| Ok(())),
+            Self::Disconnect(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Auth(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+        }
+    }
+
+    /// The packet's type.
+    #[must_use]
+    pub fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::Connack(_) => PacketType::Connack,
+            Self::Publish(_) => PacketType::Publish,
+            Self::Puback(_) => PacketType::Puback,
+            Self::Pubrec(_) => PacketType::Pubrec,
+            Self::Pubrel(_) => PacketType::Pubrel,
+            Self::Pubcomp(_) => PacketType::Pubcomp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::Suback(_) => PacketType::Suback,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::Unsuback(_) => PacketType::Unsuback,
+            Self::Pingreq => PacketType::Pingreq,
+            Self::Pingresp => PacketType::Pingresp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+}
+
+/// Packet types that the version does not have, and flag bits. 3.1 says of unused flag bits only that they are
+/// reserved for future use, so nothing is a fault there.
+fn check_header(reader: &Reader<'_>, first: u8) -> Result<(), DecodeError> {
+    let Context { version, packet, .. } = reader.context;
+    if !packet.exists_in(version) {
+        return reader.fault("packet type", 0, Fault::ReservedPacketType(packet.number()));
+    }
+    match packet.header_flags() {
+        Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.fault(
+            "flags",
+            0,
+            Fault::ReservedHeaderFlags {
+                found: first & 0x0f,
+                expected,
+            },
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a reason code and looks it up in the table.
+fn read_reason(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
+    let at = reader.offset();
+    let code = reader.u8("reason code")?;
+    let Context { packet, sender, .. } = reader.context;
+    match ReasonCode(code).allowed(packet, sender) {
+        Allowed::Yes => Ok(ReasonCode(code)),
+        Allowed::No => reader.fault("reason code", at, Fault::ReasonCodeNotAllowed(code)),
+        Allowed::WrongDirection => reader.fault("reason code", at, Fault::ReasonCodeWrongDirection(code)),
+    }
+}
+
+/// The end of the acknowledgements and DISCONNECT of version 5: a reason code and properties, each of which
+/// may be left out from the end (sections 3.4.2.1, 3.14.2.1).
+fn read_reason_and_properties(reader: &mut Reader<'_>) -> Result<(ReasonCode, Properties), DecodeError> {
+    if reader.is_empty() {
+        return Ok((ReasonCode::SUCCESS, Properties::new()));
+    }
+    let reason = read_reason(reader)?;
+    if reader.is_empty() {
+        return Ok((reason, Properties::new()));
+    }
+    let properties = Properties::read(reader, Place::Packet(reader.context.packet))?;
+    Ok((reason, properties))
+}
+
+/// The shortest form of what [`read_reason_and_properties`] reads.
+fn put_reason_and_properties(
+    sink: &mut dyn Sink,
+    packet: PacketType,
+    version: Version,
+    reason: ReasonCode,
+    properties: &Properties,
+) -> Result<(), EncodeError> {
+    if version != Version::V5 {
+        return put_properties(sink, packet, version, properties);
+    }
+    if reason != ReasonCode::SUCCESS || !properties.is_empty() {
+        sink.put_byte(reason.0);
+    }
+    if !properties.is_empty() {
+        put_properties(sink, packet, version, properties)?;
+    }
+    Ok(())
+}
+
+fn read_properties(reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
+    match reader.context.version {
+        Version::V5 => Properties::read(reader, Place::Packet(reader.context.packet)),
+        Version::V31 | Version::V311 => Ok(Properties::new()),
+    }
+}
+
+fn put_properties(
+    sink: &mut dyn Sink,
+    packet: PacketType,
+    version: Version,
+    properties: &Properties,
+) -> Result<(), EncodeError> {
+    match version {
+        Version::V5 => {
+            properties.check(Place::Packet(packet))?;
+            properties.write(sink)
+        }
+        _ if properties.is_empty() => Ok(()),
+        _ => Err(EncodeError::PropertiesBeforeV5),
+    }
+}

@@ -1,0 +1,62 @@
+//! CONNACK (version 5, section 3.2). It must not know what a client does then.
+
+use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, ReasonCode, Version};
+
+/// The server's answer to CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connack {
+    /// Whether the server goes on with a stored session; 3.1 cannot say so.
+    pub session_present: bool,
+    /// The reason code; the return codes of 3.1 and 3.1.1 are mapped onto it.
+    pub reason: ReasonCode,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+}
+
+/// The largest return code that 3.1 and 3.1.1 define.
+const LAST_RETURN_CODE: u8 = 5;
+
+impl Connack {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let version = reader.context.version;
+        let at = reader.offset();
+        let flags = reader.flags("connect acknowledge flags")?;
+        if flags & 0xfe != 0 && version != Version::V31 {
+            return reader.fault("connect acknowledge flags", at, Fault::ConnackReservedFlags(flags));
+        }
+        let session_present = flags & 1 != 0 && version != Version::V31;
+        let reason = match version {
+            Version::V5 => super::read_reason(reader)?,
+            Version::V31 | Version::V311 => read_return_code(reader)?,
+        };
+        if session_present && reason != ReasonCode::SUCCESS {
+            return reader.fault("connect acknowledge flags", at, Fault::SessionPresentWithError);
+        }
+        let properties = super::read_properties(reader)?;
+        Ok(Self {
+            session_present,
+            reason,
+            properties,
+        })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_byte(u8::from(self.session_present && version != Version::V31));
+        sink.put_byte(if version == Version::V5 {
+            self.reason.0
+        } else {
+            self.reason.return_code()
+        });
+        super::put_properties(sink, PacketType::Connack, version, &self.properties)
+    }
+}
+
+fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
+    let at = reader.offset();
+    let code = reader.u8("return code")?;
+    if code > LAST_RETURN_CODE {
+        return reader.fault("return code", at, Fault::ReasonCodeNotAllowed(code));
+    }
+    Ok(ReasonCode::from_return_code(code))
+}

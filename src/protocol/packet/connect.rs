@@ -1,0 +1,210 @@
+//! CONNECT (version 5, section 3.1). It must not know what a server answers.
+
+use crate::protocol::property::Place;
+use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, QoS, Utf8, Version, topic};
+use bytes::Bytes;
+
+/// A client asks for a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connect {
+    /// The version that the client speaks.
+    pub version: Version,
+    /// Bit 7 of the protocol level: Mosquitto's and others' mark of a bridge, outside the standard.
+    pub bridge: bool,
+    /// Clean Start of version 5, Clean Session before.
+    pub clean_start: bool,
+    /// Keep Alive in seconds; 0 switches it off.
+    pub keep_alive: u16,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// The client identifier; empty asks the server for one.
+    pub client_id: Utf8,
+    /// What the server publishes when the connection ends without DISCONNECT.
+    pub will: Option<Will>,
+    /// User name.
+    pub username: Option<Utf8>,
+    /// Password: any bytes.
+    pub password: Option<Bytes>,
+}
+
+/// The will message of a CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Will {
+    /// QoS of the message.
+    pub qos: QoS,
+    /// Whether it is retained.
+    pub retain: bool,
+    /// Will properties; none before version 5.
+    pub properties: Properties,
+    /// Topic name.
+    pub topic: Utf8,
+    /// Payload.
+    pub payload: Bytes,
+}
+
+const RESERVED: u8 = 0x01;
+const CLEAN_START: u8 = 0x02;
+const WILL: u8 = 0x04;
+const WILL_QOS_SHIFT: u8 = 3;
+const WILL_RETAIN: u8 = 0x20;
+const PASSWORD: u8 = 0x40;
+const USERNAME: u8 = 0x80;
+const BRIDGE: u8 = 0x80;
+
+impl Connect {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (version, bridge) = read_version(reader)?;
+        reader.context.version = version;
+        let flags_at = reader.offset();
+        let flags = reader.flags("connect flags")?;
+        let will_qos = check_flags(reader, version, flags, flags_at)?;
+        let keep_alive = reader.u16("keep alive")?;
+        let properties = super::read_properties(reader)?;
+        let client_id_at = reader.offset();
+        let client_id = reader.text("client identifier")?;
+        let clean_start = flags & CLEAN_START != 0;
+        let may_be_empty = version == Version::V5 || version == Version::V311 && clean_start;
+        if client_id.is_empty() && !may_be_empty {
+            return reader.fault("client identifier", client_id_at, Fault::EmptyClientId);
+        }
+        let will = match flags & WILL {
+            0 => None,
+            _ => Some(Will::read(reader, will_qos, flags & WILL_RETAIN != 0)?),
+        };
+        // 3.1, section 3.1: the flags may be set although the strings are not there.
+        let absent = |reader: &Reader<'_>| version == Version::V31 && reader.is_empty();
+        let username = match flags & USERNAME {
+            0 => None,
+            _ if absent(reader) => None,
+            _ => Some(reader.text("user name")?),
+        };
+        let password = match flags & PASSWORD {
+            0 => None,
+            _ if absent(reader) => None,
+            _ => Some(reader.binary("password")?),
+        };
+        Ok(Self {
+            version,
+            bridge,
+            clean_start,
+            keep_alive,
+            properties,
+            client_id,
+            will,
+            username,
+            password,
+        })
+    }
+
+    pub(super) fn write(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        let version = self.version;
+        if self.password.is_some() && self.username.is_none() && version != Version::V5 {
+            return Err(EncodeError::PasswordWithoutUsername);
+        }
+        let name = version.protocol_name().as_bytes();
+        sink.put_binary("protocol name", name)?;
+        sink.put_byte(version.level() | if self.bridge { BRIDGE } else { 0 });
+        sink.put_byte(self.flags());
+        sink.put_number16(self.keep_alive);
+        super::put_properties(sink, PacketType::Connect, version, &self.properties)?;
+        sink.put_text(&self.client_id);
+        if let Some(will) = &self.will {
+            will.write(version, sink)?;
+        }
+        if let Some(username) = &self.username {
+            sink.put_text(username);
+        }
+        if let Some(password) = &self.password {
+            sink.put_binary("password", password)?;
+        }
+        Ok(())
+    }
+
+    fn flags(&self) -> u8 {
+        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+        let will = self.will.as_ref().map_or(0, |will| {
+            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | bit(will.retain, WILL_RETAIN)
+        });
+        bit(self.clean_start, CLEAN_START)
+            | will
+            | bit(self.password.is_some(), PASSWORD)
+            | bit(self.username.is_some(), USERNAME)
+    }
+}
+
+fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError> {
+    let name_at = reader.offset();
+    let name = reader.text("protocol name")?;
+    let level_at = reader.offset();
+    if !matches!(name.as_str(), "MQTT" | "MQIsdp") {
+        return reader.fault("protocol name", name_at, Fault::BadProtocolName);
+    }
+    let level = reader.u8("protocol level")?;
+    match (name.as_str(), level) {
+        ("MQIsdp", 3) => Ok((Version::V31, false)),
+        ("MQTT", 4) => Ok((Version::V311, false)),
+        ("MQTT", 5) => Ok((Version::V5, false)),
+        ("MQIsdp", 0x83) => Ok((Version::V31, true)),
+        ("MQTT", 0x84) => Ok((Version::V311, true)),
+        _ => reader.fault("protocol level", level_at, Fault::BadProtocolLevel(level)),
+    }
+}
+
+/// Faults of the connect flags; gives the will's QoS. 3.1 leaves unused bits alone.
+fn check_flags(reader: &Reader<'_>, version: Version, flags: u8, at: usize) -> Result<QoS, DecodeError> {
+    let fault = |fault| reader.fault("connect flags", at, fault);
+    let will_qos = flags >> WILL_QOS_SHIFT & 3;
+    if flags & RESERVED != 0 && version != Version::V31 {
+        return fault(Fault::ConnectReservedFlag);
+    }
+    if flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) && version != Version::V31 {
+        return fault(Fault::WillBitsWithoutWill);
+    }
+    if flags & PASSWORD != 0 && flags & USERNAME == 0 && version != Version::V5 {
+        return fault(Fault::PasswordWithoutUsername);
+    }
+    match QoS::from_bits(will_qos) {
+        Some(qos) => Ok(qos),
+        None if flags & WILL == 0 => Ok(QoS::AtMostOnce),
+        None => fault(Fault::WillQos3),
+    }
+}
+
+impl Will {
+    fn read(reader: &mut Reader<'_>, qos: QoS, retain: bool) -> Result<Self, DecodeError> {
+        let properties = match reader.context.version {
+            Version::V5 => Properties::read(reader, Place::Will)?,
+            Version::V31 | Version::V311 => Properties::new(),
+        };
+        let at = reader.offset();
+        let topic = reader.text("will topic")?;
+        if topic.is_empty() {
+            return reader.fault("will topic", at, Fault::EmptyTopic);
+        }
+        if topic::has_wildcard(&topic) {
+            return reader.fault("will topic", at, Fault::WildcardInTopic);
+        }
+        let payload = reader.binary("will payload")?;
+        Ok(Self {
+            qos,
+            retain,
+            properties,
+            topic,
+            payload,
+        })
+    }
+
+    fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        match version {
+            Version::V5 => {
+                self.properties.check(Place::Will)?;
+                self.properties.write(sink)?;
+            }
+            _ if self.properties.is_empty() => {}
+            _ => return Err(EncodeError::PropertiesBeforeV5),
+        }
+        sink.put_text(&self.topic);
+        sink.put_binary("will payload", &self.payload)
+    }
+}

@@ -1,0 +1,36 @@
+//! DISCONNECT (version 5, section 3.14). It must not know how a connection is closed.
+
+use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, ReasonCode, Version};
+
+/// The last packet of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disconnect {
+    /// Why; always [`ReasonCode::SUCCESS`] before version 5.
+    pub reason: ReasonCode,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+}
+
+impl Disconnect {
+    /// A DISCONNECT without properties.
+    #[must_use]
+    pub fn new(reason: ReasonCode) -> Self {
+        Self {
+            reason,
+            properties: Properties::new(),
+        }
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (reason, properties) = match reader.context.version {
+            Version::V5 => super::read_reason_and_properties(reader)?,
+            Version::V31 | Version::V311 => (ReasonCode::SUCCESS, Properties::new()),
+        };
+        Ok(Self { reason, properties })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        super::put_reason_and_properties(sink, PacketType::Disconnect, version, self.reason, &self.properties)
+    }
+}

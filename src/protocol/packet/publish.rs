@@ -1,0 +1,105 @@
+//! PUBLISH (version 5, section 3.3). It must not know delivery.
+
+use crate::protocol::property::Place;
+use crate::protocol::wire::{Reader, Sink, put_packet};
+use crate::protocol::{
+    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
+};
+use bytes::{Bytes, BytesMut};
+
+/// A message on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// Sent before, perhaps `[MQTT-3.3.1-1]`.
+    pub dup: bool,
+    /// Quality of service.
+    pub qos: QoS,
+    /// To a server: store it. From a server: it was stored.
+    pub retain: bool,
+    /// Topic name; empty when a topic alias stands for it.
+    pub topic: Utf8,
+    /// The packet identifier at QoS 1 and 2, none at QoS 0 `[MQTT-2.2.1-2]`.
+    pub packet_id: Option<PacketId>,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// The payload: any bytes.
+    pub payload: Bytes,
+}
+
+const RETAIN: u8 = 0x01;
+const DUP: u8 = 0x08;
+
+impl Publish {
+    pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
+        let Some(qos) = QoS::from_bits(first >> 1 & 3) else {
+            return reader.fault("flags", 0, Fault::PublishQos3);
+        };
+        if dup && qos == QoS::AtMostOnce && reader.context.version != Version::V31 {
+            return reader.fault("flags", 0, Fault::DupWithQos0);
+        }
+        let topic_at = reader.offset();
+        let topic = reader.text("topic name")?;
+        if topic::has_wildcard(&topic) {
+            return reader.fault("topic name", topic_at, Fault::WildcardInTopic);
+        }
+        if topic.is_empty() && reader.context.version != Version::V5 {
+            return reader.fault("topic name", topic_at, Fault::EmptyTopic);
+        }
+        let packet_id = match qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
+        };
+        let properties = super::read_properties(reader)?;
+        if topic.is_empty() && properties.value(PropertyId::TopicAlias).is_none() {
+            return reader.fault("topic name", topic_at, Fault::EmptyTopicWithoutAlias);
+        }
+        let payload = reader.rest("payload");
+        Ok(Self {
+            dup,
+            qos,
+            retain,
+            topic,
+            packet_id,
+            properties,
+            payload,
+        })
+    }
+
+    pub(super) fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        put_packet(buffer, self.first_byte(), |sink| self.write(version, sink))
+    }
+
+    fn first_byte(&self) -> u8 {
+        PacketType::Publish.number() << 4
+            | if self.dup { DUP } else { 0 }
+            | u8::from(self.qos) << 1
+            | if self.retain { RETAIN } else { 0 }
+    }
+
+    fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_text(&self.topic);
+        if let Some(packet_id) = self.packet_id {
+            sink.put_number16(packet_id.get());
+        }
+        super::put_properties(sink, PacketType::Publish, version, &self.properties)?;
+        sink.put(&self.payload);
+        Ok(())
+    }
+
+    /// Size on the wire in bytes.
+    ///
+    /// # Errors
+    /// As encoding.
+    pub fn size(&self, version: Version) -> Result<usize, EncodeError> {
+        if version == Version::V5 {
+            self.properties.check(Place::Packet(PacketType::Publish))?;
+        }
+        let mut length = crate::protocol::wire::Length::default();
+        self.write(version, &mut length)?;
+        let remaining = length.0;
+        let mut header = crate::protocol::wire::Length(1);
+        header.put_varint(u32::try_from(remaining).map_err(|_| EncodeError::PacketTooLong(remaining))?);
+        Ok(header.0 + remaining)
+    }
+}

@@ -1,0 +1,228 @@
+//! SUBSCRIBE and SUBACK (version 5, sections 3.8 and 3.9). It must not know who is allowed what.
+
+use crate::protocol::topic::{self, Shared};
+use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::{
+    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
+};
+
+/// A client asks for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// Packet identifier.
+    pub packet_id: PacketId,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// At least one `[MQTT-3.8.3-2]`.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// One topic filter with its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Topic filter.
+    pub filter: Utf8,
+    /// Maximum QoS of what the server sends.
+    pub qos: QoS,
+    /// Not what this client published itself; version 5.
+    pub no_local: bool,
+    /// Keep the RETAIN flag as it was published; version 5.
+    pub retain_as_published: bool,
+    /// Whether stored messages are sent now; version 5.
+    pub retain_handling: RetainHandling,
+}
+
+/// When a server sends the stored messages of a new subscription (version 5, section 3.8.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RetainHandling {
+    /// At every SUBSCRIBE.
+    #[default]
+    SendAlways,
+    /// Only when the subscription is new.
+    SendIfNew,
+    /// Never.
+    DoNotSend,
+}
+
+const NO_LOCAL: u8 = 0x04;
+const RETAIN_AS_PUBLISHED: u8 = 0x08;
+const RETAIN_HANDLING_SHIFT: u8 = 4;
+const RESERVED: u8 = 0xc0;
+
+/// What 3.1 and 3.1.1 leave of the options byte.
+const RESERVED_BEFORE_V5: u8 = 0xfc;
+
+impl Subscribe {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let packet_id = reader.packet_id()?;
+        let properties = super::read_properties(reader)?;
+        if reader.is_empty() {
+            return reader.fault("topic filter", reader.offset(), Fault::NoTopicFilter);
+        }
+        let mut subscriptions = Vec::new();
+        while !reader.is_empty() {
+            subscriptions.push(Subscription::read(reader)?);
+        }
+        Ok(Self {
+            packet_id,
+            properties,
+            subscriptions,
+        })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_number16(self.packet_id.get());
+        super::put_properties(sink, PacketType::Subscribe, version, &self.properties)?;
+        for subscription in &self.subscriptions {
+            sink.put_text(&subscription.filter);
+            sink.put_byte(subscription.options(version));
+        }
+        Ok(())
+    }
+}
+
+impl Subscription {
+    /// A subscription with the options at rest.
+    #[must_use]
+    pub fn new(filter: Utf8, qos: QoS) -> Self {
+        let retain_handling = RetainHandling::default();
+        Self {
+            filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling,
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let filter = read_filter(reader)?;
+        let at = reader.offset();
+        let options = reader.flags("subscription options")?;
+        let fault = |fault| reader.fault("subscription options", at, fault);
+        let version = reader.context.version;
+        let reserved = match version {
+            Version::V5 => RESERVED,
+            Version::V311 => RESERVED_BEFORE_V5,
+            Version::V31 => 0,
+        };
+        if options & reserved != 0 {
+            return fault(Fault::SubscriptionOptionsReserved(options & reserved));
+        }
+        let Some(qos) = QoS::from_bits(options & 3) else {
+            return fault(Fault::SubscribeQos3);
+        };
+        if version != Version::V5 {
+            return Ok(Self::new(filter, qos));
+        }
+        let retain_handling = match options >> RETAIN_HANDLING_SHIFT & 3 {
+            0 => RetainHandling::SendAlways,
+            1 => RetainHandling::SendIfNew,
+            2 => RetainHandling::DoNotSend,
+            _ => return fault(Fault::RetainHandling3),
+        };
+        let no_local = options & NO_LOCAL != 0;
+        if no_local && Shared::parse(&filter).is_some() {
+            return fault(Fault::NoLocalOnShared);
+        }
+        Ok(Self {
+            filter,
+            qos,
+            no_local,
+            retain_as_published: options & RETAIN_AS_PUBLISHED != 0,
+            retain_handling,
+        })
+    }
+
+    fn options(&self, version: Version) -> u8 {
+        let qos = u8::from(self.qos);
+        if version != Version::V5 {
+            return qos;
+        }
+        let retain_handling = match self.retain_handling {
+            RetainHandling::SendAlways => 0,
+            RetainHandling::SendIfNew => 1,
+            RetainHandling::DoNotSend => 2,
+        };
+        qos | if self.no_local { NO_LOCAL } else { 0 }
+            | if self.retain_as_published {
+                RETAIN_AS_PUBLISHED
+            } else {
+                0
+            }
+            | retain_handling << RETAIN_HANDLING_SHIFT
+    }
+}
+
+/// A topic filter of SUBSCRIBE or UNSUBSCRIBE. Shared subscriptions exist in version 5.
+pub(super) fn read_filter(reader: &mut Reader<'_>) -> Result<Utf8, DecodeError> {
+    let at = reader.offset();
+    let filter = reader.text("topic filter")?;
+    if filter.is_empty() {
+        return reader.fault("topic filter", at, Fault::EmptyTopicFilter);
+    }
+    if topic::check_wildcards(&filter).is_err() {
+        return reader.fault("topic filter", at, Fault::BadWildcardInFilter);
+    }
+    if reader.context.version == Version::V5 && topic::check_filter(&filter).is_err() {
+        return reader.fault("topic filter", at, Fault::BadSharedFilter);
+    }
+    Ok(filter)
+}
+
+/// The server's answer to SUBSCRIBE: one reason code for each filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suback {
+    /// Packet identifier.
+    pub packet_id: PacketId,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// Granted QoS or a failure, in the order of the filters.
+    pub reasons: Vec<ReasonCode>,
+}
+
+impl Suback {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let packet_id = reader.packet_id()?;
+        let properties = super::read_properties(reader)?;
+        if reader.is_empty() {
+            return reader.fault("reason code", reader.offset(), Fault::NoReasonCodes);
+        }
+        let mut reasons = Vec::with_capacity(reader.remaining());
+        while !reader.is_empty() {
+            reasons.push(read_granted(reader)?);
+        }
+        Ok(Self {
+            packet_id,
+            properties,
+            reasons,
+        })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_number16(self.packet_id.get());
+        super::put_properties(sink, PacketType::Suback, version, &self.properties)?;
+        for reason in &self.reasons {
+            // Before version 5 there is one failure code, 0x80 `[MQTT-3.9.3-2]`.
+            let code = if version != Version::V5 && reason.is_failure() {
+                ReasonCode::UNSPECIFIED_ERROR
+            } else {
+                *reason
+            };
+            sink.put_byte(code.0);
+        }
+        Ok(())
+    }
+}
+
+fn read_granted(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
+    if reader.context.version == Version::V5 {
+        return super::read_reason(reader);
+    }
+    let at = reader.offset();
+    let code = reader.u8("return code")?;
+    match code {
+        0..=2 | 0x80 => Ok(ReasonCode(code)),
+        _ => reader.fault("return code", at, Fault::ReasonCodeNotAllowed(code)),
+    }
+}

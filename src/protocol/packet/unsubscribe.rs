@@ -1,0 +1,87 @@
+//! UNSUBSCRIBE and UNSUBACK (version 5, sections 3.10 and 3.11). It must not know which subscriptions exist.
+
+use super::subscribe::read_filter;
+use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::{DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, ReasonCode, Utf8, Version};
+
+/// A client wants no more messages of some filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsubscribe {
+    /// Packet identifier.
+    pub packet_id: PacketId,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// At least one `[MQTT-3.10.3-2]`.
+    pub filters: Vec<Utf8>,
+}
+
+impl Unsubscribe {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let packet_id = reader.packet_id()?;
+        let properties = super::read_properties(reader)?;
+        if reader.is_empty() {
+            return reader.fault("topic filter", reader.offset(), Fault::NoTopicFilter);
+        }
+        let mut filters = Vec::new();
+        while !reader.is_empty() {
+            filters.push(read_filter(reader)?);
+        }
+        Ok(Self {
+            packet_id,
+            properties,
+            filters,
+        })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_number16(self.packet_id.get());
+        super::put_properties(sink, PacketType::Unsubscribe, version, &self.properties)?;
+        for filter in &self.filters {
+            sink.put_text(filter);
+        }
+        Ok(())
+    }
+}
+
+/// The server's answer to UNSUBSCRIBE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsuback {
+    /// Packet identifier.
+    pub packet_id: PacketId,
+    /// Properties; none before version 5.
+    pub properties: Properties,
+    /// One for each filter; none before version 5.
+    pub reasons: Vec<ReasonCode>,
+}
+
+impl Unsuback {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let packet_id = reader.packet_id()?;
+        let properties = super::read_properties(reader)?;
+        let mut reasons = Vec::new();
+        if reader.context.version == Version::V5 {
+            if reader.is_empty() {
+                return reader.fault("reason code", reader.offset(), Fault::NoReasonCodes);
+            }
+            while !reader.is_empty() {
+                reasons.push(super::read_reason(reader)?);
+            }
+        }
+        Ok(Self {
+            packet_id,
+            properties,
+            reasons,
+        })
+    }
+
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        sink.put_number16(self.packet_id.get());
+        super::put_properties(sink, PacketType::Unsuback, version, &self.properties)?;
+        if version == Version::V5 {
+            for reason in &self.reasons {
+                sink.put_byte(reason.0);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,464 @@
+//! The standard's data types on the wire: named, bounded reads with an optional log, and writes. It must not
+//! know any packet.
+
+use super::{DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketType, Sender, Version};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::fmt;
+
+/// A UTF-8 encoded string of MQTT: well-formed, without U+0000, at most 65,535 bytes
+/// `[MQTT-1.5.4-1] [MQTT-1.5.4-2]`. A slice of the packet it came in, not a copy.
+#[derive(Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Utf8(Bytes);
+
+impl Utf8 {
+    /// Checks and takes a string.
+    ///
+    /// # Errors
+    /// [`Utf8Error`] when it is too long or contains U+0000.
+    pub fn new(text: impl Into<String>) -> Result<Self, Utf8Error> {
+        let text: String = text.into();
+        if text.len() > usize::from(u16::MAX) {
+            return Err(Utf8Error::TooLong(text.len()));
+        }
+        match memchr::memchr(0, text.as_bytes()) {
+            Some(at) => Err(Utf8Error::Nul(at)),
+            None => Ok(Self(Bytes::from(text))),
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Checked when it was made; `forbid(unsafe_code)` makes us look again.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The bytes, without their length.
+    #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True for the string of no length.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same text in memory of its own, so that it does not pin the buffer it was read from.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
+    fn check(bytes: Bytes) -> Result<Self, (usize, Fault)> {
+        let nul = memchr::memchr(0, &bytes).map(|at| (at, Fault::Utf8Nul));
+        let invalid = std::str::from_utf8(&bytes).err().map(|e| {
+            let at = e.valid_up_to();
+            let surrogate = matches!(bytes.get(at..at + 2), Some([0xed, 0xa0..=0xbf]));
+            (
+                at,
+                if surrogate {
+                    Fault::Utf8Surrogate
+                } else {
+                    Fault::Utf8Invalid
+                },
+            )
+        });
+        match (nul, invalid) {
+            (None, None) => Ok(Self(bytes)),
+            (Some(fault), None) | (None, Some(fault)) => Err(fault),
+            (Some(a), Some(b)) => Err(if a.0 < b.0 { a } else { b }),
+        }
+    }
+}
+
+impl std::ops::Deref for Utf8 {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for Utf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Utf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl TryFrom<&str> for Utf8 {
+    type Error = Utf8Error;
+    fn try_from(text: &str) -> Result<Self, Utf8Error> {
+        Self::new(text)
+    }
+}
+
+/// Why a string cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Utf8Error {
+    /// Longer than its two-byte length can say.
+    #[error("has {0} bytes; MQTT allows 65535")]
+    TooLong(usize),
+    /// U+0000 at this byte `[MQTT-1.5.4-2]`.
+    #[error("contains U+0000 at byte {0} [MQTT-1.5.4-2]")]
+    Nul(usize),
+}
+
+/// One field as it stood on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The standard's name.
+    pub name: &'static str,
+    /// Byte offset from the start of the packet.
+    pub offset: usize,
+    /// Length in bytes, length prefixes included.
+    pub length: usize,
+    /// What it says.
+    pub value: FieldValue,
+}
+
+/// The value of a logged field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    /// An integer of any width.
+    Number(u32),
+    /// A byte of flags.
+    Flags(u8),
+    /// A string.
+    Text(Utf8),
+    /// Binary data.
+    Bytes(Bytes),
+    /// A pair of strings.
+    Pair(Utf8, Utf8),
+}
+
+/// The fields of a packet in wire order.
+pub type FieldLog = Vec<Field>;
+
+/// What a reader knows about the packet it is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    pub(super) version: Version,
+    pub(super) sender: Sender,
+    pub(super) packet: PacketType,
+}
+
+impl Context {
+    pub(super) fn fault(self, field: &'static str, offset: usize, fault: Fault) -> DecodeError {
+        DecodeError {
+            version: self.version,
+            packet: self.packet,
+            field,
+            offset,
+            fault,
+        }
+    }
+}
+
+/// Reads fields from a bounded part of a packet.
+pub(super) struct Reader<'a> {
+    pub(super) context: Context,
+    packet: &'a Bytes,
+    at: usize,
+    end: usize,
+    log: Option<&'a mut FieldLog>,
+}
+
+type Read<T> = Result<T, DecodeError>;
+
+impl<'a> Reader<'a> {
+    /// A reader of `packet` from byte `at` to its end.
+    pub(super) fn new(context: Context, packet: &'a Bytes, at: usize, log: Option<&'a mut FieldLog>) -> Self {
+        Self {
+            context,
+            packet,
+            at,
+            end: packet.len(),
+            log,
+        }
+    }
+
+    /// Offset of the next byte in the packet.
+    pub(super) fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.end - self.at
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.at == self.end
+    }
+
+    pub(super) fn fault<T>(&self, field: &'static str, offset: usize, fault: Fault) -> Read<T> {
+        Err(self.context.fault(field, offset, fault))
+    }
+
+    /// A reader of the next `len` bytes, which this one skips. The caller has checked that they are there.
+    pub(super) fn sub(&mut self, len: usize) -> Reader<'_> {
+        let at = self.at;
+        let end = self.end.min(at + len);
+        self.at = end;
+        Reader {
+            context: self.context,
+            packet: self.packet,
+            at,
+            end,
+            log: self.log.as_deref_mut(),
+        }
+    }
+
+    /// Skips bytes that [`super::frame`] has already explained.
+    pub(super) fn skip(&mut self, len: usize) {
+        self.at = self.end.min(self.at + len);
+    }
+
+    /// Refuses bytes after the last field.
+    pub(super) fn finish(&self) -> Read<()> {
+        match self.remaining() {
+            0 => Ok(()),
+            n => self.fault("end of packet", self.at, Fault::TrailingBytes(n)),
+        }
+    }
+
+    fn take(&mut self, name: &'static str, len: usize) -> Read<Bytes> {
+        self.need(name, len)?;
+        let bytes = self.packet.slice(self.at..self.at + len);
+        self.at += len;
+        Ok(bytes)
+    }
+
+    fn need(&self, name: &'static str, needed: usize) -> Read<()> {
+        let left = self.remaining();
+        if needed > left {
+            return self.fault(name, self.at, Fault::FieldPastEnd { needed, left });
+        }
+        Ok(())
+    }
+
+    fn byte(&mut self, name: &'static str) -> Read<u8> {
+        self.need(name, 1)?;
+        let byte = self.packet.get(self.at).copied().unwrap_or_default();
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// Adds to the log, when there is one.
+    pub(super) fn note(&mut self, name: &'static str, offset: usize, value: impl FnOnce() -> FieldValue) {
+        let length = self.at - offset;
+        if let Some(log) = &mut self.log {
+            log.push(Field {
+                name,
+                offset,
+                length,
+                value: value(),
+            });
+        }
+    }
+
+    pub(super) fn u8(&mut self, name: &'static str) -> Read<u8> {
+        let offset = self.at;
+        let value = self.byte(name)?;
+        self.note(name, offset, || FieldValue::Number(value.into()));
+        Ok(value)
+    }
+
+    pub(super) fn flags(&mut self, name: &'static str) -> Read<u8> {
+        let offset = self.at;
+        let value = self.byte(name)?;
+        self.note(name, offset, || FieldValue::Flags(value));
+        Ok(value)
+    }
+
+    fn be(&mut self, name: &'static str, len: usize) -> Read<u32> {
+        self.need(name, len)?;
+        let mut value = 0;
+        for _ in 0..len {
+            value = value << 8 | u32::from(self.byte(name)?);
+        }
+        Ok(value)
+    }
+
+    /// A two byte integer without a log entry: the length of a string.
+    fn length(&mut self, name: &'static str) -> Read<usize> {
+        self.need(name, 2)?;
+        Ok(usize::from(self.byte(name)?) << 8 | usize::from(self.byte(name)?))
+    }
+
+    pub(super) fn u16(&mut self, name: &'static str) -> Read<u16> {
+        let offset = self.at;
+        let value = u16::try_from(self.be(name, 2)?).unwrap_or_default();
+        self.note(name, offset, || FieldValue::Number(value.into()));
+        Ok(value)
+    }
+
+    pub(super) fn u32(&mut self, name: &'static str) -> Read<u32> {
+        let offset = self.at;
+        let value = self.be(name, 4)?;
+        self.note(name, offset, || FieldValue::Number(value));
+        Ok(value)
+    }
+
+    /// A variable byte integer; not the remaining length, which [`super::frame`] reads.
+    pub(super) fn varint(&mut self, name: &'static str) -> Read<u32> {
+        let offset = self.at;
+        let value = self.varint_unlogged(name)?;
+        self.note(name, offset, || FieldValue::Number(value));
+        Ok(value)
+    }
+
+    pub(super) fn varint_unlogged(&mut self, name: &'static str) -> Read<u32> {
+        let offset = self.at;
+        let mut value = 0;
+        for shift in [0, 7, 14, 21] {
+            let byte = match self.byte(name) {
+                Ok(byte) => byte,
+                // The field begins at its first byte, wherever it was cut.
+                Err(error) => return Err(DecodeError { offset, ..error }),
+            };
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                if byte == 0 && shift > 0 {
+                    return self.fault(name, offset, Fault::VarintOverlong);
+                }
+                return Ok(value);
+            }
+        }
+        self.fault(name, offset, Fault::VarintTooLong)
+    }
+
+    pub(super) fn text(&mut self, name: &'static str) -> Read<Utf8> {
+        let offset = self.at;
+        let text = self.text_unlogged(name)?;
+        self.note(name, offset, || FieldValue::Text(text.clone()));
+        Ok(text)
+    }
+
+    pub(super) fn text_unlogged(&mut self, name: &'static str) -> Read<Utf8> {
+        let len = self.length(name)?;
+        let start = self.at;
+        let bytes = self.take(name, len)?;
+        Utf8::check(bytes).or_else(|(at, fault)| self.fault(name, start + at, fault))
+    }
+
+    pub(super) fn binary(&mut self, name: &'static str) -> Read<Bytes> {
+        let offset = self.at;
+        let len = self.length(name)?;
+        let bytes = self.take(name, len)?;
+        self.note(name, offset, || FieldValue::Bytes(bytes.clone()));
+        Ok(bytes)
+    }
+
+    pub(super) fn pair(&mut self, name: &'static str) -> Read<(Utf8, Utf8)> {
+        let offset = self.at;
+        let key = self.text_unlogged(name)?;
+        let value = self.text_unlogged(name)?;
+        self.note(name, offset, || FieldValue::Pair(key.clone(), value.clone()));
+        Ok((key, value))
+    }
+
+    /// Everything up to the end.
+    pub(super) fn rest(&mut self, name: &'static str) -> Bytes {
+        let offset = self.at;
+        let bytes = self.packet.slice(self.at..self.end);
+        self.at = self.end;
+        if !bytes.is_empty() {
+            self.note(name, offset, || FieldValue::Bytes(bytes.clone()));
+        }
+        bytes
+    }
+
+    pub(super) fn packet_id(&mut self) -> Read<super::PacketId> {
+        let offset = self.at;
+        let id = self.u16("packet identifier")?;
+        super::PacketId::new(id).ok_or_else(|| self.context.fault("packet identifier", offset, Fault::PacketIdZero))
+    }
+}
+
+/// Takes bytes: a buffer, or a counter of how many there would be, so that lengths are never computed twice in
+/// two ways.
+pub(super) trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+
+    fn put_byte(&mut self, byte: u8) {
+        self.put(&[byte]);
+    }
+
+    fn put_number16(&mut self, value: u16) {
+        self.put(&value.to_be_bytes());
+    }
+
+    fn put_varint(&mut self, mut value: u32) {
+        loop {
+            let low = u8::try_from(value & 0x7f).unwrap_or_default();
+            value >>= 7;
+            if value == 0 {
+                return self.put_byte(low);
+            }
+            self.put_byte(low | 0x80);
+        }
+    }
+
+    fn put_text(&mut self, text: &Utf8) {
+        // At most 65,535 bytes: `Utf8` cannot be longer.
+        self.put_number16(u16::try_from(text.len()).unwrap_or(u16::MAX));
+        self.put(text.as_bytes());
+    }
+
+    fn put_binary(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
+        let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(name, bytes.len()))?;
+        self.put_number16(len);
+        self.put(bytes);
+        Ok(())
+    }
+}
+
+impl Sink for BytesMut {
+    fn put(&mut self, bytes: &[u8]) {
+        self.put_slice(bytes);
+    }
+}
+
+/// Counts instead of writing.
+#[derive(Default)]
+pub(super) struct Length(pub(super) usize);
+
+impl Sink for Length {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
+
+/// Runs `body` twice: to count its bytes, then to write them behind the fixed header.
+pub(super) fn put_packet(
+    buffer: &mut BytesMut,
+    first_byte: u8,
+    body: impl Fn(&mut dyn Sink) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let mut length = Length::default();
+    body(&mut length)?;
+    let remaining = length.0;
+    let Some(remaining_length) = u32::try_from(remaining)
+        .ok()
+        .filter(|_| remaining <= MAX_REMAINING_LENGTH)
+    else {
+        return Err(EncodeError::PacketTooLong(remaining));
+    };
+    buffer.reserve(5 + remaining);
+    buffer.put_byte(first_byte);
+    buffer.put_varint(remaining_length);
+    body(buffer)
+}
