@@ -1,3 +1,4 @@
 //! mqkit: MQTT tools for the command line.
 pub mod net;
 pub mod protocol;
+pub mod session;

@@ -1,3 +1,4 @@
 //! The integration tests, in one binary: every file under `tests/` is declared here (`architecture.rs` checks it).
 
+mod session;
 mod vectors;

@@ -256,15 +256,18 @@ impl Properties {
         self.0.push((id, value));
     }
 
-    /// Adds a number in the width that the table gives.
-    pub fn push_number(&mut self, id: PropertyId, number: u32) {
-        let value = match id.value_type() {
+    /// Sets a number in the width that the table gives: in its old place, or at the end.
+    pub fn set_number(&mut self, id: PropertyId, number: u32) {
+        let new = match id.value_type() {
             PropertyType::Byte => PropertyValue::Byte(u8::try_from(number).unwrap_or(u8::MAX)),
             PropertyType::U16 => PropertyValue::U16(u16::try_from(number).unwrap_or(u16::MAX)),
             PropertyType::Varint => PropertyValue::Varint(number),
             _ => PropertyValue::U32(number),
         };
-        self.push(id, value);
+        match self.0.iter_mut().find(|(other, _)| *other == id) {
+            Some((_, value)) => *value = new,
+            None => self.push(id, new),
+        }
     }
 
     /// Removes every property with this identifier.
@@ -366,10 +369,9 @@ impl Properties {
         if let Some(fault) = range_fault(id, &value) {
             return reader.fault(name, at, fault);
         }
-        if !matches!(id.sender_at(place), Sender::Unknown) && id.sender_at(place) != reader.context.sender {
-            if reader.context.sender != Sender::Unknown {
-                return reader.fault(name, at, Fault::PropertyWrongDirection(id));
-            }
+        let (allowed, actual) = (id.sender_at(place), reader.context.sender);
+        if allowed != actual && allowed != Sender::Unknown && actual != Sender::Unknown {
+            return reader.fault(name, at, Fault::PropertyWrongDirection(id));
         }
         self.push(id, value);
         Ok(())

@@ -1,0 +1,640 @@
+//! A client's half of a session: CONNECT to DISCONNECT over any number of connections. It must not know sockets.
+
+use super::delivery::Limits;
+use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_alias_maximum};
+use super::timers::{Due, Ping};
+use super::{AckHandle, Delivery, Error, error::Refusal};
+use crate::protocol::packet::Will;
+use crate::protocol::{
+    Connack, Connect, Disconnect, EncodeError, Fault, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
+    QoS, ReasonCode, Sender, Subscribe, Subscription, Unsubscribe, Utf8, Version, frame,
+};
+use bytes::{Bytes, BytesMut};
+use std::time::{Duration, Instant};
+
+/// What a client wants of its session.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Version of the protocol.
+    pub version: Version,
+    /// Client identifier; empty asks the broker for one.
+    pub client_id: Utf8,
+    /// Clean Start of version 5, Clean Session before, of the first connection.
+    pub clean_start: bool,
+    /// Keep the session over reconnects of this run, although it began clean: version 5 asks the broker to store it for
+    /// so many seconds, and drops it with DISCONNECT. Nothing when the properties have a session expiry interval.
+    pub resume_for: Option<u32>,
+    /// Keep Alive in seconds; 0 switches it off.
+    pub keep_alive: u16,
+    /// Properties of CONNECT; version 5.
+    pub properties: Properties,
+    /// Properties of the closing DISCONNECT; version 5.
+    pub disconnect_properties: Properties,
+    /// Last will.
+    pub will: Option<Will>,
+    /// User name.
+    pub username: Option<Utf8>,
+    /// Password.
+    pub password: Option<Bytes>,
+    /// Own send window: unacknowledged messages on their way.
+    pub max_inflight: u16,
+    /// End the connection when an acknowledgement takes longer.
+    pub ack_timeout: Option<Duration>,
+    /// Send unacknowledged messages again after so long, in 3.1 and 3.1.1.
+    pub resend_interval: Option<Duration>,
+    /// Largest packet accepted, in bytes.
+    pub max_packet_size: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            version: Version::V5,
+            client_id: Utf8::default(),
+            clean_start: true,
+            resume_for: None,
+            keep_alive: 60,
+            properties: Properties::new(),
+            disconnect_properties: Properties::new(),
+            will: None,
+            username: None,
+            password: None,
+            max_inflight: 100,
+            ack_timeout: None,
+            resend_interval: None,
+            max_packet_size: usize::MAX,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The broker accepted the connection.
+    Connected(Connack),
+    /// A message arrived. It is acknowledged when the handle is given to [`Client::acknowledge`].
+    Message(Publish, AckHandle),
+    /// A message of ours reached its end.
+    Published {
+        /// The message.
+        publish: Publish,
+        /// What the broker says of it.
+        reason: ReasonCode,
+        /// Properties of the last acknowledgement.
+        properties: Properties,
+        /// The last acknowledgement. PUBACK for a QoS 2 message means that the broker knows QoS 1 only.
+        by: PacketType,
+    },
+    /// SUBACK: one reason code for each filter.
+    Subscribed {
+        /// Filters and reason codes, in the order of SUBSCRIBE.
+        granted: Vec<(Utf8, ReasonCode)>,
+        /// Properties of SUBACK.
+        properties: Properties,
+    },
+    /// UNSUBACK: one reason code for each filter in version 5, none before.
+    Unsubscribed {
+        /// Filters, in the order of UNSUBSCRIBE.
+        filters: Vec<Utf8>,
+        /// Reason codes.
+        reasons: Vec<ReasonCode>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Connecting,
+    Connected,
+    /// DISCONNECT is in the output buffer; nothing may follow it `[MQTT-3.14.4-2]`.
+    Disconnecting,
+}
+
+/// A client's half of a session.
+pub struct Client {
+    options: Options,
+    link: Link,
+    state: State,
+    ping: Ping,
+    connack: Connack,
+    /// What we are subscribed to, and whether the broker has said so.
+    subscriptions: Vec<(Subscribe, bool)>,
+    /// False until the first CONNACK.
+    established: bool,
+}
+
+impl Client {
+    /// A session that has not begun.
+    #[must_use]
+    pub fn new(options: Options, now: Instant) -> Self {
+        Self {
+            link: Link::new(
+                options.version,
+                Sender::Server,
+                options.max_packet_size,
+                Delivery::default(),
+            ),
+            state: State::Idle,
+            ping: Ping::new(0, now),
+            connack: Connack {
+                session_present: false,
+                reason: ReasonCode::SUCCESS,
+                properties: Properties::new(),
+            },
+            subscriptions: Vec::new(),
+            established: false,
+            options,
+        }
+    }
+
+    // ----- inputs
+
+    /// A byte stream is there: begins with CONNECT.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when the options cannot be said in this version.
+    pub fn handle_open(&mut self, now: Instant) -> Result<(), Error> {
+        self.link.close();
+        let connect = Packet::Connect(Box::new(self.connect_packet()));
+        self.link.send(&connect)?;
+        self.ping = Ping::new(0, now);
+        self.state = State::Connecting;
+        Ok(())
+    }
+
+    fn connect_packet(&self) -> Connect {
+        let options = &self.options;
+        let mut properties = options.properties.clone();
+        let mut clean_start = options.clean_start;
+        if let Some(seconds) = self.resume_for() {
+            properties.set_number(PropertyId::SessionExpiryInterval, seconds);
+        }
+        // What this run began is gone on with, also when it began clean.
+        if self.established && self.keeps_session() {
+            clean_start = false;
+        }
+        Connect {
+            version: options.version,
+            bridge: false,
+            clean_start,
+            keep_alive: options.keep_alive,
+            properties,
+            client_id: options.client_id.clone(),
+            will: options.will.clone(),
+            username: options.username.clone(),
+            password: options.password.clone(),
+        }
+    }
+
+    fn resume_for(&self) -> Option<u32> {
+        let options = &self.options;
+        let own = options.properties.value(PropertyId::SessionExpiryInterval).is_some();
+        options
+            .resume_for
+            .filter(|_| options.version == Version::V5 && options.clean_start && !own)
+    }
+
+    fn keeps_session(&self) -> bool {
+        let expiry = self
+            .options
+            .properties
+            .number(PropertyId::SessionExpiryInterval)
+            .unwrap_or(0);
+        !self.options.clean_start || self.resume_for().is_some() || expiry > 0
+    }
+
+    /// Bytes that were read are appended here; then [`Self::poll_event`] is called.
+    pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.link.input
+    }
+
+    /// The connection is gone; the session is kept for the next [`Self::handle_open`].
+    pub fn handle_closed(&mut self) {
+        self.link.close();
+        self.state = State::Idle;
+    }
+
+    /// The peer sent its last byte.
+    #[must_use]
+    pub fn handle_eof(&self) -> Error {
+        match (self.state, self.link.input.is_empty()) {
+            (State::Connecting, true) => Error::Closed(" without answering CONNECT"),
+            (_, false) => Error::Closed(" in the middle of a packet"),
+            _ => Error::Closed(""),
+        }
+    }
+
+    /// Time has come to [`Self::poll_timeout`].
+    ///
+    /// # Errors
+    /// [`Error::KeepAlive`], [`Error::AckTimeout`].
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        self.link.handle_timeout(now)?;
+        match self.ping.handle_timeout(now) {
+            Due::Nothing => Ok(()),
+            Due::Ping => self.link.send(&Packet::Pingreq).map_err(Error::Encode),
+            Due::Dead(limit) => Err(Error::KeepAlive(limit)),
+        }
+    }
+
+    // ----- commands
+
+    /// Sends a message, or keeps it until the window opens; ask [`Self::is_ready`] first to keep memory bounded.
+    ///
+    /// # Errors
+    /// What the message asks for is not possible with this broker.
+    pub fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), PublishError> {
+        self.check(&publish)?;
+        self.link.delivery.publish(publish, now);
+        self.pump(now).map_err(|error| match error {
+            Error::Encode(error) => PublishError::Encode(error),
+            _ => PublishError::Encode(EncodeError::PacketTooLong(0)),
+        })
+    }
+
+    /// What CONNACK forbids.
+    fn check(&self, publish: &Publish) -> Result<(), PublishError> {
+        let size = publish.size(self.options.version).map_err(PublishError::Encode)?;
+        if !self.link.is_open() {
+            return Ok(());
+        }
+        let limits = &self.connack.properties;
+        let limit = limits
+            .number(PropertyId::MaximumPacketSize)
+            .and_then(|limit| usize::try_from(limit).ok());
+        // The identifier is given later.
+        let size = size + if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
+        if let Some(limit) = limit.filter(|limit| size > *limit) {
+            return Err(PublishError::Encode(EncodeError::ExceedsPeerLimit { size, limit }));
+        }
+        if let Some(maximum) = limits
+            .number(PropertyId::MaximumQos)
+            .filter(|max| u32::from(u8::from(publish.qos)) > *max)
+        {
+            return Err(PublishError::QosNotSupported(publish.qos, maximum));
+        }
+        if publish.retain && limits.number(PropertyId::RetainAvailable) == Some(0) {
+            return Err(PublishError::RetainNotSupported);
+        }
+        if let Some(alias) = publish.properties.u16(PropertyId::TopicAlias) {
+            let maximum = topic_alias_maximum(limits);
+            if alias > maximum {
+                return Err(PublishError::TopicAlias(alias, maximum));
+            }
+        }
+        Ok(())
+    }
+
+    /// Subscribes, now and again after a reconnect that finds no session.
+    ///
+    /// # Errors
+    /// [`Error::Encode`].
+    pub fn subscribe(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        properties: Properties,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let mut packet = Subscribe {
+            packet_id: PacketId::MIN,
+            properties,
+            subscriptions,
+        };
+        if self.state == State::Connected && self.link.delivery.subscribe(&mut packet, now).is_some() {
+            self.link.send(&Packet::Subscribe(packet.clone()))?;
+            self.ping.sent(now);
+        }
+        self.subscriptions.push((packet, false));
+        Ok(())
+    }
+
+    /// Unsubscribes.
+    ///
+    /// # Errors
+    /// [`Error::Encode`].
+    pub fn unsubscribe(&mut self, filters: Vec<Utf8>, properties: Properties, now: Instant) -> Result<(), Error> {
+        for (packet, _) in &mut self.subscriptions {
+            packet
+                .subscriptions
+                .retain(|subscription| !filters.contains(&subscription.filter));
+        }
+        self.subscriptions
+            .retain(|(packet, _)| !packet.subscriptions.is_empty());
+        let mut packet = Unsubscribe {
+            packet_id: PacketId::MIN,
+            properties,
+            filters,
+        };
+        if self.state == State::Connected && self.link.delivery.unsubscribe(&mut packet, now).is_some() {
+            self.link.send(&Packet::Unsubscribe(packet))?;
+            self.ping.sent(now);
+        }
+        Ok(())
+    }
+
+    /// Says that a message has been handed on: PUBACK or PUBREC.
+    ///
+    /// # Errors
+    /// [`Error::Encode`].
+    pub fn acknowledge(&mut self, handle: AckHandle, now: Instant) -> Result<(), Error> {
+        self.ping.sent(now);
+        self.link.acknowledge(handle, ReasonCode::SUCCESS)
+    }
+
+    /// Ends the session with DISCONNECT.
+    ///
+    /// # Errors
+    /// [`Error::Encode`].
+    pub fn disconnect(&mut self, reason: ReasonCode) -> Result<(), Error> {
+        if !matches!(self.state, State::Connected | State::Connecting) {
+            return Ok(());
+        }
+        let mut packet = Disconnect::new(reason);
+        if self.options.version == Version::V5 {
+            packet.properties = self.options.disconnect_properties.clone();
+            if self.resume_for().is_some() && packet.properties.number(PropertyId::SessionExpiryInterval).is_none() {
+                packet.properties.set_number(PropertyId::SessionExpiryInterval, 0);
+            }
+        } else if reason.is_failure() {
+            // Before version 5 an unhappy client closes the connection, so that its will is published.
+            self.state = State::Disconnecting;
+            return Ok(());
+        }
+        self.state = State::Disconnecting;
+        self.link.send(&Packet::Disconnect(packet)).map_err(Error::Encode)
+    }
+
+    // ----- outputs
+
+    /// Bytes to write; what was written is advanced over.
+    pub fn output(&mut self) -> &mut BytesMut {
+        &mut self.link.output
+    }
+
+    /// Explains what was read, up to the next event; `None` when more bytes are needed.
+    ///
+    /// # Errors
+    /// The connection cannot go on. The reason code of the error is in the output already.
+    pub fn poll_event(&mut self, now: Instant) -> Result<Option<Event>, Error> {
+        match self.poll_event_inner(now) {
+            Err(error) => {
+                if let Some(reason) = error.reason() {
+                    self.disconnect(reason)?;
+                }
+                Err(error)
+            }
+            ok => ok,
+        }
+    }
+
+    fn poll_event_inner(&mut self, now: Instant) -> Result<Option<Event>, Error> {
+        while matches!(self.state, State::Connecting | State::Connected | State::Disconnecting) {
+            let packet = match self.state {
+                State::Connecting => self.receive_connack()?,
+                _ => self.link.receive()?,
+            };
+            let Some(packet) = packet else { break };
+            self.ping.received();
+            if let Some(event) = self.handle_packet(packet, now)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A broker that does not speak version 5 refuses it with the CONNACK of 3.1.1, `20 02 00 01`.
+    fn receive_connack(&mut self) -> Result<Option<Packet>, Error> {
+        let Some(frame) = frame::split(&mut self.link.input, self.options.max_packet_size)? else {
+            return Ok(None);
+        };
+        let error = match Packet::decode(self.options.version, Sender::Server, &frame) {
+            Ok(packet) => return Ok(Some(packet)),
+            Err(error) => error,
+        };
+        if frame.packet_type() == PacketType::Connack && !matches!(error.fault, Fault::ConnackReservedFlags(_)) {
+            if let Ok(older @ Packet::Connack(Connack { reason, .. })) =
+                Packet::decode(Version::V311, Sender::Server, &frame)
+            {
+                if reason.is_failure() {
+                    return Ok(Some(older));
+                }
+            }
+        }
+        Err(Error::Decode(error))
+    }
+
+    fn handle_packet(&mut self, packet: Packet, now: Instant) -> Result<Option<Event>, Error> {
+        let packet = match packet {
+            Packet::Connack(connack) if self.state == State::Connecting => {
+                return self.handle_connack(connack, now).map(Some);
+            }
+            other if self.state == State::Connecting => {
+                return Err(Error::Unexpected(other.packet_type(), "before CONNACK [MQTT-3.2.0-1]"));
+            }
+            Packet::Pingresp => return Ok(None),
+            Packet::Disconnect(disconnect) if self.options.version == Version::V5 => {
+                let Disconnect { reason, properties } = disconnect;
+                return Err(Error::Disconnected(Refusal {
+                    packet: PacketType::Disconnect,
+                    reason,
+                    properties,
+                }));
+            }
+            other => other,
+        };
+        if self.state == State::Disconnecting {
+            // What the broker sent before it saw our DISCONNECT.
+            return Ok(None);
+        }
+        let before = self.link.output.len();
+        let handled = self.link.handle(packet, now)?;
+        if self.link.output.len() > before {
+            self.ping.sent(now);
+        }
+        match handled {
+            Handled::Done => Ok(None),
+            Handled::Event(event) => Ok(Some(self.event(event))),
+            Handled::Other(packet) => Err(Error::Unexpected(packet.packet_type(), "from a broker now")),
+        }
+    }
+
+    fn event(&mut self, event: LinkEvent) -> Event {
+        match event {
+            LinkEvent::Message(publish, handle) => Event::Message(publish, handle),
+            LinkEvent::Published {
+                publish,
+                reason,
+                properties,
+                by,
+            } => Event::Published {
+                publish,
+                reason,
+                properties,
+                by,
+            },
+            LinkEvent::Subscribed { filters, suback } => {
+                for (packet, confirmed) in &mut self.subscriptions {
+                    *confirmed |= packet.packet_id == suback.packet_id;
+                }
+                let granted = filters.into_iter().zip(suback.reasons).collect();
+                Event::Subscribed {
+                    granted,
+                    properties: suback.properties,
+                }
+            }
+            LinkEvent::Unsubscribed { filters, unsuback } => Event::Unsubscribed {
+                filters,
+                reasons: unsuback.reasons,
+            },
+        }
+    }
+
+    fn handle_connack(&mut self, connack: Connack, now: Instant) -> Result<Event, Error> {
+        if connack.reason != ReasonCode::SUCCESS {
+            let Connack { reason, properties, .. } = connack;
+            return Err(Error::Refused(Refusal {
+                packet: PacketType::Connack,
+                reason,
+                properties,
+            }));
+        }
+        let options = &self.options;
+        let limits = Limits {
+            window: options.max_inflight.min(receive_maximum(&connack.properties)),
+            receive_maximum: receive_maximum(&options.properties),
+            ack_timeout: options.ack_timeout,
+            resend_interval: options.resend_interval.filter(|_| options.version != Version::V5),
+        };
+        let keep_alive = connack
+            .properties
+            .u16(PropertyId::ServerKeepAlive)
+            .unwrap_or(options.keep_alive);
+        // 3.1 does not say; a client that asked for its old session has it.
+        let resumed =
+            connack.session_present || options.version == Version::V31 && self.established && self.keeps_session();
+        let agreement = Agreement {
+            limits,
+            resumed,
+            incoming_aliases: topic_alias_maximum(&options.properties),
+            outgoing_aliases: 0,
+            peer_limit: connack.properties.number(PropertyId::MaximumPacketSize),
+        };
+        if let Some(assigned) = connack.properties.text(PropertyId::AssignedClientIdentifier) {
+            self.options.client_id = assigned.detached();
+        }
+        self.ping = Ping::new(keep_alive, now);
+        self.state = State::Connected;
+        self.connack = connack.clone();
+        self.established = true;
+        self.link.open(agreement, now)?;
+        self.resubscribe(resumed, now)?;
+        Ok(Event::Connected(connack))
+    }
+
+    /// Repeats what the broker has forgotten, or never confirmed.
+    fn resubscribe(&mut self, resumed: bool, now: Instant) -> Result<(), Error> {
+        for (packet, confirmed) in &mut self.subscriptions {
+            *confirmed &= resumed;
+            if !*confirmed && self.link.delivery.subscribe(packet, now).is_some() {
+                self.link.send(&Packet::Subscribe(packet.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When [`Self::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.state != State::Connected {
+            return None;
+        }
+        [self.link.poll_timeout(), self.ping.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Moves waiting messages into the output buffer; called after some of it was written.
+    ///
+    /// # Errors
+    /// [`Error::Encode`].
+    pub fn pump(&mut self, now: Instant) -> Result<(), Error> {
+        let before = self.link.output.len();
+        self.link.pump(now)?;
+        if self.link.output.len() > before {
+            self.ping.sent(now);
+        }
+        Ok(())
+    }
+
+    // ----- getters
+
+    /// True when a message could be sent at once: connected, window open, output buffer not full.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Connected && self.link.has_room()
+    }
+
+    /// True when input should be read: the output buffer has room for the answers.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.link.output_has_room()
+    }
+
+    /// True between CONNACK and the end of the connection.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Messages at QoS 1 and 2 that are not acknowledged, sent or not.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.link.delivery.unacknowledged()
+    }
+
+    /// True when every message has been acknowledged, and written as far as the output buffer.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.link.delivery.is_idle()
+    }
+
+    /// Messages that a receiver may see twice; see [`Delivery::take_uncertain`].
+    pub fn take_uncertain(&mut self) -> u64 {
+        self.link.delivery.take_uncertain()
+    }
+
+    /// Messages that expired before they could be sent, since the last call.
+    pub fn take_expired(&mut self) -> u64 {
+        self.link.delivery.take_expired()
+    }
+
+    /// What the session was asked for.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The last CONNACK.
+    #[must_use]
+    pub fn connack(&self) -> &Connack {
+        &self.connack
+    }
+}
+
+/// Why a message cannot be published to this broker.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// It cannot be written.
+    #[error(transparent)]
+    Encode(EncodeError),
+    /// Maximum QoS `[MQTT-3.2.2-11]`.
+    #[error("QoS {0} is not supported: the broker's maximum is {1} [MQTT-3.2.2-11]")]
+    QosNotSupported(QoS, u32),
+    /// Retain Available `[MQTT-3.2.2-14]`.
+    #[error("the broker does not store retained messages [MQTT-3.2.2-14]")]
+    RetainNotSupported,
+    /// Topic Alias Maximum `[MQTT-3.3.2-9]`.
+    #[error("topic alias {0} is above the broker's maximum of {1} [MQTT-3.3.2-9]")]
+    TopicAlias(u16, u16),
+}

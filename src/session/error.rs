@@ -1,0 +1,110 @@
+//! Why a session ends. It must not know sockets.
+
+use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, PropertyId, ReasonCode};
+use std::fmt;
+use std::time::Duration;
+
+/// A session cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer sent what is no MQTT.
+    #[error("the peer sent a malformed packet")]
+    Decode(#[from] DecodeError),
+    /// What the application wants cannot be said.
+    #[error("the message cannot be sent")]
+    Encode(#[from] EncodeError),
+    /// CONNACK with a failure.
+    #[error("the broker refused the connection: {0}")]
+    Refused(Refusal),
+    /// The peer sent DISCONNECT.
+    #[error("the broker disconnected: {0}")]
+    Disconnected(Refusal),
+    /// A packet that may not come now.
+    #[error("the peer sent {0}, which must not come {1}")]
+    Unexpected(PacketType, &'static str),
+    /// More unacknowledged messages than we allowed `[MQTT-3.3.4-9]`.
+    #[error("the peer sent more than {0} unacknowledged messages, our receive maximum [MQTT-3.3.4-9]")]
+    ReceiveMaximumExceeded(u16),
+    /// A topic alias that was never set, or is above our maximum `[MQTT-3.3.2-8]`.
+    #[error("the peer used topic alias {0}, which is not set [MQTT-3.3.2-8]")]
+    TopicAliasInvalid(u16),
+    /// SUBACK or UNSUBACK with another number of reason codes than there were filters `[MQTT-3.8.4-6]`.
+    #[error("{0} has {1} reason codes for {2} filters [MQTT-3.8.4-6]")]
+    WrongCount(PacketType, usize, usize),
+    /// No PINGRESP, or nothing within one and a half keep alives `[MQTT-3.1.2-22]`.
+    #[error("no answer for {}s (keep alive)", .0.as_secs())]
+    KeepAlive(Duration),
+    /// No acknowledgement in time.
+    #[error("no acknowledgement within {}", humane(*.0))]
+    AckTimeout(Duration),
+    /// The peer closed the connection.
+    #[error("the peer closed the connection{0}")]
+    Closed(&'static str),
+}
+
+fn humane(duration: Duration) -> String {
+    format!("{}s", duration.as_secs_f64())
+}
+
+/// What a peer said when it refused or disconnected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// In which packet.
+    pub packet: PacketType,
+    /// Its reason code; return codes of 3.1 and 3.1.1 are mapped onto it.
+    pub reason: ReasonCode,
+    /// Its properties: reason string, server reference.
+    pub properties: Properties,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (0x{:02x})", self.reason.name_in(self.packet), self.reason.0)?;
+        for id in [PropertyId::ReasonString, PropertyId::ServerReference] {
+            if let Some(text) = self.properties.text(id) {
+                // `escape_debug`: the text is the peer's, and ends up on a terminal.
+                write!(f, ", {id}: {}", text.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// The reason code for the DISCONNECT that answers it (version 5, section 4.13); `None` when there is no one to
+    /// answer.
+    #[must_use]
+    pub fn reason(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Decode(error) => Some(error.reason()),
+            Self::Unexpected(..) | Self::WrongCount(..) => Some(ReasonCode::PROTOCOL_ERROR),
+            Self::ReceiveMaximumExceeded(_) => Some(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED),
+            Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),
+            Self::KeepAlive(_) => Some(ReasonCode::KEEP_ALIVE_TIMEOUT),
+            Self::AckTimeout(_) => Some(ReasonCode::UNSPECIFIED_ERROR),
+            Self::Encode(_) | Self::Refused(_) | Self::Disconnected(_) | Self::Closed(_) => None,
+        }
+    }
+
+    /// Whether connecting again may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Closed(_) | Self::KeepAlive(_) | Self::AckTimeout(_) => true,
+            Self::Refused(refusal) | Self::Disconnected(refusal) => matches!(
+                refusal.reason,
+                ReasonCode::SUCCESS
+                    | ReasonCode::UNSPECIFIED_ERROR
+                    | ReasonCode::SERVER_UNAVAILABLE
+                    | ReasonCode::SERVER_BUSY
+                    | ReasonCode::SERVER_SHUTTING_DOWN
+                    | ReasonCode::KEEP_ALIVE_TIMEOUT
+                    | ReasonCode::MESSAGE_RATE_TOO_HIGH
+                    | ReasonCode::CONNECTION_RATE_EXCEEDED
+                    | ReasonCode::MAXIMUM_CONNECT_TIME
+            ),
+            _ => false,
+        }
+    }
+}

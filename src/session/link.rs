@@ -1,0 +1,275 @@
+//! What client and server have in common while a connection stands: the two buffers, packets in and out, the part of
+//! the conversation that is about messages. It must not know who speaks first.
+
+use super::alias;
+use super::delivery::{Arrival, Finished, Limits};
+use super::{AckHandle, Delivery, Error};
+use crate::protocol::{
+    EncodeError, Packet, PacketType, Properties, PropertyId, Publish, ReasonCode, Sender, Suback, Unsuback, Utf8,
+    Version, frame,
+};
+use bytes::BytesMut;
+use std::time::Instant;
+
+/// No more messages are written into the output buffer while it holds more than this, in bytes.
+const OUTPUT_LIMIT: usize = 64 * 1024;
+
+pub(super) struct Link {
+    pub(super) version: Version,
+    /// Who the peer is.
+    sender: Sender,
+    pub(super) input: BytesMut,
+    pub(super) output: BytesMut,
+    pub(super) delivery: Delivery,
+    incoming_aliases: alias::Incoming,
+    outgoing_aliases: alias::Outgoing,
+    /// Largest packet that the peer accepts, in bytes.
+    peer_limit: usize,
+    /// Largest packet that we accept, in bytes.
+    own_limit: usize,
+    /// Whether messages may be sent.
+    open: bool,
+    too_large: u64,
+}
+
+/// What the two sides of a connection agreed on.
+pub(super) struct Agreement {
+    pub(super) limits: Limits,
+    pub(super) resumed: bool,
+    /// Topic aliases that the peer may set.
+    pub(super) incoming_aliases: u16,
+    /// Topic aliases that we may set.
+    pub(super) outgoing_aliases: u16,
+    /// Largest packet that the peer accepts, in bytes.
+    pub(super) peer_limit: Option<u32>,
+}
+
+/// Something about messages and subscriptions.
+pub(super) enum LinkEvent {
+    Message(Publish, AckHandle),
+    Published {
+        publish: Publish,
+        reason: ReasonCode,
+        properties: Properties,
+        by: PacketType,
+    },
+    Subscribed {
+        filters: Vec<Utf8>,
+        suback: Suback,
+    },
+    Unsubscribed {
+        filters: Vec<Utf8>,
+        unsuback: Unsuback,
+    },
+}
+
+impl Link {
+    pub(super) fn new(version: Version, sender: Sender, own_limit: usize, delivery: Delivery) -> Self {
+        Self {
+            version,
+            sender,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            delivery,
+            incoming_aliases: alias::Incoming::default(),
+            outgoing_aliases: alias::Outgoing::default(),
+            peer_limit: usize::MAX,
+            own_limit,
+            open: false,
+            too_large: 0,
+        }
+    }
+
+    /// The next packet, when it is there.
+    pub(super) fn receive(&mut self) -> Result<Option<Packet>, Error> {
+        let Some(frame) = frame::split(&mut self.input, self.own_limit)? else {
+            return Ok(None);
+        };
+        Ok(Some(Packet::decode(self.version, self.sender, &frame)?))
+    }
+
+    pub(super) fn send(&mut self, packet: &Packet) -> Result<(), EncodeError> {
+        let before = self.output.len();
+        packet.encode(self.version, &mut self.output)?;
+        let size = self.output.len() - before;
+        if size > self.peer_limit {
+            self.output.truncate(before);
+            return Err(EncodeError::ExceedsPeerLimit {
+                size,
+                limit: self.peer_limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Acknowledgements without properties fit into any packet.
+    fn answer(&mut self, packet: Option<Packet>) -> Result<(), Error> {
+        packet
+            .map_or(Ok(()), |packet| self.send(&packet))
+            .map_err(Error::Encode)
+    }
+
+    pub(super) fn open(&mut self, agreement: Agreement, now: Instant) -> Result<(), Error> {
+        self.incoming_aliases = alias::Incoming::new(agreement.incoming_aliases);
+        self.outgoing_aliases = alias::Outgoing::new(agreement.outgoing_aliases);
+        self.peer_limit = agreement
+            .peer_limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(usize::MAX);
+        self.delivery.connected(agreement.limits, agreement.resumed, now);
+        self.open = true;
+        self.pump(now)
+    }
+
+    /// Forgets the connection and keeps the session.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+        self.input.clear();
+        self.output.clear();
+        self.delivery.disconnected();
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether a message could go straight into the output buffer.
+    pub(super) fn has_room(&self) -> bool {
+        self.open && self.output.len() < OUTPUT_LIMIT && self.delivery.has_room()
+    }
+
+    pub(super) fn output_has_room(&self) -> bool {
+        self.output.len() < OUTPUT_LIMIT
+    }
+
+    /// Moves messages from the delivery into the output buffer, as far as window and buffer allow.
+    pub(super) fn pump(&mut self, now: Instant) -> Result<(), Error> {
+        while self.open && self.output.len() < OUTPUT_LIMIT {
+            let Some(packet) = self.delivery.poll_send(now) else {
+                break;
+            };
+            self.transmit(packet)?;
+        }
+        Ok(())
+    }
+
+    fn transmit(&mut self, packet: Packet) -> Result<(), Error> {
+        let Packet::Publish(publish) = packet else {
+            return self.answer(Some(packet));
+        };
+        let aliased = self.outgoing_aliases.apply(&publish);
+        let packet_id = publish.packet_id;
+        match self.send(&Packet::Publish(aliased.unwrap_or(publish))) {
+            Ok(()) => Ok(()),
+            // A server discards what its client cannot take, as if it had been delivered `[MQTT-3.1.2-25]`. A client
+            // checks before it accepts a message, and gets here only when a limit shrank at a reconnect.
+            Err(EncodeError::ExceedsPeerLimit { .. }) if self.sender == Sender::Client => {
+                self.delivery.withdraw(packet_id);
+                self.too_large += 1;
+                Ok(())
+            }
+            Err(error) => Err(Error::Encode(error)),
+        }
+    }
+
+    /// Messages that were larger than the peer takes, since the last call.
+    pub(super) fn take_too_large(&mut self) -> u64 {
+        std::mem::take(&mut self.too_large)
+    }
+
+    /// The packets that mean the same on both sides. What is left over is given back.
+    pub(super) fn handle(&mut self, packet: Packet, now: Instant) -> Result<Handled, Error> {
+        match packet {
+            Packet::Publish(mut publish) => {
+                self.incoming_aliases.resolve(&mut publish)?;
+                let (arrival, answer) = self.delivery.handle_publish(&publish)?;
+                self.answer(answer)?;
+                Ok(match arrival {
+                    Arrival::New(handle) => Handled::Event(LinkEvent::Message(publish, handle)),
+                    Arrival::Duplicate => Handled::Done,
+                })
+            }
+            Packet::Puback(ack) => self.handle_ack(PacketType::Puback, ack, now),
+            Packet::Pubrec(ack) => self.handle_ack(PacketType::Pubrec, ack, now),
+            Packet::Pubcomp(ack) => self.handle_ack(PacketType::Pubcomp, ack, now),
+            Packet::Pubrel(ack) => {
+                let answer = self.delivery.handle_pubrel(ack.packet_id);
+                self.answer(Some(answer))?;
+                Ok(Handled::Done)
+            }
+            Packet::Suback(suback) => match self.delivery.handle_suback(suback.packet_id) {
+                Some(Finished::Subscribe(filters)) if filters.len() == suback.reasons.len() => {
+                    Ok(Handled::Event(LinkEvent::Subscribed { filters, suback }))
+                }
+                Some(Finished::Subscribe(filters)) => Err(Error::WrongCount(
+                    PacketType::Suback,
+                    suback.reasons.len(),
+                    filters.len(),
+                )),
+                _ => Ok(Handled::Done),
+            },
+            Packet::Unsuback(unsuback) => match self.delivery.handle_suback(unsuback.packet_id) {
+                Some(Finished::Unsubscribe(filters)) => {
+                    Ok(Handled::Event(LinkEvent::Unsubscribed { filters, unsuback }))
+                }
+                _ => Ok(Handled::Done),
+            },
+            other => Ok(Handled::Other(other)),
+        }
+    }
+
+    fn handle_ack(&mut self, by: PacketType, ack: crate::protocol::Ack, now: Instant) -> Result<Handled, Error> {
+        let (finished, answer) = self.delivery.handle_ack(by, ack, now);
+        self.answer(answer)?;
+        let Some(Finished::Publish { publish, ack, by }) = finished else {
+            return Ok(Handled::Done);
+        };
+        self.pump(now)?;
+        let (reason, properties) = (ack.reason, ack.properties);
+        Ok(Handled::Event(LinkEvent::Published {
+            publish,
+            reason,
+            properties,
+            by,
+        }))
+    }
+
+    pub(super) fn acknowledge(&mut self, handle: AckHandle, reason: ReasonCode) -> Result<(), Error> {
+        let answer = self.delivery.acknowledge(handle, reason);
+        if !self.open {
+            return Ok(());
+        }
+        self.answer(answer)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.delivery.poll_timeout().filter(|_| self.open)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        if !self.open {
+            return Ok(());
+        }
+        for packet in self.delivery.handle_timeout(now)? {
+            self.transmit(packet)?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of a packet.
+pub(super) enum Handled {
+    Done,
+    Event(LinkEvent),
+    Other(Packet),
+}
+
+/// Receive Maximum of CONNECT or CONNACK; 65,535 when absent.
+pub(super) fn receive_maximum(properties: &Properties) -> u16 {
+    properties.u16(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX)
+}
+
+/// Topic Alias Maximum of CONNECT or CONNACK; 0 when absent.
+pub(super) fn topic_alias_maximum(properties: &Properties) -> u16 {
+    properties.u16(PropertyId::TopicAliasMaximum).unwrap_or(0)
+}

@@ -1,0 +1,566 @@
+//! Client and server sessions against each other, in memory, with a clock of their own; the connection is cut at every
+//! byte. Raw-byte tests stand beside them, since a pair that shares a codec cannot see a symmetric mistake.
+
+use bytes::{Buf, Bytes};
+use mqkit::protocol::{
+    Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
+};
+use mqkit::session::server::{self, Server, Terms};
+use mqkit::session::{AckHandle, Client, Delivery, Error, Event, Options, client};
+use std::time::{Duration, Instant};
+
+const TERMS: Terms = Terms {
+    max_inflight: 10,
+    receive_maximum: 20,
+    topic_alias_maximum: 0,
+};
+
+fn message(number: usize, qos: QoS) -> Publish {
+    Publish {
+        dup: false,
+        qos,
+        retain: false,
+        topic: Utf8::new("a/b").unwrap(),
+        packet_id: None,
+        properties: Properties::new(),
+        payload: Bytes::from(number.to_string()),
+    }
+}
+
+/// When the receiving application says that it has a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Taking {
+    AtOnce,
+    /// When nothing more arrives, or on the next connection.
+    Late,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Direction {
+    ToServer,
+    ToClient,
+}
+
+/// The two ends, and what has arrived at each.
+struct Pair {
+    client: Client,
+    server: Server,
+    now: Instant,
+    /// Bytes that may still pass before the cut.
+    budget: Option<usize>,
+    passed: usize,
+    at_server: Vec<Bytes>,
+    at_client: Vec<Bytes>,
+    published: Vec<(Bytes, ReasonCode)>,
+    taking: Taking,
+    held_by_server: Vec<AckHandle>,
+    held_by_client: Vec<AckHandle>,
+    /// The server's half while there is no connection; `None`: it has none.
+    stored: Option<Delivery>,
+    /// The server forgets its half at the cut.
+    forgets: bool,
+}
+
+impl Pair {
+    fn new(version: Version, taking: Taking) -> Self {
+        let now = Instant::now();
+        let mut options = Options {
+            version,
+            client_id: Utf8::new("pair").unwrap(),
+            ..Options::default()
+        };
+        options.clean_start = false;
+        if version == Version::V5 {
+            options
+                .properties
+                .push(PropertyId::SessionExpiryInterval, PropertyValue::U32(3600));
+        }
+        Self {
+            client: Client::new(options, now),
+            server: Server::new(usize::MAX, now),
+            now,
+            budget: None,
+            passed: 0,
+            at_server: Vec::new(),
+            at_client: Vec::new(),
+            published: Vec::new(),
+            taking,
+            held_by_server: Vec::new(),
+            held_by_client: Vec::new(),
+            stored: None,
+            forgets: false,
+        }
+    }
+
+    fn connect(&mut self) {
+        self.server = Server::new(usize::MAX, self.now);
+        self.client.handle_open(self.now).unwrap();
+    }
+
+    fn cut(&mut self) {
+        self.client.handle_closed();
+        let server = std::mem::replace(&mut self.server, Server::new(usize::MAX, self.now));
+        let delivery = server.into_delivery();
+        self.stored = if self.forgets { None } else { Some(delivery) };
+        self.budget = None;
+        self.connect();
+        // The late ones are told on a connection that is not theirs: now, and when the server has its half again.
+        self.take_held_by_client();
+    }
+
+    fn take_held_by_server(&mut self) {
+        for handle in std::mem::take(&mut self.held_by_server) {
+            self.server.acknowledge(handle, ReasonCode::SUCCESS).unwrap();
+        }
+    }
+
+    fn take_held_by_client(&mut self) {
+        for handle in std::mem::take(&mut self.held_by_client) {
+            self.client.acknowledge(handle, self.now).unwrap();
+        }
+    }
+
+    /// Passes one byte each way; false when nothing moved.
+    fn step(&mut self) -> bool {
+        let mut moved = false;
+        self.client.pump(self.now).unwrap();
+        if self.client.output().has_remaining() {
+            let byte = self.client.output().get_u8();
+            moved = true;
+            if !self.pass() {
+                return true;
+            }
+            self.server.input().extend_from_slice(&[byte]);
+            self.drain_server();
+        }
+        self.server.pump(self.now).unwrap();
+        if self.server.output().has_remaining() {
+            let byte = self.server.output().get_u8();
+            moved = true;
+            if !self.pass() {
+                return true;
+            }
+            self.client.input().extend_from_slice(&[byte]);
+            self.drain_client();
+        }
+        moved
+    }
+
+    /// Counts a byte; false when it was lost in the cut.
+    fn pass(&mut self) -> bool {
+        if self.budget == Some(0) {
+            self.cut();
+            return false;
+        }
+        self.budget = self.budget.map(|left| left - 1);
+        self.passed += 1;
+        true
+    }
+
+    fn drain_server(&mut self) {
+        while let Some(event) = self.server.poll_event(self.now).unwrap() {
+            match event {
+                server::Event::Connect(connect) => {
+                    let stored = self.stored.take().filter(|_| !connect.clean_start);
+                    let mut properties = Properties::new();
+                    if connect.version == Version::V5 {
+                        properties.push(PropertyId::ReceiveMaximum, PropertyValue::U16(TERMS.receive_maximum));
+                    }
+                    let session_present = stored.is_some();
+                    let connack = Connack {
+                        session_present,
+                        reason: ReasonCode::SUCCESS,
+                        properties,
+                    };
+                    self.server
+                        .accept(connack, stored.unwrap_or_default(), TERMS, self.now)
+                        .unwrap();
+                    self.take_held_by_server();
+                }
+                server::Event::Publish(publish, handle) => {
+                    self.at_server.push(publish.payload);
+                    match self.taking {
+                        Taking::AtOnce => self.server.acknowledge(handle, ReasonCode::SUCCESS).unwrap(),
+                        Taking::Late => self.held_by_server.push(handle),
+                    }
+                }
+                server::Event::Subscribe(packet) => {
+                    let granted = packet.subscriptions.iter().map(|s| ReasonCode(s.qos.into())).collect();
+                    self.server.suback(packet.packet_id, granted).unwrap();
+                }
+                server::Event::Unsubscribe(packet) => {
+                    self.server
+                        .unsuback(packet.packet_id, vec![ReasonCode::SUCCESS; packet.filters.len()])
+                        .unwrap();
+                }
+                server::Event::Disconnect(_) => {}
+            }
+        }
+    }
+
+    fn drain_client(&mut self) {
+        while let Some(event) = self.client.poll_event(self.now).unwrap() {
+            match event {
+                Event::Message(publish, handle) => {
+                    self.at_client.push(publish.payload);
+                    match self.taking {
+                        Taking::AtOnce => self.client.acknowledge(handle, self.now).unwrap(),
+                        Taking::Late => self.held_by_client.push(handle),
+                    }
+                }
+                Event::Published { publish, reason, .. } => self.published.push((publish.payload, reason)),
+                Event::Connected(_) | Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            if self.step() {
+                continue;
+            }
+            if self.held_by_client.is_empty() && self.held_by_server.is_empty() {
+                return;
+            }
+            self.take_held_by_server();
+            self.take_held_by_client();
+        }
+    }
+}
+
+const MESSAGES: usize = 3;
+
+/// Sends three messages with a cut after `budget` bytes; gives what arrived, and how many bytes it took.
+fn send(
+    (version, qos, direction, taking): (Version, QoS, Direction, Taking),
+    budget: Option<usize>,
+    forgets: bool,
+) -> (Vec<Bytes>, usize) {
+    let mut pair = Pair::new(version, taking);
+    pair.connect();
+    pair.run();
+    (pair.budget, pair.forgets, pair.passed) = (budget, forgets, 0);
+    for number in 0..MESSAGES {
+        match direction {
+            Direction::ToServer => pair.client.publish(message(number, qos), pair.now).unwrap(),
+            Direction::ToClient => pair.server.publish(message(number, qos), pair.now),
+        }
+    }
+    pair.run();
+    if direction == Direction::ToServer {
+        let context = (version, qos, taking, budget);
+        assert_eq!(
+            pair.published.len(),
+            MESSAGES,
+            "every message is reported once: {context:?}"
+        );
+        assert!(pair.client.is_idle());
+        (pair.at_server, pair.passed)
+    } else {
+        (pair.at_client, pair.passed)
+    }
+}
+
+fn cases() -> Vec<(Version, QoS, Direction, Taking)> {
+    let mut cases = Vec::new();
+    for version in [Version::V31, Version::V311, Version::V5] {
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            for direction in [Direction::ToServer, Direction::ToClient] {
+                for taking in [Taking::AtOnce, Taking::Late] {
+                    cases.push((version, qos, direction, taking));
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn check(arrived: &[Bytes], qos: QoS, context: &str) {
+    let expected: Vec<Bytes> = (0..MESSAGES).map(|number| Bytes::from(number.to_string())).collect();
+    match qos {
+        QoS::ExactlyOnce => assert_eq!(arrived, expected, "{context}"),
+        _ => assert!(
+            expected.iter().all(|message| arrived.contains(message)),
+            "{context}: {arrived:?}"
+        ),
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_the_stream_is_cut_at_any_byte() {
+    for case in cases() {
+        let (arrived, bytes) = send(case, None, false);
+        assert_eq!(arrived.len(), MESSAGES, "{case:?} without a cut");
+        assert!(bytes > 3 * 4, "{case:?} took {bytes} bytes");
+        for budget in 0..=bytes {
+            // 3.1 has no session present: a server that has forgotten cannot be told from one that has not.
+            let (arrived, _) = send(case, Some(budget), false);
+            check(
+                &arrived,
+                case.1,
+                &format!("{case:?}, cut after {budget} of {bytes} bytes"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_that_forgets_its_session_gets_everything_again() {
+    for case in cases() {
+        let (version, _, direction, _) = case;
+        if version == Version::V31 || direction == Direction::ToClient {
+            continue;
+        }
+        let (_, bytes) = send(case, None, false);
+        for budget in 0..=bytes {
+            let (arrived, _) = send(case, Some(budget), true);
+            check(
+                &arrived,
+                QoS::AtLeastOnce,
+                &format!("{case:?}, forgotten after {budget} of {bytes} bytes"),
+            );
+        }
+    }
+}
+
+#[test]
+fn more_messages_than_identifiers_pass_through_a_small_window() {
+    let mut pair = Pair::new(Version::V5, Taking::AtOnce);
+    pair.connect();
+    pair.run();
+    let total = 70_000;
+    let mut sent = 0;
+    while pair.at_server.len() < total {
+        while pair.client.is_ready() && sent < total {
+            pair.client.publish(message(sent, QoS::AtLeastOnce), pair.now).unwrap();
+            sent += 1;
+        }
+        assert!(pair.client.unacknowledged() <= 20, "the server's receive maximum holds");
+        let output = pair.client.output().split();
+        pair.server.input().extend_from_slice(&output);
+        pair.drain_server();
+        let output = pair.server.output().split();
+        pair.client.input().extend_from_slice(&output);
+        pair.drain_client();
+    }
+    assert_eq!(pair.published.len(), total);
+    assert!(
+        pair.at_server
+            .iter()
+            .enumerate()
+            .all(|(number, payload)| payload == &number.to_string())
+    );
+}
+
+#[test]
+fn a_subscription_is_repeated_only_when_the_server_forgot_it() {
+    for forgets in [false, true] {
+        let mut pair = Pair::new(Version::V311, Taking::AtOnce);
+        pair.connect();
+        pair.run();
+        let filter = Subscription::new(Utf8::new("a/#").unwrap(), QoS::AtLeastOnce);
+        pair.client
+            .subscribe(vec![filter], Properties::new(), pair.now)
+            .unwrap();
+        pair.run();
+        pair.forgets = forgets;
+        pair.cut();
+        pair.passed = 0;
+        pair.run();
+        // CONNECT 18, CONNACK 4, then perhaps SUBSCRIBE 10 and SUBACK 5.
+        assert_eq!(pair.passed, if forgets { 37 } else { 22 }, "forgets: {forgets}");
+    }
+}
+
+// ----- raw bytes
+
+/// A client that is connected to nobody, by version 3.1.1 or 5.
+fn connected(options: Options) -> (Client, Instant) {
+    let now = Instant::now();
+    let version = options.version;
+    let mut client = Client::new(options, now);
+    client.handle_open(now).unwrap();
+    client.output().clear();
+    let connack: &[u8] = if version == Version::V5 {
+        &[0x20, 3, 0, 0, 0]
+    } else {
+        &[0x20, 2, 0, 0]
+    };
+    client.input().extend_from_slice(connack);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    (client, now)
+}
+
+fn v311() -> Options {
+    Options {
+        version: Version::V311,
+        client_id: Utf8::new("c").unwrap(),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn connect_publish_and_disconnect_have_the_standards_bytes() {
+    let now = Instant::now();
+    let mut client = Client::new(v311(), now);
+    client.handle_open(now).unwrap();
+    assert_eq!(client.output()[..], *b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c");
+    let (mut client, now) = connected(v311());
+    client.publish(message(7, QoS::AtLeastOnce), now).unwrap();
+    assert_eq!(client.output()[..], *b"\x32\x08\x00\x03a/b\x00\x017");
+    client.output().clear();
+    client.input().extend_from_slice(&[0x40, 2, 0, 1]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Published { .. }))));
+    client.disconnect(ReasonCode::SUCCESS).unwrap();
+    assert_eq!(client.output()[..], [0xe0, 0]);
+}
+
+#[test]
+fn qos_2_is_answered_with_the_standards_bytes_and_once() {
+    let (mut client, now) = connected(v311());
+    let publish = b"\x34\x08\x00\x03a/b\x00\x017";
+    client.input().extend_from_slice(publish);
+    let Ok(Some(Event::Message(_, handle))) = client.poll_event(now) else {
+        panic!("no message")
+    };
+    assert!(
+        client.output().is_empty(),
+        "nothing is acknowledged before it was handed on"
+    );
+    client.acknowledge(handle, now).unwrap();
+    assert_eq!(client.output().split()[..], [0x50, 2, 0, 1]);
+    client.input().extend_from_slice(publish);
+    assert!(
+        matches!(client.poll_event(now), Ok(None)),
+        "the second copy is no message"
+    );
+    assert_eq!(client.output().split()[..], [0x50, 2, 0, 1]);
+    client.input().extend_from_slice(&[0x62, 2, 0, 1]);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+    assert_eq!(client.output().split()[..], [0x70, 2, 0, 1]);
+    client.input().extend_from_slice(publish);
+    assert!(
+        matches!(client.poll_event(now), Ok(Some(Event::Message(..)))),
+        "released: the identifier is free again"
+    );
+}
+
+#[test]
+fn resending_by_timer_sets_dup_and_then_gives_up() {
+    let mut options = v311();
+    options.resend_interval = Some(Duration::from_secs(5));
+    options.ack_timeout = Some(Duration::from_secs(12));
+    let (mut client, now) = connected(options);
+    client.publish(message(7, QoS::AtLeastOnce), now).unwrap();
+    client.output().clear();
+    let at = |seconds| now + Duration::from_secs(seconds);
+    assert_eq!(client.poll_timeout(), Some(at(5)));
+    client.handle_timeout(at(5)).unwrap();
+    assert_eq!(client.output().split()[..], *b"\x3a\x08\x00\x03a/b\x00\x017");
+    client.handle_timeout(at(10)).unwrap();
+    assert_eq!(client.output().split()[0], 0x3a);
+    assert!(matches!(client.handle_timeout(at(12)), Err(Error::AckTimeout(_))));
+}
+
+#[test]
+fn keep_alive_pings_and_gives_up() {
+    let (mut client, now) = connected(Options {
+        keep_alive: 10,
+        ..v311()
+    });
+    let at = |seconds| now + Duration::from_secs(seconds);
+    assert_eq!(client.poll_timeout(), Some(at(10)));
+    client.handle_timeout(at(10)).unwrap();
+    assert_eq!(client.output().split()[..], [0xc0, 0]);
+    assert!(matches!(client.handle_timeout(at(20)), Err(Error::KeepAlive(_))));
+}
+
+#[test]
+fn a_broker_that_breaks_the_rules_is_told_so() {
+    let alias = b"\x30\x06\x00\x00\x03\x23\x00\x05";
+    let too_many: Vec<u8> = (1..=3).flat_map(|id| [0x32, 6, 0, 1, b'a', 0, id, 0]).collect();
+    for (bytes, reason) in [
+        (&[0x00, 0x00][..], 0x81),
+        (&[0x20, 3, 0, 0, 0][..], 0x82),
+        (&[0xc0, 0][..], 0x82),
+        (&alias[..], 0x94),
+        (&too_many[..], 0x93),
+        (&[0x30, 0xff, 0xff, 0xff, 0x7f][..], 0x95),
+    ] {
+        let mut options = Options {
+            max_packet_size: 1000,
+            ..Options::default()
+        };
+        options
+            .properties
+            .push(PropertyId::ReceiveMaximum, PropertyValue::U16(2));
+        let (mut client, now) = connected(options);
+        client.input().extend_from_slice(bytes);
+        let error = loop {
+            match client.poll_event(now) {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("{bytes:02x?} is taken"),
+                Err(error) => break error,
+            }
+        };
+        let output = client.output().split();
+        assert_eq!(
+            output[..3.min(output.len())],
+            [0xe0, 1, reason],
+            "{bytes:02x?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_in_the_form_of_3_1_1_is_understood() {
+    let now = Instant::now();
+    let mut client = Client::new(Options::default(), now);
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&[0x20, 2, 0, 1]);
+    match client.poll_event(now) {
+        Err(Error::Refused(refusal)) => {
+            assert_eq!(refusal.reason, ReasonCode::UNSUPPORTED_PROTOCOL_VERSION);
+            assert_eq!(refusal.packet, PacketType::Connack);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_connack_forbids_is_not_sent() {
+    let now = Instant::now();
+    let mut client = Client::new(Options::default(), now);
+    client.handle_open(now).unwrap();
+    client.output().clear();
+    // Maximum QoS 1, Retain Available 0, Maximum Packet Size 20.
+    client
+        .input()
+        .extend_from_slice(&[0x20, 12, 0, 0, 9, 0x24, 1, 0x25, 0, 0x27, 0, 0, 0, 20]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    let refused = client.publish(message(1, QoS::ExactlyOnce), now);
+    assert!(
+        matches!(refused, Err(client::PublishError::QosNotSupported(..))),
+        "{refused:?}"
+    );
+    let refused = client.publish(
+        Publish {
+            retain: true,
+            ..message(1, QoS::AtMostOnce)
+        },
+        now,
+    );
+    assert!(
+        matches!(refused, Err(client::PublishError::RetainNotSupported)),
+        "{refused:?}"
+    );
+    let refused = client.publish(
+        Publish {
+            payload: Bytes::from_static(&[b'x'; 20]),
+            ..message(1, QoS::AtMostOnce)
+        },
+        now,
+    );
+    assert!(matches!(refused, Err(client::PublishError::Encode(_))), "{refused:?}");
+    assert!(client.output().is_empty());
+}
