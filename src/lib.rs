@@ -1,2 +1,2 @@
-//! stub
+//! mqkit, the `net` layer alone.
 pub mod net;
