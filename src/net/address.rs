@@ -206,6 +206,8 @@ impl FromStr for Url {
 
         let (host, port) = split_host_port(host_port)
             .and_then(|(host, port)| match port {
+                // In `::1:1883` nobody can tell address and port apart; RFC 3986 wants brackets.
+                _ if host.contains(':') && !host_port.starts_with('[') => Err(AddressError::Colons),
                 // RFC 3986 allows `host:` for the default port.
                 None | Some("") => Ok((host, None)),
                 Some(digits) => Ok((host, Some(parse_port(digits, 1)?))),
@@ -435,6 +437,7 @@ mod tests {
             ("mqtt://h:65536", "from 1 to 65535"),
             ("mqtt://h:+1", "from 1 to 65535"),
             ("mqtt://::1", "is written [::1]:1883"),
+            ("mqtt://::1:1883", "is written [::1]:1883"),
             ("mqtt://a:b:c", "is written [::1]:1883"),
             ("mqtt://[::1", "`[` without `]`"),
             ("mqtt://[::1]x", "only `:port` may follow"),
