@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
-//! tls       files and options -> rustls configurations       (the one file that names a crypto provider)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem: its files)
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
 //! listen    address -> Listener -> Pending -> Stream
 //! error     what failed, why in plain words, and what to do   (explain: the TLS half of it)
@@ -15,6 +15,7 @@ pub mod dial;
 pub mod error;
 mod explain;
 pub mod listen;
+mod pem;
 pub mod tls;
 
 #[cfg(test)]
