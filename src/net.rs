@@ -1,1 +1,150 @@
-//! net
+//! Byte streams to and from a peer: addresses, TCP, TLS, listening. Knows nothing of what the bytes mean.
+//!
+//! ```text
+//! address   what was typed -> host, port, user, topic        (pure)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem: its files)
+//! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
+//! listen    address -> Listener -> Pending -> Stream
+//! error     what failed, why in plain words, and what to do   (explain: the TLS half of it)
+//! ```
+//!
+//! URL schemes and default ports (in [`address`]) are the only words of the protocol above that appear here.
+
+pub mod address;
+pub mod dial;
+pub mod error;
+mod explain;
+pub mod listen;
+mod pem;
+pub mod tls;
+
+#[cfg(test)]
+#[path = "../tests/support/certificates.rs"]
+mod certificates;
+
+pub use address::{Address, AddressError, PORT, TLS_PORT, Url, parse_host_port};
+pub use dial::{Target, dial};
+pub use error::{Cause, ConnectError, Stage, foreign_peer_hint, io_hint, io_message};
+pub use listen::{ListenError, Listener, Pending};
+pub use tls::{TlsError, TlsOptions, TlsVersion};
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+/// An established connection: bytes both ways, whatever carries them.
+///
+/// Over TLS, written bytes may stay in a buffer until `flush`; always flush before waiting for an answer.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// TLS over TCP, as client or as server. Boxed: it is a kilobyte larger than the other variants.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// One end of a pipe inside this process, for tests and for a client and a server in one program.
+    Memory(DuplexStream),
+}
+
+impl Stream {
+    /// The address of the peer; `None` for a pipe in memory and for a socket that is no longer connected.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.tcp()?.peer_addr().ok()
+    }
+
+    /// The address of this end; `None` for a pipe in memory.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.tcp()?.local_addr().ok()
+    }
+
+    /// What TLS agreed on, for a line of diagnostics: `TLS 1.3, TLS13_AES_256_GCM_SHA384`. `None` without TLS.
+    #[must_use]
+    pub fn tls_summary(&self) -> Option<String> {
+        let Self::Tls(stream) = self else { return None };
+        let (_, session) = stream.get_ref();
+        let version = session.protocol_version().map(tls::version_name);
+        let suite = session
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite()));
+        let alpn = session
+            .alpn_protocol()
+            .map(|name| format!("ALPN {}", name.escape_ascii()));
+        Some(
+            [version, suite, alpn]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(tcp) => Some(tcp),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Memory(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+            Self::Memory(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Memory(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

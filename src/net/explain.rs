@@ -1,0 +1,279 @@
+//! What a TLS error means, in plain words, and what to do about it. Pure; must not know sockets or files, and must
+//! not repeat secrets. Text that the peer chose (names in its certificate) is stripped of control characters.
+
+use std::error::Error;
+use std::fmt::{self, Debug};
+
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+
+/// Both for a port that answers with something else and for one that hangs up.
+pub(super) const NOT_TLS: &str = "the port does not seem to speak TLS: leave TLS out (mqtt:// and no TLS flags), \
+     or use the broker's TLS port (usually 8883)";
+
+const INSECURE: &str = "--insecure connects without verifying who the server is";
+
+/// One clause that says what went wrong.
+pub(super) fn describe(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(error) => describe_certificate(error),
+        rustls::Error::AlertReceived(alert) => {
+            format!("the peer ended the connection with the TLS alert {}", words(alert))
+        }
+        rustls::Error::InvalidMessage(what) => format!("the peer sent something that is not TLS ({})", words(what)),
+        rustls::Error::PeerIncompatible(what) => format!("no common ground in TLS: {}", words(what)),
+        rustls::Error::PeerMisbehaved(what) => format!("the peer broke the TLS protocol: {}", words(what)),
+        rustls::Error::NoCertificatesPresented => "the peer sent no certificate".to_owned(),
+        rustls::Error::NoApplicationProtocol => "no application protocol (ALPN) in common".to_owned(),
+        rustls::Error::General(what) => what.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What to do about it, where that is known.
+pub(super) fn hint(error: &rustls::Error) -> Option<String> {
+    match error {
+        rustls::Error::InvalidCertificate(error) => certificate_hint(error),
+        rustls::Error::AlertReceived(alert) => alert_hint(*alert).map(str::to_owned),
+        rustls::Error::InvalidMessage(_) => Some(NOT_TLS.to_owned()),
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => Some(VERSION_HINT.to_owned()),
+        rustls::Error::NoApplicationProtocol => Some(ALPN_HINT.to_owned()),
+        _ => None,
+    }
+}
+
+const VERSION_HINT: &str = "TLS 1.2 and 1.3 are supported; leave out --tls-version to offer both";
+const ALPN_HINT: &str = "check the names given with --tls-alpn; most brokers want none, some want `mqtt`";
+
+fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
+    use AlertDescription as Alert;
+    Some(match alert {
+        Alert::CertificateRequired | Alert::NoCertificate => {
+            "the server wants a client certificate: give one with --cert and --key"
+        }
+        Alert::HandshakeFailure => {
+            "the server may want a client certificate (--cert and --key), or TLS options that are not offered here"
+        }
+        Alert::UnknownCA => "the server does not trust the authority that signed the client certificate (--cert)",
+        Alert::CertificateExpired => "the client certificate (--cert) has expired, as the server sees it",
+        Alert::CertificateRevoked => "the client certificate (--cert) has been revoked",
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied
+        | Alert::DecryptError => "the server does not accept the client certificate: check --cert and --key",
+        Alert::ProtocolVersion | Alert::InsufficientSecurity => VERSION_HINT,
+        Alert::UnrecognisedName => "the server does not know the name it was asked for; give another with --servername",
+        Alert::NoApplicationProtocol => ALPN_HINT,
+        _ => return None,
+    })
+}
+
+fn describe_certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::Expired => "certificate has expired".to_owned(),
+        CertificateError::ExpiredContext { not_after, time } => {
+            format!("certificate expired on {} (now: {})", Date(*not_after), Date(*time))
+        }
+        CertificateError::NotValidYet => "certificate is not valid yet".to_owned(),
+        CertificateError::NotValidYetContext { not_before, time } => {
+            format!(
+                "certificate is not valid before {} (now: {})",
+                Date(*not_before),
+                Date(*time)
+            )
+        }
+        CertificateError::UnknownIssuer => "certificate is not signed by an authority that is trusted here".to_owned(),
+        CertificateError::NotValidForName => "certificate is not for the name asked for".to_owned(),
+        CertificateError::NotValidForNameContext { expected, .. } => {
+            format!("certificate is not for {}", expected.to_str())
+        }
+        CertificateError::BadEncoding => "certificate is not proper X.509".to_owned(),
+        CertificateError::BadSignature => "a signature does not fit the certificate".to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "certificate is not made for this purpose (its extended key usage)".to_owned()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "certificate is signed with an algorithm that is not supported".to_owned()
+        }
+        CertificateError::Other(_) if webpki_says(error, "CaUsedAsEndEntity") => {
+            "certificate is a CA certificate (CA:TRUE), used as the server's own".to_owned()
+        }
+        CertificateError::Other(_) if webpki_says(error, "UnsupportedCertVersion") => {
+            "certificate is of X.509 version 1, which cannot be verified".to_owned()
+        }
+        CertificateError::Other(other) => format!("certificate cannot be verified: {}", words(&other.0)),
+        other => format!("certificate cannot be verified: {}", words(other)),
+    }
+}
+
+fn certificate_hint(error: &CertificateError) -> Option<String> {
+    Some(match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the server needs a new certificate, unless this computer's clock is wrong".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is this computer's clock right?".to_owned()
+        }
+        CertificateError::UnknownIssuer => format!(
+            "give the CA certificate that signed the server's with --cafile \
+             (a self-signed certificate is its own CA; --tls-use-os-certs adds the system's); {INSECURE}"
+        ),
+        CertificateError::NotValidForNameContext { expected, presented } => name_hint(expected, presented),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "make it with extendedKeyUsage=serverAuth for a server, clientAuth for a client".to_owned()
+        }
+        CertificateError::Other(_) if webpki_says(error, "CaUsedAsEndEntity") => format!(
+            "give the server a certificate of its own, signed by this CA (CA:FALSE, with a subjectAltName), \
+             and the CA's with --cafile; {INSECURE}"
+        ),
+        CertificateError::Other(_) if webpki_says(error, "UnsupportedCertVersion") => {
+            "make the certificate again with a subjectAltName (`openssl x509 -req -extfile ...`): \
+             that makes it version 3"
+                .to_owned()
+        }
+        _ => return None,
+    })
+}
+
+fn name_hint(expected: &ServerName<'_>, presented: &[String]) -> String {
+    let asked = expected.to_str();
+    if presented.is_empty() {
+        let kind = if matches!(expected, ServerName::IpAddress(_)) {
+            "IP"
+        } else {
+            "DNS"
+        };
+        return format!(
+            "the certificate has no subjectAltName, and its common name does not count; \
+             make it again with subjectAltName={kind}:{asked}; {INSECURE}"
+        );
+    }
+    let names: Vec<String> = presented.iter().map(|name| plain_name(name)).collect();
+    format!(
+        "the certificate is for {}, and {asked} was asked for: connect to a name the certificate has, \
+         or give that name with --servername",
+        names.join(", ")
+    )
+}
+
+/// webpki names a certificate's names by their debug form, `DnsName("a.example")` or `IpAddress(::1)`.
+fn plain_name(presented: &str) -> String {
+    let inner = presented
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .unwrap_or(presented);
+    inner.trim_matches('"').chars().filter(|c| !c.is_control()).collect()
+}
+
+/// rustls passes on webpki's rarer errors without a type that can be named here; their text is the variant's name.
+fn webpki_says(error: &CertificateError, variant: &str) -> bool {
+    let CertificateError::Other(other) = error else {
+        return false;
+    };
+    let error: &dyn Error = other.0.as_ref();
+    error.to_string() == variant
+}
+
+/// `HandshakeFailure` -> "handshake failure": the name of an enum variant, without what it holds.
+fn words(variant: &impl Debug) -> String {
+    let name = format!("{variant:?}");
+    let name = name.split(['(', '{', ' ']).next().unwrap_or_default();
+    let mut text = String::with_capacity(name.len() + 8);
+    let mut after_small = false;
+    for c in name.chars() {
+        if c.is_uppercase() && after_small {
+            text.push(' ');
+        }
+        after_small = !c.is_uppercase();
+        text.extend(c.to_lowercase());
+    }
+    text
+}
+
+/// A moment as `2020-02-03 00:00 UTC`.
+struct Date(UnixTime);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let (year, month, day) = civil(seconds / 86_400);
+        let (hour, minute) = (seconds / 3600 % 24, seconds / 60 % 60);
+        write!(f, "{year}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    }
+}
+
+/// Days since 1970-01-01 to year, month, day in the Gregorian calendar (Howard Hinnant's `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years that begin in March put the leap day last.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::InvalidMessage;
+
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let table = [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (951_868_800, "2000-03-01 00:00 UTC"),
+            (1_580_688_000, "2020-02-03 00:00 UTC"),
+            (4_107_542_399, "2100-02-28 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ];
+        for (seconds, expected) in table {
+            assert_eq!(
+                Date(UnixTime::since_unix_epoch(Duration::from_secs(seconds))).to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn descriptions_are_words() {
+        let table = [
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "the TLS alert handshake failure",
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::MissingData("x")),
+                "not TLS (missing data)",
+            ),
+            (
+                CertificateError::UnhandledCriticalExtension.into(),
+                "unhandled critical extension",
+            ),
+            (CertificateError::Revoked.into(), "revoked"),
+        ];
+        for (error, expected) in table {
+            let text = describe(&error);
+            assert!(text.ends_with(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_a_certificate_are_shown_plainly() {
+        assert_eq!(plain_name("DnsName(\"*.a.example\")"), "*.a.example");
+        assert_eq!(plain_name("IpAddress(::1)"), "::1");
+        assert_eq!(plain_name("DnsName(\"a\x1b[2J\")"), "a[2J");
+        assert_eq!(plain_name("DirectoryName"), "DirectoryName");
+    }
+}

@@ -1,0 +1,71 @@
+//! Certificates and private keys out of PEM files. Must not know what they are used for.
+
+use std::fs;
+use std::path::Path;
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::tls::TlsError;
+
+/// Whether a file in a directory of CA certificates is meant to be read.
+pub(super) fn is_certificate_name(path: &Path) -> bool {
+    let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default();
+    if ["pem", "crt", "cer"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+    {
+        return true;
+    }
+    // OpenSSL: eight hexadecimal digits, a dot, a decimal number (`.r0` would be a revocation list).
+    let stem = path.file_stem().and_then(|text| text.to_str()).unwrap_or_default();
+    let hashed = stem.len() == 8 && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hashed && !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// rustls's own messages quote the file's lines as lists of numbers, and the file may hold a key.
+fn pem_error(error: &pem::Error, path: &Path) -> TlsError {
+    let what = match error {
+        pem::Error::MissingSectionEnd { .. } => "a section has no END line",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is damaged",
+        pem::Error::Base64Decode(_) => "the text between BEGIN and END is not base64",
+        _ => "a section cannot be read",
+    };
+    TlsError::Pem {
+        path: path.to_owned(),
+        what,
+    }
+}
+
+/// All certificates of a file, in order; at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| pem_error(&error, path))?;
+    if found.is_empty() {
+        Err(TlsError::NoCertificate(path.to_owned()))
+    } else {
+        Ok(found)
+    }
+}
+
+/// The first private key of a file: PKCS #8, PKCS #1 or SEC1, not encrypted.
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(path)?;
+    // PKCS #8, and the older form of OpenSSL, whose headers would otherwise be taken for damaged base64.
+    let encrypted: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
+    if encrypted.iter().any(|mark| memchr::memmem::find(&text, mark).is_some()) {
+        return Err(TlsError::EncryptedKey(path.to_owned()));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
+        error => pem_error(&error, path),
+    })
+}

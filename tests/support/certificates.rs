@@ -1,0 +1,111 @@
+//! Certificates for tests, made anew for each run in a temporary directory. Knows nothing of the program under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use tempfile::TempDir;
+
+/// A directory with a certificate authority, good certificates and one certificate for each common fault.
+///
+/// | files | what |
+/// |---|---|
+/// | `ca.pem` | the authority that signed all below, unless said otherwise |
+/// | `other_ca.pem` | an authority that signed nothing |
+/// | `server.pem`, `.key` | for localhost, 127.0.0.1 and ::1 |
+/// | `expired.pem`, `.key` | as server, but ended on 2020-02-03 |
+/// | `wrong_name.pem`, `.key` | for other.example only |
+/// | `no_san.pem`, `.key` | common name localhost, no subjectAltName |
+/// | `ca_as_server.pem`, `.key` | self-signed, CA:TRUE, for localhost |
+/// | `client.pem`, `.key` | a client certificate |
+/// | `encrypted.key` | what an encrypted key looks like; there is no way to decrypt it |
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    directory: TempDir,
+}
+
+impl Certificates {
+    /// Makes all keys and certificates and writes them.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        let made = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        let ca = authority("Test CA");
+        made.write("ca.pem", &ca.pem());
+        made.write("other_ca.pem", &authority("Other CA").pem());
+
+        let localhost = ["localhost", "127.0.0.1", "::1"];
+        made.sign(&ca, "server", server("mqkit test server", &localhost));
+        let mut expired = server("mqkit test server", &localhost);
+        expired.not_before = date_time_ymd(2019, 1, 1);
+        expired.not_after = date_time_ymd(2020, 2, 3);
+        made.sign(&ca, "expired", expired);
+        made.sign(&ca, "wrong_name", server("localhost", &["other.example"]));
+        made.sign(&ca, "no_san", server("localhost", &[]));
+        made.sign(&ca, "client", leaf("client", &[], ExtendedKeyUsagePurpose::ClientAuth));
+
+        let mut ca_as_server = server("localhost", &localhost);
+        ca_as_server.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        made.write("ca_as_server.pem", &ca_as_server.self_signed(&key).unwrap().pem());
+        made.write("ca_as_server.key", &key.serialize_pem());
+
+        let encrypted = key.serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        made.write("encrypted.key", &encrypted);
+        made
+    }
+
+    /// The path of one of the files.
+    #[must_use]
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn sign(&self, ca: &CertifiedIssuer<'_, KeyPair>, name: &str, params: CertificateParams) {
+        let key = KeyPair::generate().unwrap();
+        self.write(&format!("{name}.pem"), &params.signed_by(&key, ca).unwrap().pem());
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+}
+
+impl Default for Certificates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn server(common_name: &str, names: &[&str]) -> CertificateParams {
+    leaf(common_name, names, ExtendedKeyUsagePurpose::ServerAuth)
+}
+
+fn leaf(common_name: &str, names: &[&str], usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+    // Names that are IP addresses become IP address entries.
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.use_authority_key_identifier_extension = true;
+    params.extended_key_usages = vec![usage];
+    params
+}
