@@ -237,6 +237,26 @@ impl Client {
         }
     }
 
+    /// Speaks another version on the next connection.
+    pub fn set_version(&mut self, version: Version) {
+        self.options.version = version;
+        self.link.version = version;
+    }
+
+    /// When the next PINGREQ is due, whatever else is.
+    #[must_use]
+    pub fn poll_ping(&self) -> Option<Instant> {
+        self.ping.poll_timeout().filter(|_| self.state == State::Connected)
+    }
+
+    /// Sends PINGREQ without expecting its answer soon: the application is not reading.
+    pub fn ping_now(&mut self, now: Instant) {
+        self.ping.sent(now);
+        self.ping.received();
+        // Two bytes without any property can always be written.
+        let _ = self.link.send(&Packet::Pingreq);
+    }
+
     // ----- commands
 
     /// Sends a message, or keeps it until the window opens; ask [`Self::is_ready`] first to keep memory bounded.
