@@ -32,6 +32,8 @@ pub enum Event {
     Retrying(Error, Duration),
     /// The broker does not speak version 5: going on with 3.1.1.
     FellBack(Error),
+    /// A message could be sent again, after the output was full.
+    Ready,
 }
 
 /// A client that stays connected.
@@ -48,10 +50,19 @@ pub struct Client {
 type Dialing = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>>>>;
 
 enum State {
-    Waiting { until: Instant },
-    Dialing { future: Dialing, stage: Rc<Cell<Stage>>, deadline: Instant },
+    Waiting {
+        until: Instant,
+    },
+    Dialing {
+        future: Dialing,
+        stage: Rc<Cell<Stage>>,
+        deadline: Instant,
+    },
     /// The deadline is that of CONNACK.
-    Open { stream: Stream, deadline: Option<Instant> },
+    Open {
+        stream: Stream,
+        deadline: Option<Instant>,
+    },
     Ended,
 }
 
@@ -79,7 +90,11 @@ impl Client {
             state: State::Waiting { until: now },
             back_off: BackOff::new(options.seed, Some(options.retry_first), now),
             established: false,
-            buffers: Buffers { read_size: SMALL_READ, first: Vec::new(), dirty: false },
+            buffers: Buffers {
+                read_size: SMALL_READ,
+                first: Vec::new(),
+                dirty: false,
+            },
             options,
         }
     }
@@ -97,7 +112,11 @@ impl Client {
                     }
                     self.dial();
                 }
-                State::Dialing { future, stage, deadline } => {
+                State::Dialing {
+                    future,
+                    stage,
+                    deadline,
+                } => {
                     let dialed = tokio::time::timeout_at((*deadline).into(), future).await;
                     let (stage, deadline) = (stage.get(), *deadline);
                     match dialed {
@@ -111,14 +130,15 @@ impl Client {
                     }
                 }
                 State::Open { .. } => match self.drive().await {
-                    Ok(session::Event::Connected(connack)) => {
+                    Ok(None) => return Ok(Event::Ready),
+                    Ok(Some(session::Event::Connected(connack))) => {
                         self.established = true;
                         if let State::Open { deadline, .. } = &mut self.state {
                             *deadline = None;
                         }
                         return Ok(Event::Session(session::Event::Connected(connack)));
                     }
-                    Ok(event) => return Ok(Event::Session(event)),
+                    Ok(Some(event)) => return Ok(Event::Session(event)),
                     Err(error) => return self.lost(error),
                 },
                 State::Ended => std::future::pending().await,
@@ -131,16 +151,29 @@ impl Client {
         let stage = Rc::new(Cell::new(Stage::Lookup));
         let progress = Rc::clone(&stage);
         let future = Box::pin(async move { net::dial(&target, &progress).await });
-        self.state = State::Dialing { future, stage, deadline: Instant::now() + self.options.connect_timeout };
+        self.state = State::Dialing {
+            future,
+            stage,
+            deadline: Instant::now() + self.options.connect_timeout,
+        };
     }
 
     fn open(&mut self, stream: Stream, deadline: Instant) -> Result<(), Error> {
         let now = Instant::now();
         self.buffers.first.clear();
         // A broker that never answers version 5 must leave time to try 3.1.1 within the same limit.
-        let deadline = if self.may_fall_back() { now + deadline.saturating_duration_since(now) / 2 } else { deadline };
-        self.session.handle_open(now).map_err(|error| self.session_error(error))?;
-        self.state = State::Open { stream, deadline: Some(deadline) };
+        let deadline = if self.may_fall_back() {
+            now + deadline.saturating_duration_since(now) / 2
+        } else {
+            deadline
+        };
+        self.session
+            .handle_open(now)
+            .map_err(|error| self.session_error(error))?;
+        self.state = State::Open {
+            stream,
+            deadline: Some(deadline),
+        };
         Ok(())
     }
 
@@ -148,20 +181,24 @@ impl Client {
         self.options.fall_back && !self.established && self.session.options().version == Version::V5
     }
 
-    /// Moves bytes until the session has an event.
-    async fn drive(&mut self) -> Result<session::Event, Error> {
+    /// Moves bytes until the session has an event, or (`None`) has room again for messages that wait outside.
+    async fn drive(&mut self) -> Result<Option<session::Event>, Error> {
         loop {
             let now = Instant::now();
             match self.session.poll_event(now) {
-                Ok(Some(event)) => return Ok(event),
+                Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => {}
                 Err(error) => return Err(self.session_error(error)),
             }
             self.session.pump(now).map_err(|error| self.session_error(error))?;
-            let State::Open { stream, deadline } = &mut self.state else { return Err(self.no_connack(None)) };
+            let was_ready = self.session.is_ready();
+            let State::Open { stream, deadline } = &mut self.state else {
+                return Err(self.no_connack(None));
+            };
             let connack = *deadline;
             let wake = [connack, self.session.poll_timeout()].into_iter().flatten().min();
             match progress(stream, &mut self.session, &mut self.buffers, wake).await {
+                Ok(Progress::Moved) if !was_ready && self.session.is_ready() => return Ok(None),
                 Ok(Progress::Moved) => {}
                 Ok(Progress::Eof) if connack.is_some() && self.session.input().is_empty() => {
                     return Err(self.no_connack(None));
@@ -175,9 +212,16 @@ impl Client {
                     if connack.is_some_and(|at| at <= now) {
                         return Err(self.no_connack(Some(self.options.connect_timeout)));
                     }
-                    self.session.handle_timeout(now).map_err(|error| self.session_error(error))?;
+                    self.session
+                        .handle_timeout(now)
+                        .map_err(|error| self.session_error(error))?;
                 }
-                Err(error) => return Err(Error::Io { address: self.address(), source: StreamError(error) }),
+                Err(error) => {
+                    return Err(Error::Io {
+                        address: self.address(),
+                        source: StreamError(error),
+                    });
+                }
             }
         }
     }
@@ -191,11 +235,19 @@ impl Client {
             session::Error::Decode(_) => net::foreign_peer_hint(&self.buffers.first),
             _ => None,
         };
-        Error::Session { address: self.address(), source, hint }
+        Error::Session {
+            address: self.address(),
+            source,
+            hint,
+        }
     }
 
     fn no_connack(&self, limit: Option<Duration>) -> Error {
-        Error::NoConnack { address: self.address(), limit, hint: net::foreign_peer_hint(&self.buffers.first) }
+        Error::NoConnack {
+            address: self.address(),
+            limit,
+            hint: net::foreign_peer_hint(&self.buffers.first),
+        }
     }
 
     /// The connection broke; says so to the peer, as far as it still listens, and decides what then.
@@ -229,8 +281,16 @@ impl Client {
                 self.state = State::Waiting { until: now + wait };
                 Ok(Event::Retrying(error, wait))
             }
-            None => match self.options.retry_lost.filter(|limit| self.established && !limit.is_zero()) {
-                Some(within) => Err(Error::GaveUp { address: self.address(), within, source: Box::new(error) }),
+            None => match self
+                .options
+                .retry_lost
+                .filter(|limit| self.established && !limit.is_zero())
+            {
+                Some(within) => Err(Error::GaveUp {
+                    address: self.address(),
+                    within,
+                    source: Box::new(error),
+                }),
                 None => Err(error),
             },
         }
@@ -241,15 +301,20 @@ impl Client {
     ///
     /// # Errors
     /// The connection broke before everything was written, or the broker refused something at the end.
-    pub async fn close(mut self, confirm: bool) -> Result<(), Error> {
+    pub async fn close(&mut self, confirm: bool) -> Result<(), Error> {
         if !self.session.is_connected() {
             return Ok(());
         }
         let disconnected = self.session.disconnect(ReasonCode::SUCCESS);
         disconnected.map_err(|error| self.session_error(error))?;
         let address = self.address();
-        let State::Open { stream, .. } = &mut self.state else { return Ok(()) };
-        let lost = |error| Error::Io { address: address.clone(), source: StreamError(error) };
+        let State::Open { stream, .. } = &mut self.state else {
+            return Ok(());
+        };
+        let lost = |error| Error::Io {
+            address: address.clone(),
+            source: StreamError(error),
+        };
         stream.write_all_buf(self.session.output()).await.map_err(lost)?;
         stream.flush().await.map_err(lost)?;
         let closing = async {
@@ -308,7 +373,9 @@ impl Client {
     /// Keeps the connection alive while nothing new can be taken: writes and pings, reads nothing. Never ends by itself.
     pub async fn keep_alive(&mut self) {
         loop {
-            let Some(wake) = self.session.poll_ping() else { return std::future::pending().await };
+            let Some(wake) = self.session.poll_ping() else {
+                return std::future::pending().await;
+            };
             sleep_until(wake.into()).await;
             self.session.ping_now(Instant::now());
             if let State::Open { stream, .. } = &mut self.state {

@@ -1,4 +1,9 @@
 //! The integration tests, in one binary: every file under `tests/` is declared here (`architecture.rs` checks it).
 
+mod architecture;
+mod decode;
+mod generated;
 mod session;
+#[allow(dead_code, reason = "shared with the tests inside the library")]
+mod support;
 mod vectors;

@@ -95,8 +95,14 @@ impl Error {
     /// Whether connecting again may help.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Connect(ConnectError { source: net::Cause::Tls(error), .. }) => is_hang_up(error),
-            Self::Io { source: StreamError(error), .. } => net::io_hint(error).is_none() || is_hang_up(error),
+            Self::Connect(ConnectError {
+                source: net::Cause::Tls(error),
+                ..
+            }) => is_hang_up(error),
+            Self::Io {
+                source: StreamError(error),
+                ..
+            } => net::io_hint(error).is_none() || is_hang_up(error),
             Self::Connect(_) | Self::NoConnack { .. } => true,
             Self::Session { source, .. } => source.is_transient(),
             Self::GaveUp { .. } => false,
@@ -108,10 +114,14 @@ impl Error {
         use crate::protocol::ReasonCode;
         match self {
             Self::NoConnack { .. } => true,
-            Self::Io { source: StreamError(error), .. } => is_hang_up(error),
-            Self::Session { source: session::Error::Refused(refusal), .. } => {
-                refusal.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION
-            }
+            Self::Io {
+                source: StreamError(error),
+                ..
+            } => is_hang_up(error),
+            Self::Session {
+                source: session::Error::Refused(refusal),
+                ..
+            } => refusal.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
             _ => false,
         }
     }
@@ -119,12 +129,17 @@ impl Error {
 
 fn is_hang_up(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
-    matches!(error.kind(), Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe)
+    matches!(
+        error.kind(),
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
+    )
 }
 
 fn session_hint(error: &session::Error) -> Option<String> {
     use crate::protocol::ReasonCode as R;
-    let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else { return None };
+    let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else {
+        return None;
+    };
     let hint = match refusal.reason {
         R::BAD_USER_NAME_OR_PASSWORD => "check -u and the password; brokers compare both exactly",
         R::NOT_AUTHORIZED => "the broker wants a user name and password (-u, --password-file), or forbids this client",

@@ -19,7 +19,12 @@ pub(super) struct BackOff {
 
 impl BackOff {
     pub(super) fn new(seed: u64, limit: Option<Duration>, now: Instant) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), limit, began: now, attempts: 0 }
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            limit,
+            began: now,
+            attempts: 0,
+        }
     }
 
     /// A connection worked, and is lost now: the limit is counted from here.
@@ -32,7 +37,9 @@ impl BackOff {
         let full = FIRST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
         // Between half and all of it, so that many clients of one broker do not come back together.
         let wait = full.mul_f64(0.5 + self.random.f64() / 2.0);
-        let left = self.limit.map(|limit| limit.saturating_sub(now.saturating_duration_since(self.began)));
+        let left = self
+            .limit
+            .map(|limit| limit.saturating_sub(now.saturating_duration_since(self.began)));
         if left.is_some_and(|left| left.is_zero()) {
             return None;
         }
@@ -53,7 +60,11 @@ mod tests {
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST, "{waits:?}");
         assert!(waits[11] >= LONGEST / 2 && waits[11] <= LONGEST, "{waits:?}");
         back_off.restart(Some(Duration::from_secs(60)), start);
-        assert!(back_off.next(start + Duration::from_secs(59)).is_some_and(|wait| wait <= Duration::from_secs(1)));
+        assert!(
+            back_off
+                .next(start + Duration::from_secs(59))
+                .is_some_and(|wait| wait <= Duration::from_secs(1))
+        );
         assert_eq!(back_off.next(start + Duration::from_secs(60)), None);
         assert_eq!(BackOff::new(1, Some(Duration::ZERO), start).next(start), None);
     }

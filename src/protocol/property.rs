@@ -363,6 +363,7 @@ impl Properties {
                 PropertyValue::Pair(key, value)
             }
         };
+        reader.widen(at);
         if !id.repeatable_at(place) && self.value(id).is_some() {
             return reader.fault(name, at, Fault::PropertyDuplicate(id));
         }

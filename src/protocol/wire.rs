@@ -269,6 +269,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Lets the last entry of the log begin at `offset`: with the identifier of a property, for example.
+    pub(super) fn widen(&mut self, offset: usize) {
+        if let Some(field) = self.log.as_mut().and_then(|log| log.last_mut()) {
+            field.length += field.offset - offset;
+            field.offset = offset;
+        }
+    }
+
     pub(super) fn u8(&mut self, name: &'static str) -> Read<u8> {
         let offset = self.at;
         let value = self.byte(name)?;

@@ -237,9 +237,13 @@ impl Client {
         }
     }
 
-    /// Speaks another version on the next connection.
+    /// Speaks another version on the next connection; without properties when it has none.
     pub fn set_version(&mut self, version: Version) {
         self.options.version = version;
+        if version != Version::V5 {
+            self.options.properties = Properties::new();
+            self.options.disconnect_properties = Properties::new();
+        }
         self.link.version = version;
     }
 

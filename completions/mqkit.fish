@@ -1,0 +1,130 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mqkit_global_optspecs
+    string join \n help V/version
+end
+
+function __fish_mqkit_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mqkit_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mqkit_using_subcommand
+    set -l cmd (__fish_mqkit_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mqkit -n "__fish_mqkit_needs_command" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_needs_command" -s V -l version -d 'Print version'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "pub" -d 'Publish a message, a file, or a stream of lines'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "sub" -d 'Subscribe and print JSON lines, payloads, or a format'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain packets given as hex text'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s t -l topic -d 'Topic name to publish to; may stand in the URL instead' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s m -l message -d 'Payload: the text as it stands' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s f -l file -d 'Payload: the contents of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s q -l qos -d 'QoS: 0, 1 or 2' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] [env: MQTT_URL]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s h -l host -d 'Host name or address [env: MQTT_HOST] [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s p -l port -d 'Port [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s P -l pw -d 'Password; others can see it in the process list: better use a file or MQTT_PASSWORD' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-qos -d 'QoS of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l connect-timeout -d 'One limit over name look-up, TCP, TLS and CONNACK' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l deadline -d 'Limit of the whole run, everything included' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM, not encrypted' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'Lowest and only TLS version: tlsv1.2 or tlsv1.3' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the stored message'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to store the message for later subscribers'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l quiet -d 'No notes and warnings on stderr'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to, with `+` and `#`; repeat it for more' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s q -l qos -d 'Highest QoS at which messages are sent here: 0, 1 or 2' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s C -l count -d 'End after so many messages' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s W -l timeout -d 'End after this time, with status 27' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l idle -d 'End after so long without a message' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s F -l format -d 'Print each message by this format; see Format below' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] [env: MQTT_URL]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s h -l host -d 'Host name or address [env: MQTT_HOST] [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s p -l port -d 'Port [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s P -l pw -d 'Password; others can see it in the process list: better use a file or MQTT_PASSWORD' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-qos -d 'QoS of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l connect-timeout -d 'One limit over name look-up, TCP, TLS and CONNACK' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l deadline -d 'Limit of the whole run, everything included' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM, not encrypted' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'Lowest and only TLS version: tlsv1.2 or tlsv1.3' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s v -l verbose -d 'Print topic and payload'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l raw -d 'Print the payload only'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s N -l no-newline -d 'Print no newline after a message'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l allow-partial -d 'Go on when the broker refuses some of the filters'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l quiet -d 'No notes and warnings on stderr'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s V -l protocol-version -d 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l show-secrets -d 'Show passwords and authentication data'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand completions" -l help -d 'Print help'

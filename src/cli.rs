@@ -1,0 +1,20 @@
+//! What several commands share of the command line. It must not know commands or sockets.
+
+pub mod connection;
+pub mod console;
+pub mod generate;
+pub mod values;
+
+pub use connection::Connection;
+pub use console::Console;
+
+/// A bad flag, value, file or input.
+#[derive(Debug, thiserror::Error)]
+pub enum Usage {
+    /// Words on what is wrong.
+    #[error("{0}")]
+    Bad(String),
+    /// The command line's own explanation, complete with usage.
+    #[error("{0}")]
+    Explained(String),
+}

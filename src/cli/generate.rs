@@ -1,0 +1,143 @@
+//! Completions and manual pages from the one definition of the command line. Pure: it writes no file, and must not know
+//! what the commands do.
+
+use clap::{Arg, Command};
+use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+use std::io;
+
+/// Every generated file: its path from the project's root, and its contents.
+///
+/// # Errors
+/// Never in practice: everything is written to memory.
+pub fn files(command: &Command, exit_table: &[(u8, &str)]) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for (shell, name) in [
+        (Shell::Bash, "mqkit.bash"),
+        (Shell::Zsh, "_mqkit"),
+        (Shell::Fish, "mqkit.fish"),
+        (Shell::PowerShell, "_mqkit.ps1"),
+        (Shell::Elvish, "mqkit.elv"),
+    ] {
+        files.push((format!("completions/{name}"), completion(command.clone(), shell)));
+    }
+    let mut command = command.clone();
+    command.build();
+    let subcommands: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    files.push((
+        "man/mqkit.1".to_owned(),
+        page(&command, "mqkit", exit_table, &subcommands)?,
+    ));
+    for sub in command.get_subcommands() {
+        let name = format!("mqkit-{}", sub.get_name());
+        let others: Vec<_> = subcommands
+            .iter()
+            .filter(|other| *other != sub.get_name())
+            .cloned()
+            .collect();
+        files.push((format!("man/{name}.1"), page(sub, &name, exit_table, &others)?));
+    }
+    Ok(files)
+}
+
+/// A completion script.
+#[must_use]
+pub fn completion(mut command: Command, shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "mqkit", &mut script);
+    script
+}
+
+fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[String]) -> io::Result<Vec<u8>> {
+    let version = command.get_version().unwrap_or(env!("CARGO_PKG_VERSION"));
+    let examples = command.get_after_help().map(ToString::to_string);
+    // The name of the page; `bin_name` is how the command is called.
+    let called = command.clone().display_name(name).after_help("");
+    let man = Man::new(called)
+        .title(name.to_uppercase())
+        .source(format!("mqkit {version}"))
+        .manual("mqkit");
+    let mut out = Vec::new();
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    if command.has_subcommands() {
+        section(
+            &mut out,
+            "COMMANDS",
+            command.get_subcommands().map(|sub| {
+                let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+                (format!("mqkit-{}(1)", sub.get_name()), about)
+            }),
+        )?;
+    }
+    if let Some(examples) = examples {
+        verbatim(&mut out, &examples)?;
+    }
+    section(
+        &mut out,
+        "EXIT STATUS",
+        exit_table
+            .iter()
+            .map(|(status, text)| (status.to_string(), (*text).to_owned())),
+    )?;
+    let variables: Vec<_> = command.get_arguments().filter_map(environment).collect();
+    if !variables.is_empty() {
+        section(&mut out, "ENVIRONMENT", variables.into_iter())?;
+    }
+    let mut roff = Roff::new();
+    roff.control("SH", ["SEE ALSO"]);
+    let own = (name != "mqkit").then(|| "mqkit(1)".to_owned());
+    let others = own
+        .into_iter()
+        .chain(others.iter().map(|other| format!("mqkit-{other}(1)")));
+    roff.text([roman(others.collect::<Vec<_>>().join(", "))]);
+    roff.to_writer(&mut out)?;
+    Ok(out)
+}
+
+/// A list of terms and what they mean.
+fn section(out: &mut Vec<u8>, title: &str, rows: impl Iterator<Item = (String, String)>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    roff.control("SH", [title]);
+    for (term, text) in rows {
+        roff.control("TP", []);
+        roff.text([bold(term)]);
+        roff.text([roman(text)]);
+    }
+    roff.to_writer(out)
+}
+
+/// Text whose lines stay as they are. Its first line is the title, as in `--help`.
+fn verbatim(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    for part in text.split("\n\n") {
+        let (title, lines) = part.split_once('\n').unwrap_or((part, ""));
+        let mut roff = Roff::new();
+        roff.control("SH", [title.trim_end_matches(':').to_uppercase().as_str()]);
+        roff.control("nf", []);
+        for line in lines.lines() {
+            roff.text([roman(line)]);
+        }
+        roff.control("fi", []);
+        roff.to_writer(out)?;
+    }
+    Ok(())
+}
+
+/// The environment variable of a flag: clap's own, or the one that its help names where several flags decide together.
+fn environment(arg: &Arg) -> Option<(String, String)> {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let named = help
+        .split_once("[env: ")
+        .and_then(|(_, rest)| rest.split_once(']'))
+        .map(|(name, _)| name.to_owned());
+    let name = arg
+        .get_env()
+        .map(|name| name.to_string_lossy().into_owned())
+        .or(named)?;
+    let long = arg.get_long().unwrap_or_default();
+    Some((name, format!("stands for --{long}, which goes before it")))
+}

@@ -1,0 +1,290 @@
+//! Values on the command line: durations, versions, properties. Pure. It must not know which flags they belong to.
+
+use super::Usage;
+use crate::protocol::property::{Place, PropertyType};
+use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, Utf8, Version, topic};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// A duration: `250ms`, `1m 30s`; a bare number is seconds.
+///
+/// # Errors
+/// What is wrong with it, for the command line to quote.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|_| "must be 0 or more seconds".to_owned());
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 250ms, 10s, 1m 30s, 10)"))
+}
+
+/// A protocol version as `-V` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionChoice {
+    /// 5, and 3.1.1 when the broker does not speak it.
+    Auto,
+    /// This one.
+    Fixed(Version),
+}
+
+/// `auto`, `5`, `311`, `31`, and Mosquitto's `mqttv5`, `mqttv311`, `mqttv31`.
+///
+/// # Errors
+/// The accepted words.
+pub fn version(text: &str) -> Result<VersionChoice, String> {
+    match text.strip_prefix("mqttv").unwrap_or(text) {
+        "auto" => Ok(VersionChoice::Auto),
+        "5" | "5.0" => Ok(VersionChoice::Fixed(Version::V5)),
+        "311" | "3.1.1" => Ok(VersionChoice::Fixed(Version::V311)),
+        "31" | "3.1" => Ok(VersionChoice::Fixed(Version::V31)),
+        _ => Err("must be auto, 5, 311 or 31".to_owned()),
+    }
+}
+
+/// QoS 0, 1 or 2.
+///
+/// # Errors
+/// The accepted numbers.
+pub fn qos(text: &str) -> Result<QoS, String> {
+    text.parse()
+        .ok()
+        .and_then(QoS::from_bits)
+        .ok_or_else(|| "must be 0, 1 or 2".to_owned())
+}
+
+/// A topic name to publish to.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn topic_name(text: &str) -> Result<Utf8, String> {
+    topic::check_name(text).map_err(|error| format!("a topic name {error}"))?;
+    utf8(text)
+}
+
+/// A topic filter to subscribe to.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn topic_filter(text: &str) -> Result<Utf8, String> {
+    topic::check_filter(text).map_err(|error| format!("a topic filter {error}"))?;
+    utf8(text)
+}
+
+/// Any text that MQTT can carry.
+///
+/// # Errors
+/// Too long, or with U+0000.
+pub fn utf8(text: &str) -> Result<Utf8, String> {
+    Utf8::new(text).map_err(|error| error.to_string())
+}
+
+/// A session expiry interval in seconds; `-1`, `infinite` and `∞` never expire.
+///
+/// # Errors
+/// The accepted forms.
+pub fn expiry(text: &str) -> Result<u32, String> {
+    match text {
+        "-1" | "infinite" | "∞" => Ok(u32::MAX),
+        _ => text
+            .parse()
+            .map_err(|_| "must be seconds, 0 to 4294967295, or infinite".to_owned()),
+    }
+}
+
+/// The properties of `-D PACKET NAME VALUE [VALUE2]`, by the packet they go into.
+#[derive(Debug, Clone, Default)]
+pub struct PropertyFlags(Vec<(Place, PropertyId, PropertyValue)>);
+
+const PACKETS: &[(&str, Place)] = &[
+    ("connect", Place::Packet(PacketType::Connect)),
+    ("publish", Place::Packet(PacketType::Publish)),
+    ("subscribe", Place::Packet(PacketType::Subscribe)),
+    ("unsubscribe", Place::Packet(PacketType::Unsubscribe)),
+    ("disconnect", Place::Packet(PacketType::Disconnect)),
+    ("auth", Place::Packet(PacketType::Auth)),
+    ("will", Place::Will),
+];
+
+impl PropertyFlags {
+    /// Adds the words of one `-D`.
+    ///
+    /// # Errors
+    /// [`Usage`] that names the word at fault and what it may be.
+    pub fn add(&mut self, words: &[String]) -> Result<(), Usage> {
+        let [packet, name, values @ ..] = words else {
+            return Err(Usage::Bad("-D wants PACKET NAME VALUE".to_owned()));
+        };
+        let bad = |what: String| Usage::Bad(format!("-D {packet} {name}: {what}"));
+        let Some((_, place)) = PACKETS.iter().find(|(known, _)| known.eq_ignore_ascii_case(packet)) else {
+            let known: Vec<_> = PACKETS.iter().map(|(name, _)| *name).collect();
+            return Err(bad(format!("the packet must be one of {}", known.join(", "))));
+        };
+        let allowed = || {
+            PropertyId::ALL
+                .iter()
+                .filter(|id| id.allowed_at(*place))
+                .map(|id| id.name())
+        };
+        let Some(id) = PropertyId::from_name(name).filter(|id| id.allowed_at(*place)) else {
+            return Err(bad(format!(
+                "{packet} may carry {}",
+                allowed().collect::<Vec<_>>().join(", ")
+            )));
+        };
+        // Only a broker sends it: it says which subscriptions matched.
+        if (id, *place) == (PropertyId::SubscriptionIdentifier, Place::Packet(PacketType::Publish)) {
+            return Err(bad("only a broker sends this".to_owned()));
+        }
+        let value = property_value(id, values).map_err(bad)?;
+        let added: Properties = [(id, value.clone())].into_iter().collect();
+        added.check(*place).map_err(|error| bad(error.to_string()))?;
+        self.0.push((*place, id, value));
+        Ok(())
+    }
+
+    /// The properties for one packet, in the order of the command line.
+    #[must_use]
+    pub fn at(&self, place: Place) -> Properties {
+        let chosen = self.0.iter().filter(|(other, ..)| *other == place);
+        chosen.map(|(_, id, value)| (*id, value.clone())).collect()
+    }
+
+    /// True when there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn property_value(id: PropertyId, values: &[String]) -> Result<PropertyValue, String> {
+    let pair = id.value_type() == PropertyType::Pair;
+    let (value, second) = match values {
+        [value] if !pair => (value, None),
+        [key, value] if pair => (key, Some(value)),
+        _ if pair => return Err("wants KEY VALUE".to_owned()),
+        _ => return Err("wants one value".to_owned()),
+    };
+    let number = |limit: u32| {
+        let number = value.parse().ok().filter(|number| *number <= limit);
+        number.ok_or_else(|| format!("`{value}` is not a number from 0 to {limit}"))
+    };
+    Ok(match id.value_type() {
+        PropertyType::Byte => PropertyValue::Byte(u8::try_from(number(u8::MAX.into())?).unwrap_or_default()),
+        PropertyType::U16 => PropertyValue::U16(u16::try_from(number(u16::MAX.into())?).unwrap_or_default()),
+        PropertyType::U32 => PropertyValue::U32(number(u32::MAX)?),
+        PropertyType::Varint => PropertyValue::Varint(number(268_435_455)?),
+        PropertyType::Text => PropertyValue::Text(utf8(value)?),
+        PropertyType::Binary => PropertyValue::Binary(binary(value)?),
+        PropertyType::Pair => PropertyValue::Pair(utf8(value)?, utf8(second.map_or("", String::as_str))?),
+    })
+}
+
+/// The bytes of the text, or those that `hex:…` and `base64:…` stand for.
+fn binary(text: &str) -> Result<Bytes, String> {
+    if let Some(digits) = text.strip_prefix("hex:") {
+        return decode(digits, 4, |c| c.to_digit(16)).ok_or_else(|| format!("`{digits}` is not pairs of hex digits"));
+    }
+    if let Some(digits) = text.strip_prefix("base64:") {
+        let bare = digits.trim_end_matches('=');
+        return decode(bare, 6, base64_digit).ok_or_else(|| format!("`{digits}` is not base64"));
+    }
+    Ok(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn base64_digit(c: char) -> Option<u32> {
+    let alphabet = ('A'..='Z').chain('a'..='z').chain('0'..='9');
+    match c {
+        '+' | '-' => Some(62),
+        '/' | '_' => Some(63),
+        _ => alphabet
+            .zip(0..)
+            .find_map(|(letter, value)| (letter == c).then_some(value)),
+    }
+}
+
+/// Digits of `bits` bits each to bytes. What is left at the end must be shorter than a digit, and zero.
+fn decode(text: &str, bits: u32, digit: impl Fn(char) -> Option<u32>) -> Option<Bytes> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut left, mut have) = (0_u32, 0);
+    for c in text.chars() {
+        left = left << bits | digit(c)?;
+        have += bits;
+        if have >= 8 {
+            have -= 8;
+            bytes.push(u8::try_from(left >> have & 0xff).ok()?);
+            left &= (1 << have) - 1;
+        }
+    }
+    (have < bits && left == 0).then(|| Bytes::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_humane_and_bare_numbers_are_seconds() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
+        assert!(duration("-1").is_err());
+        assert!(duration("soon").is_err());
+    }
+
+    fn one(words: &[&str]) -> Result<PropertyFlags, Usage> {
+        let mut flags = PropertyFlags::default();
+        flags.add(&words.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        Ok(flags)
+    }
+
+    #[test]
+    fn properties_are_spelt_as_mosquitto_spells_them() {
+        let flags = one(&["PUBLISH", "Content-Type", "text/plain"]).unwrap();
+        let properties = flags.at(Place::Packet(PacketType::Publish));
+        assert_eq!(
+            properties.text(PropertyId::ContentType).map(Utf8::as_str),
+            Some("text/plain")
+        );
+        let flags = one(&["connect", "user-property", "k", "v"]).unwrap();
+        assert_eq!(
+            flags.at(Place::Packet(PacketType::Connect)).user_properties().count(),
+            1
+        );
+        for (text, bytes) in [
+            ("hex:00ff", &[0, 0xff][..]),
+            ("base64:AP8=", &[0, 0xff]),
+            ("base64:AP8", &[0, 0xff]),
+            ("cd", b"cd"),
+        ] {
+            let flags = one(&["publish", "correlation-data", text]).unwrap();
+            let properties = flags.at(Place::Packet(PacketType::Publish));
+            assert_eq!(
+                properties.binary(PropertyId::CorrelationData).unwrap()[..],
+                *bytes,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_properties_say_what_is_wrong() {
+        for (words, part) in [
+            (&["pub", "content-type", "x"][..], "must be one of connect"),
+            (
+                &["publish", "will-delay-interval", "1"],
+                "publish may carry payload-format-indicator",
+            ),
+            (&["publish", "topic-alias", "65536"], "not a number from 0 to 65535"),
+            (&["publish", "topic-alias", "0"], "out of range"),
+            (&["publish", "payload-format-indicator", "2"], "out of range"),
+            (&["publish", "user-property", "k"], "wants KEY VALUE"),
+            (&["publish", "content-type", "a", "b"], "wants one value"),
+            (&["publish", "correlation-data", "hex:0"], "hex digits"),
+            (&["publish", "correlation-data", "base64:?"], "not base64"),
+            (&["publish", "subscription-identifier", "1"], "only a broker"),
+        ] {
+            let error = one(words).unwrap_err().to_string();
+            assert!(error.contains(part), "{words:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `mqkit decode`: explains packets given as hex text. It must not know how packets are laid out.
+
+use crate::cli::values::{self, VersionChoice};
+use crate::exit::{Outcome, OutputError};
+use crate::input::hex;
+use crate::output::packet::{self, Options};
+use crate::protocol::{DecodeError, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame};
+use anyhow::Context;
+use bytes::BytesMut;
+use std::cmp::Reverse;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+/// The flags of `mqkit decode`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Hex text of packets, a file that holds it, or `-` for standard input
+    #[arg(value_name = "HEX", allow_hyphen_values = true)]
+    hex: Vec<String>,
+
+    /// Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto", value_parser = values::version)]
+    protocol_version: VersionChoice,
+
+    /// Show passwords and authentication data
+    #[arg(long)]
+    show_secrets: bool,
+}
+
+const EXAMPLES: &str = "Examples:
+  mqkit decode 0x10 0x13 0x0 0x4 0x4d 0x51 0x54 0x54 0x4 0x2 0x0 0x3c 0x0 0x7 0x70 0x79 0x74 0x68 0x6F 6E 0x31
+  mqkit decode c000d000
+  echo '30 05 00 03 61 2f 62' | mqkit decode -V 311";
+
+/// A packet, decoded or not.
+struct Explained {
+    frame: Frame,
+    version: Version,
+    packet: Result<Packet, DecodeError>,
+    log: FieldLog,
+}
+
+/// Runs `mqkit decode`.
+///
+/// # Errors
+/// The input is no hex text or cannot be read; the output cannot be written.
+pub fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let bytes = hex::parse(&read(&args.hex)?)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let options = Options {
+        show_secrets: args.show_secrets,
+    };
+    match explain(&mut out, &bytes, args.protocol_version, options).and_then(|clean| out.flush().map(|()| clean)) {
+        Ok(true) => Ok(Outcome::Done),
+        Ok(false) => Ok(Outcome::No),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+        Err(error) => Err(OutputError(error).into()),
+    }
+}
+
+/// The words themselves, the file that a single one names, or standard input.
+fn read(words: &[String]) -> anyhow::Result<String> {
+    let stdin = || {
+        let mut text = String::new();
+        io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read standard input as text")?;
+        Ok(text)
+    };
+    match words {
+        [] => stdin(),
+        [dash] if dash == "-" => stdin(),
+        [path] if hex::parse(path).is_err() && Path::new(path).exists() => {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {path:?} as text"))
+        }
+        words => Ok(words.join(" ")),
+    }
+}
+
+/// Writes every packet; false when one of them is faulty.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, options: Options) -> io::Result<bool> {
+    let (packets, rest, assumed) = match choice {
+        VersionChoice::Fixed(version) => {
+            let (packets, rest) = decode_all(bytes, version);
+            (packets, rest, false)
+        }
+        VersionChoice::Auto => infer(bytes),
+    };
+    let mut clean = true;
+    for (
+        index,
+        Explained {
+            frame,
+            version,
+            packet,
+            log,
+        },
+    ) in packets.iter().enumerate()
+    {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        clean &= packet.is_ok();
+        packet::write(out, frame, *version, packet.as_ref(), log, options)?;
+    }
+    if !rest.is_empty() {
+        clean = false;
+        let gap = if packets.is_empty() { "" } else { "\n" };
+        writeln!(out, "{gap}{}", incomplete(rest, bytes.len() - rest.len()))?;
+    }
+    if assumed {
+        writeln!(
+            out,
+            "\nnote: MQTT 5 is assumed: without a CONNECT these bytes also read as 3.1.1 (-V 311 does so)"
+        )?;
+    }
+    Ok(clean)
+}
+
+/// What is to be said of the bytes behind the last whole packet.
+fn incomplete(rest: &[u8], at: usize) -> String {
+    let kind = PacketType::from_first_byte(rest.first().copied().unwrap_or_default());
+    match frame::extent(rest) {
+        Err(error) => format!(
+            "{kind} at byte {at}: {}: {} at byte {}",
+            error.field, error.fault, error.offset
+        ),
+        Ok(None) => format!(
+            "{kind} at byte {at} is cut in its fixed header: {} bytes are there",
+            rest.len()
+        ),
+        Ok(Some(extent)) => {
+            format!(
+                "{kind} at byte {at} is cut: it needs {} bytes, {} are there",
+                extent.total(),
+                rest.len()
+            )
+        }
+    }
+}
+
+/// Decodes one packet after the other; what follows a CONNECT is in its version. Gives the rest that is no packet.
+fn decode_all(bytes: &[u8], mut version: Version) -> (Vec<Explained>, &[u8]) {
+    let mut packets = Vec::new();
+    let mut buffer = BytesMut::from(bytes);
+    while let Ok(Some(frame)) = frame::split(&mut buffer, MAX_REMAINING_LENGTH + 5) {
+        let mut log = FieldLog::new();
+        let packet = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
+        match &packet {
+            Ok(Packet::Connect(connect)) => version = connect.version,
+            Err(error) if error.packet == PacketType::Connect => version = error.version,
+            _ => {}
+        }
+        packets.push(Explained {
+            frame,
+            version,
+            packet,
+            log,
+        });
+    }
+    (packets, bytes.get(bytes.len() - buffer.len()..).unwrap_or_default())
+}
+
+/// The version that makes most sense of the bytes; true when another one makes other sense of them.
+fn infer(bytes: &[u8]) -> (Vec<Explained>, &[u8], bool) {
+    let (newer, rest) = decode_all(bytes, Version::V5);
+    let (older, _) = decode_all(bytes, Version::V311);
+    let same = newer
+        .iter()
+        .map(|explained| &explained.packet)
+        .eq(older.iter().map(|explained| &explained.packet));
+    if same || sense(&older) > sense(&newer) {
+        return (older, rest, false);
+    }
+    let ambiguous = sense(&older) == sense(&newer);
+    (newer, rest, ambiguous)
+}
+
+/// How much sense a decoding makes: fewer faults, then faults that come later.
+fn sense(packets: &[Explained]) -> (Reverse<usize>, usize) {
+    let faults = || packets.iter().filter_map(|explained| explained.packet.as_ref().err());
+    (Reverse(faults().count()), faults().map(|fault| fault.offset).sum())
+}

@@ -1,0 +1,322 @@
+//! The layer rules of the project, as data, proved on every source file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A set of files and what they may use.
+struct Layer {
+    name: &'static str,
+    /// Paths below `src`, without `.rs`; a directory stands for everything in it. The longest match counts.
+    files: &'static [&'static str],
+    /// Modules of this crate, as they stand behind `crate::`.
+    crates: &'static [&'static str],
+    external: &'static [&'static str],
+    /// Words that must not be there.
+    forbidden: &'static [&'static str],
+}
+
+const PURE: &[&str] = &[
+    "Instant::now",
+    "SystemTime",
+    "std::net",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "async ",
+];
+
+const LAYERS: &[Layer] = &[
+    Layer {
+        name: "protocol",
+        files: &["protocol"],
+        crates: &["protocol"],
+        external: &["bytes", "memchr", "thiserror"],
+        forbidden: &[
+            "std::io",
+            "std::net",
+            "std::fs",
+            "std::env",
+            "std::time",
+            "std::process",
+            "async ",
+            "tokio",
+            "clap",
+            "serde",
+            "tracing",
+        ],
+    },
+    Layer {
+        name: "session",
+        files: &["session"],
+        crates: &["protocol", "session"],
+        external: &["bytes", "thiserror"],
+        forbidden: PURE,
+    },
+    Layer {
+        name: "broker",
+        files: &["broker"],
+        crates: &["protocol", "session", "broker"],
+        external: &["bytes", "thiserror"],
+        forbidden: PURE,
+    },
+    Layer {
+        name: "net",
+        files: &["net"],
+        crates: &["net"],
+        external: &[
+            "memchr",
+            "tokio",
+            "rustls",
+            "tokio_rustls",
+            "rustls_native_certs",
+            "thiserror",
+        ],
+        forbidden: &["clap", "println"],
+    },
+    Layer {
+        name: "client",
+        files: &["client"],
+        crates: &["client", "net", "session", "protocol"],
+        external: &["tokio", "fastrand", "bytes", "thiserror"],
+        forbidden: &["clap", "stdout", "std::env"],
+    },
+    Layer {
+        name: "broker/serve",
+        files: &["broker/serve"],
+        crates: &["broker", "net", "session", "protocol"],
+        external: &["tokio", "fastrand", "bytes", "thiserror"],
+        forbidden: &["clap", "stdout", "std::env"],
+    },
+    Layer {
+        name: "input",
+        files: &["input"],
+        crates: &["input", "protocol"],
+        external: &["bytes", "memchr", "thiserror"],
+        forbidden: &["clap", "client"],
+    },
+    Layer {
+        name: "input/messages",
+        files: &["input/messages"],
+        crates: &["input", "protocol"],
+        external: &["bytes", "memchr", "thiserror", "tokio"],
+        forbidden: &["clap", "client", "tokio::net", "tokio::spawn"],
+    },
+    Layer {
+        name: "output",
+        files: &["output"],
+        crates: &["output", "protocol"],
+        external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
+        forbidden: &["tokio", "clap", "client::"],
+    },
+    Layer {
+        name: "cli",
+        files: &["cli"],
+        crates: &["cli", "client", "session", "net", "protocol"],
+        external: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "humantime",
+            "fastrand",
+            "bytes",
+            "anyhow",
+            "thiserror",
+        ],
+        forbidden: &["commands::", "TcpStream", "async "],
+    },
+    Layer {
+        name: "commands",
+        files: &["commands"],
+        crates: &[
+            "commands", "cli", "client", "broker", "session", "net", "protocol", "input", "output", "exit",
+        ],
+        external: &["clap", "clap_complete", "tokio", "anyhow", "bytes", "jiff"],
+        forbidden: &["process::exit", "ExitCode"],
+    },
+    Layer {
+        name: "exit",
+        files: &["exit"],
+        crates: &["cli", "client", "session", "net", "protocol"],
+        external: &["anyhow", "thiserror"],
+        forbidden: &["tokio", "clap", "async "],
+    },
+    Layer {
+        name: "main and lib",
+        files: &["main", "lib"],
+        crates: &[],
+        external: &["mqkit"],
+        forbidden: &["protocol::", "session::"],
+    },
+];
+
+/// What every file may use.
+const EVERYWHERE: &[&str] = &["std", "core", "crate", "super", "self", "Self"];
+const NOWHERE: &[&str] = &["todo!", "unimplemented!", "dbg!", "FIXME", "XXX"];
+/// Crates whose names are looked for.
+const CRATES: &[&str] = &[
+    "anyhow",
+    "bytes",
+    "clap",
+    "clap_complete",
+    "clap_mangen",
+    "fastrand",
+    "humantime",
+    "jiff",
+    "memchr",
+    "mqkit",
+    "rustls",
+    "rustls_native_certs",
+    "serde_json",
+    "thiserror",
+    "tokio",
+    "tokio_rustls",
+    "rcgen",
+    "proptest",
+    "tempfile",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn layer(module: &str) -> Option<&'static Layer> {
+    let length = |file: &str| (module == file || module.starts_with(&format!("{file}/"))).then_some(file.len());
+    LAYERS
+        .iter()
+        .filter_map(|layer| Some((layer.files.iter().filter_map(|file| length(file)).max()?, layer)))
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, layer)| layer)
+}
+
+/// Code without comments and without the tests at a file's bottom.
+fn code(text: &str) -> Vec<(usize, String)> {
+    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+    lines
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// Identifiers before `::`, with the one after it.
+fn paths(line: &str) -> Vec<(String, String)> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("::") {
+        let before: String = line[..at].chars().rev().take_while(|c| is_name(*c)).collect();
+        let start = at - before.len();
+        // Only the head of a path counts.
+        if line[..start].ends_with("::") || before.is_empty() {
+            continue;
+        }
+        let after: String = line[at + 2..].chars().take_while(|c| is_name(*c)).collect();
+        found.push((before.chars().rev().collect(), after));
+    }
+    found
+}
+
+#[test]
+fn arrows_point_down() {
+    let source = root().join("src");
+    let mut faults = Vec::new();
+    for path in rust_files(&source) {
+        let module = path
+            .strip_prefix(&source)
+            .unwrap()
+            .with_extension("")
+            .to_string_lossy()
+            .replace('\\', "/");
+        let Some(layer) = layer(&module) else {
+            faults.push(format!("src/{module}.rs: belongs to no layer"));
+            continue;
+        };
+        let text = fs::read_to_string(&path).unwrap();
+        if !text.starts_with("//! ") {
+            faults.push(format!("src/{module}.rs:1: does not say what it is"));
+        }
+        for (number, line) in code(&text) {
+            let place = format!("src/{module}.rs:{number}: {}", layer.name);
+            for word in layer.forbidden.iter().chain(NOWHERE) {
+                if line.contains(word) {
+                    faults.push(format!("{place} must not contain `{}`", word.trim()));
+                }
+            }
+            for (head, next) in paths(&line) {
+                if head == "crate" && !layer.crates.contains(&next.as_str()) {
+                    faults.push(format!("{place} must not use crate::{next}"));
+                }
+                let known = CRATES.contains(&head.as_str()) && !EVERYWHERE.contains(&head.as_str());
+                if known && !layer.external.contains(&head.as_str()) && !layer.crates.contains(&head.as_str()) {
+                    faults.push(format!("{place} must not use the crate {head}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn one_file_names_the_crypto_provider() {
+    let source = root().join("src");
+    let naming: Vec<_> = rust_files(&source)
+        .into_iter()
+        .filter(|path| {
+            code(&fs::read_to_string(path).unwrap())
+                .iter()
+                .any(|(_, line)| line.contains("crypto::"))
+        })
+        .map(|path| path.strip_prefix(&source).unwrap().to_owned())
+        .collect();
+    assert_eq!(naming, [Path::new("net/tls.rs")]);
+}
+
+#[test]
+fn every_test_file_is_declared() {
+    let tests = root().join("tests");
+    let mut declared = BTreeSet::from([tests.join("main.rs")]);
+    let mut open = vec![(tests.join("main.rs"), tests.clone())];
+    while let Some((file, directory)) = open.pop() {
+        let text = fs::read_to_string(&file).unwrap();
+        for line in text.lines() {
+            let Some(name) = line.trim().trim_start_matches("pub(crate) ").strip_prefix("mod ") else {
+                continue;
+            };
+            let Some(name) = name.strip_suffix(';') else { continue };
+            let path = directory.join(format!("{name}.rs"));
+            if path.exists() && declared.insert(path.clone()) {
+                open.push((path, directory.join(name)));
+            }
+        }
+    }
+    let files: BTreeSet<_> = rust_files(&tests).into_iter().collect();
+    let forgotten: Vec<_> = files.difference(&declared).collect();
+    assert!(forgotten.is_empty(), "nothing declares {forgotten:?}");
+}
+
+#[test]
+fn the_rules_are_not_empty_words() {
+    assert_eq!(
+        layer("protocol/packet/connect").map(|layer| layer.name),
+        Some("protocol")
+    );
+    assert_eq!(layer("broker/serve").map(|layer| layer.name), Some("broker/serve"));
+    assert_eq!(layer("input/messages").map(|layer| layer.name), Some("input/messages"));
+    assert!(layer("somewhere").is_none());
+    assert_eq!(
+        paths("use crate::net::Stream; a::b::c"),
+        [("crate".to_owned(), "net".to_owned()), ("a".to_owned(), "b".to_owned())]
+    );
+}
