@@ -1,4 +1,5 @@
 //! mqkit: MQTT tools for the command line.
+pub mod broker;
 pub mod net;
 pub mod protocol;
 pub mod session;
