@@ -462,10 +462,12 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.connection = None;
         session.delivery = delivery;
-        session.outbox.keep_for_later();
         let claimants = std::mem::take(&mut session.claimants);
         if let End::Disconnect(disconnect) = end {
             session.apply(&disconnect);
+        }
+        if session.expiry > 0 {
+            session.outbox.keep_for_later();
         }
         let (will_delay, expiry) = (session.will.as_ref().map(|will| will.delay), session.expiry);
         match will_delay {

@@ -126,12 +126,11 @@ impl Broker {
         publish.packet_id = None;
         // The alias is between the sender and us.
         publish.properties.remove(PropertyId::TopicAlias);
-        let paused = |broker: &Self| broker.connections.get(id.0).is_some_and(|c| !c.paused_by.is_empty());
         let matched = self.route(publish, Some(id), from, now);
         let reason = if matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS };
         Published {
             reason,
-            pause: paused(self),
+            pause: self.connections.get(id.0).is_some_and(|sender| !sender.paused_by.is_empty()),
         }
     }
 
@@ -205,7 +204,7 @@ impl Broker {
             return false;
         }
         if !session.outbox.admits(&publish, now) {
-            self.count_dropped(key, publish.qos, 1);
+            self.count_dropped(key, publish.qos);
             return false;
         }
         session.outbox.push(publish, now);
@@ -215,11 +214,11 @@ impl Broker {
         true
     }
 
-    fn count_dropped(&mut self, key: Key, qos: QoS, number: u64) {
-        self.statistics.dropped += number;
+    fn count_dropped(&mut self, key: Key, qos: QoS) {
+        self.statistics.dropped += 1;
         let Some(session) = self.sessions.get_mut(key) else { return };
         let before = session.dropped;
-        session.dropped += number;
+        session.dropped += 1;
         let total = session.dropped;
         // Once for each power of ten: a flood of lost messages must not become a flood of lines.
         if before == 0 || before.ilog10() < total.ilog10() {
@@ -229,13 +228,6 @@ impl Broker {
                 total,
                 connected: session.connection.is_some(),
             });
-        }
-    }
-
-    /// The connection of a client could not take so many messages after all: they were too large for it.
-    pub fn undeliverable(&mut self, id: ConnectionId, number: u64) {
-        if let Some(key) = self.session_of(id).filter(|_| number > 0) {
-            self.count_dropped(key, QoS::AtMostOnce, number);
         }
     }
 

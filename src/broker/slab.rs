@@ -71,16 +71,6 @@ impl<T> Slab<T> {
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()
     }
-
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
-        let places = (0..).zip(&self.places);
-        places
-            .filter(|(_, place)| place.tenant.is_some())
-            .map(|(index, place)| Key {
-                index,
-                generation: place.generation,
-            })
-    }
 }
 
 #[cfg(test)]
@@ -96,6 +86,5 @@ mod tests {
         assert_eq!((slab.get(first), slab.get(second)), (None, Some(&"second")));
         assert_eq!(slab.remove(first), None);
         assert_eq!(slab.len(), 1);
-        assert_eq!(slab.keys().collect::<Vec<_>>(), [second]);
     }
 }

@@ -5,7 +5,7 @@ use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_al
 use super::timers::Watch;
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, ReasonCode, Sender,
+    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender,
     Suback, Subscribe, Unsuback, Unsubscribe, Version,
 };
 use bytes::BytesMut;
@@ -99,17 +99,17 @@ impl Server {
             match self.state {
                 State::Connected => self.disconnect(reason)?,
                 // A CONNECT that cannot be read is answered only as far as it says what it is `[MQTT-3.1.4-1]`.
-                State::New if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => self.refuse_version()?,
+                State::New if is_return_code(reason) => self.refuse_early(reason)?,
                 _ => self.state = State::Closing,
             }
         }
         Err(error)
     }
 
-    /// `[MQTT-3.1.2-2]`: in the form that every client can read.
-    fn refuse_version(&mut self) -> Result<(), Error> {
+    /// `[MQTT-3.1.2-2] [MQTT-3.1.3-8]`: in the form that every client can read.
+    fn refuse_early(&mut self, reason: ReasonCode) -> Result<(), Error> {
         self.link.version = Version::V311;
-        self.reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
+        self.reject(reason)
     }
 
     // ----- commands
@@ -207,6 +207,11 @@ impl Server {
     /// Sends a message to the client, or keeps it until the window opens.
     pub fn publish(&mut self, publish: Publish, now: Instant) {
         self.link.delivery.publish(publish, now);
+    }
+
+    /// Nothing is taken from the client for now, by our own choice: its keep alive must not run out meanwhile.
+    pub fn suspend_keep_alive(&mut self, now: Instant) {
+        self.watch.received(now);
     }
 
     /// Ends the connection, with DISCONNECT where the version has one for servers.
@@ -338,6 +343,12 @@ impl Server {
         self.link.output_has_room()
     }
 
+    /// True when a message of this QoS would go straight into the output buffer.
+    #[must_use]
+    pub fn is_ready(&self, qos: QoS) -> bool {
+        self.state == State::Connected && self.link.has_room_for(qos)
+    }
+
     /// Messages that wait for their turn.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -351,4 +362,12 @@ impl Server {
 
     /// How long CONNECT may take.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+/// The two faults of a CONNECT for which 3.1 and 3.1.1 have a return code, and that version 5 cannot have.
+fn is_return_code(reason: ReasonCode) -> bool {
+    matches!(
+        reason,
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION | ReasonCode::CLIENT_IDENTIFIER_NOT_VALID
+    )
 }
