@@ -196,7 +196,10 @@ impl fmt::Display for Notice {
                 let state = if *connected { "too slow" } else { "absent" };
                 let s = if *total == 1 { "" } else { "s" };
                 let id = client_id.escape_debug();
-                write!(f, "dropped {total} message{s} for {id}, which is {state} (the last: QoS {qos})")
+                write!(
+                    f,
+                    "dropped {total} message{s} for {id}, which is {state} (the last: QoS {qos})"
+                )
             }
             Self::RetainedFull { topic } => write!(
                 f,
@@ -339,7 +342,11 @@ impl Broker {
             Some(user) => {
                 let password = connect.password.as_deref().unwrap_or_default();
                 let good = passwords.check(user, password);
-                if good { Ok(()) } else { Err(ReasonCode::BAD_USER_NAME_OR_PASSWORD) }
+                if good {
+                    Ok(())
+                } else {
+                    Err(ReasonCode::BAD_USER_NAME_OR_PASSWORD)
+                }
             }
         }
     }
@@ -379,7 +386,10 @@ impl Broker {
         };
         session.connection = Some(id);
         session.expiry = match connect.version {
-            Version::V5 => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
+            Version::V5 => connect
+                .properties
+                .number(PropertyId::SessionExpiryInterval)
+                .unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => FOREVER,
         };
@@ -409,7 +419,10 @@ impl Broker {
         if topic_alias_maximum > 0 {
             properties.push(PropertyId::TopicAliasMaximum, PropertyValue::U16(topic_alias_maximum));
         }
-        if let Some(size) = u32::try_from(max_packet_size).ok().filter(|_| max_packet_size < LARGEST_PACKET) {
+        if let Some(size) = u32::try_from(max_packet_size)
+            .ok()
+            .filter(|_| max_packet_size < LARGEST_PACKET)
+        {
             properties.push(PropertyId::MaximumPacketSize, PropertyValue::U32(size));
         }
         if let Some(id) = assigned {
@@ -451,7 +464,9 @@ impl Broker {
 
     /// A connection has gone; `delivery` is what it leaves. Also for connections that never got a session.
     pub fn disconnected(&mut self, id: ConnectionId, delivery: Delivery, end: End, now: Instant) {
-        let Some(connection) = self.connections.remove(id.0) else { return };
+        let Some(connection) = self.connections.remove(id.0) else {
+            return;
+        };
         for key in connection.waits_for {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.waiters.retain(|waiter| *waiter != id);
@@ -459,7 +474,9 @@ impl Broker {
         }
         let Some(key) = connection.session else { return };
         self.relieve(key);
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         session.connection = None;
         session.delivery = delivery;
         let claimants = std::mem::take(&mut session.claimants);
@@ -492,7 +509,9 @@ impl Broker {
     }
 
     fn publish_will(&mut self, key: Key, now: Instant) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let Some(will) = session.will.take() else { return };
         let client_id = session.client_id.clone();
         let topic = will.publish.topic.clone();
@@ -505,7 +524,9 @@ impl Broker {
         self.cancel(|session| &mut session.expiry_timer, key);
         self.publish_will(key, now);
         self.relieve(key);
-        let Some(session) = self.sessions.remove(key) else { return };
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
         self.by_client_id.remove(&session.client_id);
         for filter in session.subscriptions.keys() {
             self.forget_subscription(key, filter);

@@ -127,10 +127,17 @@ impl Broker {
         // The alias is between the sender and us.
         publish.properties.remove(PropertyId::TopicAlias);
         let matched = self.route(publish, Some(id), from, now);
-        let reason = if matched { ReasonCode::SUCCESS } else { ReasonCode::NO_MATCHING_SUBSCRIBERS };
+        let reason = if matched {
+            ReasonCode::SUCCESS
+        } else {
+            ReasonCode::NO_MATCHING_SUBSCRIBERS
+        };
         Published {
             reason,
-            pause: self.connections.get(id.0).is_some_and(|sender| !sender.paused_by.is_empty()),
+            pause: self
+                .connections
+                .get(id.0)
+                .is_some_and(|sender| !sender.paused_by.is_empty()),
         }
     }
 
@@ -148,7 +155,9 @@ impl Broker {
         let targets = self.targets(&publish.topic, from);
         let mut copied: Option<Publish> = None;
         for target in &targets {
-            let Some(session) = self.sessions.get(target.session) else { continue };
+            let Some(session) = self.sessions.get(target.session) else {
+                continue;
+            };
             let original = if session.connection.is_none() || session.outbox.wants_copies() {
                 copied.get_or_insert_with(|| detached(&publish))
             } else {
@@ -172,12 +181,16 @@ impl Broker {
         self.round += 1;
         let mut targets: Vec<Target> = Vec::new();
         for node in found.drain(..) {
-            let Some(subscribers) = self.filters.value_mut(node) else { continue };
+            let Some(subscribers) = self.filters.value_mut(node) else {
+                continue;
+            };
             for (key, granted) in &subscribers.each {
                 if granted.no_local && from == Some(*key) {
                     continue;
                 }
-                let Some(session) = self.sessions.get_mut(*key) else { continue };
+                let Some(session) = self.sessions.get_mut(*key) else {
+                    continue;
+                };
                 let (round, place) = session.mark;
                 match targets.get_mut(place).filter(|_| round == self.round) {
                     Some(target) => target.merge(*granted),
@@ -198,7 +211,9 @@ impl Broker {
 
     /// Puts a message in line for a client; false when it is not kept.
     fn enqueue(&mut self, key: Key, publish: Publish, now: Instant) -> bool {
-        let Some(session) = self.sessions.get_mut(key) else { return false };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
         let connection = session.connection;
         if connection.is_none() && publish.qos == QoS::AtMostOnce {
             return false;
@@ -216,7 +231,9 @@ impl Broker {
 
     fn count_dropped(&mut self, key: Key, qos: QoS) {
         self.statistics.dropped += 1;
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let before = session.dropped;
         session.dropped += 1;
         let total = session.dropped;
@@ -234,20 +251,25 @@ impl Broker {
     // ----- the pace of senders: see the module's documentation
 
     fn hold_back(&mut self, id: ConnectionId, key: Key, qos: QoS, now: Instant) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         if !session.outbox.is_congested() || session.connection.is_none() {
             return;
         }
-        let stop =
-            !session.outbox.is_stalled(now) && (qos == QoS::AtMostOnce || session.outbox.is_nearly_full());
-        let Some(connection) = self.connections.get_mut(id.0) else { return };
+        let stop = !session.outbox.is_stalled(now) && (qos == QoS::AtMostOnce || session.outbox.is_nearly_full());
+        let Some(connection) = self.connections.get_mut(id.0) else {
+            return;
+        };
         if !connection.waits_for.contains(&key) {
             connection.waits_for.push(key);
             session.waiters.push(id);
         }
         if stop && !connection.paused_by.contains(&key) {
             let own = connection.session;
-            let acknowledges = own.and_then(|own| self.sessions.get(own)).is_some_and(Session::acknowledges);
+            let acknowledges = own
+                .and_then(|own| self.sessions.get(own))
+                .is_some_and(Session::acknowledges);
             if !acknowledges {
                 connection.paused_by.push(key);
             }
@@ -256,7 +278,9 @@ impl Broker {
 
     /// Lets those go on who waited for this session.
     pub(super) fn relieve(&mut self, key: Key) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         for id in std::mem::take(&mut session.waiters) {
             if let Some(connection) = self.connections.get_mut(id.0) {
                 connection.waits_for.retain(|other| *other != key);
@@ -269,7 +293,9 @@ impl Broker {
     /// Whether acknowledgements to this connection should be held back, up to [`super::ACK_DELAY`].
     #[must_use]
     pub fn waits(&self, id: ConnectionId) -> bool {
-        self.connections.get(id.0).is_some_and(|connection| !connection.waits_for.is_empty())
+        self.connections
+            .get(id.0)
+            .is_some_and(|connection| !connection.waits_for.is_empty())
     }
 
     /// Whether nothing should be taken from this connection now: then when to look again, unless woken before.
@@ -277,7 +303,9 @@ impl Broker {
         let connection = self.connections.get_mut(id.0)?;
         let sessions = &self.sessions;
         let stalls_at = |key: &Key| sessions.get(*key).map(|session| session.outbox.stalls_at());
-        connection.paused_by.retain(|key| stalls_at(key).is_some_and(|at| at > now));
+        connection
+            .paused_by
+            .retain(|key| stalls_at(key).is_some_and(|at| at > now));
         connection.paused_by.iter().filter_map(stalls_at).min()
     }
 
@@ -285,10 +313,13 @@ impl Broker {
 
     /// A client subscribes. Gives the reason codes of SUBACK; retained messages go into its queue.
     pub fn subscribe(&mut self, id: ConnectionId, packet: &Subscribe, now: Instant) -> Vec<ReasonCode> {
-        let Some(key) = self.session_of(id) else { return Vec::new() };
+        let Some(key) = self.session_of(id) else {
+            return Vec::new();
+        };
         let identifier = packet.properties.number(PropertyId::SubscriptionIdentifier);
         let each = packet.subscriptions.iter();
-        each.map(|subscription| self.subscribe_one(key, subscription, identifier, now)).collect()
+        each.map(|subscription| self.subscribe_one(key, subscription, identifier, now))
+            .collect()
     }
 
     fn subscribe_one(
@@ -338,7 +369,9 @@ impl Broker {
 
     /// A client unsubscribes. Gives the reason codes of UNSUBACK.
     pub fn unsubscribe(&mut self, id: ConnectionId, packet: &Unsubscribe) -> Vec<ReasonCode> {
-        let Some(key) = self.session_of(id) else { return Vec::new() };
+        let Some(key) = self.session_of(id) else {
+            return Vec::new();
+        };
         let mut reasons = Vec::with_capacity(packet.filters.len());
         for filter in &packet.filters {
             let session = self.sessions.get_mut(key);
@@ -356,7 +389,9 @@ impl Broker {
     pub(super) fn forget_subscription(&mut self, key: Key, filter: &str) {
         let shared = Shared::parse(filter);
         let path = shared.map_or(filter, |shared| shared.filter);
-        let Some(subscribers) = self.filters.get_mut(path) else { return };
+        let Some(subscribers) = self.filters.get_mut(path) else {
+            return;
+        };
         match shared {
             Some(shared) => subscribers.leave(shared.name, key),
             None => subscribers.each.retain(|(other, _)| *other != key),
@@ -387,14 +422,18 @@ impl Broker {
         let retained = Retained {
             publish,
             since: now,
-            by: from.and_then(|key| self.sessions.get(key)).map(|session| session.client_id.clone()),
+            by: from
+                .and_then(|key| self.sessions.get(key))
+                .map(|session| session.client_id.clone()),
             timer,
         };
         self.retained.insert(&topic, retained);
     }
 
     pub(super) fn remove_retained(&mut self, topic: &str) {
-        let Some(retained) = self.retained.remove(topic) else { return };
+        let Some(retained) = self.retained.remove(topic) else {
+            return;
+        };
         self.retained_bytes -= cost(&retained.publish);
         if let Some(timer) = retained.timer {
             self.timers.remove(&timer);
@@ -405,7 +444,9 @@ impl Broker {
         let mut found = Vec::new();
         self.retained.names_matching(filter, &mut found);
         for node in found {
-            let Some(retained) = self.retained.value(node) else { continue };
+            let Some(retained) = self.retained.value(node) else {
+                continue;
+            };
             let own = || self.sessions.get(key).map(|session| &session.client_id);
             if granted.no_local && retained.by.is_some() && retained.by.as_ref() == own() {
                 continue;
@@ -416,7 +457,9 @@ impl Broker {
                 let waited = now.saturating_duration_since(retained.since).as_secs();
                 let waited = u32::try_from(waited).unwrap_or(u32::MAX);
                 // What has expired is removed by its timer, perhaps a moment from now.
-                let Some(left) = expiry.checked_sub(waited).filter(|left| *left > 0) else { continue };
+                let Some(left) = expiry.checked_sub(waited).filter(|left| *left > 0) else {
+                    continue;
+                };
                 copy.properties.set_number(PropertyId::MessageExpiryInterval, left);
             }
             self.enqueue(key, copy, now);

@@ -158,7 +158,11 @@ impl Hub {
             self.rearm.notify_one();
         }
         while let Some(notice) = broker.poll_notice() {
-            let severity = if notice.is_loss() { Severity::Loss } else { Severity::Detail };
+            let severity = if notice.is_loss() {
+                Severity::Loss
+            } else {
+                Severity::Detail
+            };
             (self.log)(severity, format_args!("{notice}"));
         }
         result
@@ -204,7 +208,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.live.set(self.hub.live.get().saturating_sub(1));
         self.hub.gone.notify_one();
-        self.hub.work(|broker| broker.disconnected(self.id, Default::default(), End::Lost, now()));
+        self.hub
+            .work(|broker| broker.disconnected(self.id, Default::default(), End::Lost, now()));
         self.hub.state.borrow_mut().bells.remove(&self.id);
     }
 }
@@ -316,7 +321,9 @@ impl Connection<'_> {
         self.release(broker, now)?;
         self.paused = broker.pause(id, now);
         while self.paused.is_none() && self.held.len() < MAX_HELD {
-            let Some(event) = self.server.poll_event(now)? else { break };
+            let Some(event) = self.server.poll_event(now)? else {
+                break;
+            };
             self.handle(broker, event, now)?;
         }
         if !self.is_reading() {
@@ -378,8 +385,15 @@ impl Connection<'_> {
             Answer::Accepted(accepted) => {
                 self.connect_by = None;
                 self.client_id = accepted.client_id.escape_debug().to_string();
-                let resumed = if accepted.connack.session_present { ", session present" } else { "" };
-                self.detail(format_args!("connected from {}, MQTT {}{resumed}", self.peer, connect.version));
+                let resumed = if accepted.connack.session_present {
+                    ", session present"
+                } else {
+                    ""
+                };
+                self.detail(format_args!(
+                    "connected from {}, MQTT {}{resumed}",
+                    self.peer, connect.version
+                ));
                 self.server
                     .accept(accepted.connack, accepted.delivery, accepted.terms, now)?;
             }
@@ -422,7 +436,9 @@ impl Connection<'_> {
             if !self.server.is_ready(qos) {
                 break;
             }
-            let Some((publish, since)) = broker.take_message(id, now) else { break };
+            let Some((publish, since)) = broker.take_message(id, now) else {
+                break;
+            };
             self.server.publish(publish, since);
             self.server.pump(now)?;
         }
@@ -559,7 +575,9 @@ impl Connection<'_> {
                 None => self.detail(format_args!("closed: {error}")),
             },
             Ending::Io(error) => self.detail(format_args!("lost: {}", io_message(error))),
-            Ending::Eof => self.detail(format_args!("lost: the client closed the connection without DISCONNECT")),
+            Ending::Eof => self.detail(format_args!(
+                "lost: the client closed the connection without DISCONNECT"
+            )),
             Ending::Refused(reason) => self.detail(format_args!("refused: {reason}")),
             Ending::TooLate => self.detail(format_args!("closed: no CONNECT in time")),
             Ending::TakenOver => self.detail(format_args!("closed: its session goes on in another connection")),

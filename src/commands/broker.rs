@@ -243,7 +243,10 @@ fn code(status: ExitStatus) -> u8 {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);
     }
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(u8::MAX)
 }
 
 /// Ready at SIGINT or SIGTERM. They are caught from now on, not from the first poll.

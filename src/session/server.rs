@@ -5,8 +5,8 @@ use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_al
 use super::timers::Watch;
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender,
-    Suback, Subscribe, Unsuback, Unsubscribe, Version,
+    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
+    Sender, Suback, Subscribe, Unsuback, Unsubscribe, Version,
 };
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
