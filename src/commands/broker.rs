@@ -96,20 +96,20 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
         listeners.push(listener);
     }
     let log = log(args.verbose);
+    let signals = Signals::new().context("cannot wait for signals")?;
     if args.command.is_empty() {
-        let stop = stop_signal().context("cannot wait for signals")?;
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", urls.join("\n"))
             .and_then(|()| stdout.flush())
             .context("cannot write to standard output")?;
         drop(stdout);
-        report(serve(listeners, options, stop, log).await);
+        report(serve(listeners, options, signals.stop(), log).await);
         return Ok(Outcome::Done);
     }
     let child = start(&args.command, address)?;
     let (ended, end) = oneshot::channel::<()>();
     let command = async {
-        let status = attend(child).await;
+        let status = signals.attend(child).await;
         drop(ended);
         status
     };
@@ -201,18 +201,65 @@ fn search_path() -> Option<OsString> {
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
 }
 
-/// Waits for the command, and passes on what should end both.
+/// What should end both.
 #[cfg(unix)]
-async fn attend(mut child: Child) -> std::io::Result<ExitStatus> {
-    use tokio::signal::unix::{SignalKind, signal};
-    // A terminal sends SIGINT to the command itself; here it only must not end the broker first.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// They are caught from now on: they must not end the broker before the command, however early they come.
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for either.
+    async fn stop(mut self) {
         tokio::select! {
-            status = child.wait() => return status,
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => forward_terminate(&child).await,
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits for the command, and passes on what should end it.
+    async fn attend(mut self, mut child: Child) -> std::io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                // A terminal sends it to the command itself.
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => forward_terminate(&child).await,
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn stop(self) {
+        // Without a way to hear of it, it cannot be obeyed.
+        let _ = tokio::signal::ctrl_c().await;
+    }
+
+    async fn attend(self, mut child: Child) -> std::io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                _ = tokio::signal::ctrl_c() => {}
+            }
         }
     }
 }
@@ -227,16 +274,6 @@ async fn forward_terminate(child: &Child) {
     }
 }
 
-#[cfg(not(unix))]
-async fn attend(mut child: Child) -> std::io::Result<ExitStatus> {
-    loop {
-        tokio::select! {
-            status = child.wait() => return status,
-            _ = tokio::signal::ctrl_c() => {}
-        }
-    }
-}
-
 /// The status that a shell would give.
 fn code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
@@ -247,26 +284,4 @@ fn code(status: ExitStatus) -> u8 {
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(u8::MAX)
-}
-
-/// Ready at SIGINT or SIGTERM. They are caught from now on, not from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a way to hear of it, it cannot be obeyed.
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

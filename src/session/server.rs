@@ -262,6 +262,11 @@ impl Server {
     /// The connection cannot go on; what there is to say of it is in the output already.
     pub fn poll_event(&mut self, now: Instant) -> Result<Option<Event>, Error> {
         while matches!(self.state, State::New | State::Connected) {
+            let first = self.link.input.first().copied().map(PacketType::from_first_byte);
+            if let Some(other) = first.filter(|first| self.state == State::New && *first != PacketType::Connect) {
+                // Known at the first byte: whoever speaks something else (HTTP, TLS) is not waited for.
+                return self.fail(Error::Unexpected(other, BEFORE_CONNECT));
+            }
             let packet = match self.link.receive() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
@@ -280,9 +285,7 @@ impl Server {
     fn handle_packet(&mut self, packet: Packet, now: Instant) -> Result<Option<Event>, Error> {
         let packet = match packet {
             Packet::Connect(connect) if self.state == State::New => return Ok(Some(self.handle_connect(connect))),
-            other if self.state == State::New => {
-                return Err(Error::Unexpected(other.packet_type(), "before CONNECT [MQTT-3.1.0-1]"));
-            }
+            other if self.state == State::New => return Err(Error::Unexpected(other.packet_type(), BEFORE_CONNECT)),
             Packet::Connect(_) => return Err(Error::Unexpected(PacketType::Connect, "twice [MQTT-3.1.0-2]")),
             Packet::Pingreq => return self.link.send(&Packet::Pingresp).map(|()| None).map_err(Error::Encode),
             Packet::Subscribe(packet) => return Ok(Some(Event::Subscribe(packet))),
@@ -363,6 +366,8 @@ impl Server {
     /// How long CONNECT may take.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 }
+
+const BEFORE_CONNECT: &str = "before CONNECT [MQTT-3.1.0-1]";
 
 /// The two faults of a CONNECT for which 3.1 and 3.1.1 have a return code, and that version 5 cannot have.
 fn is_return_code(reason: ReasonCode) -> bool {
