@@ -17,6 +17,7 @@
 //! - [`net`]: byte streams: URLs, TCP, TLS. It knows no MQTT.
 //! - [`client`]: a session on a byte stream, with the clock and reconnecting. `Client::next` is the only place where a
 //!   session meets a socket.
+//! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`input`], [`output`]: payloads and hex text in; JSON lines, formats and annotated packets out.
 //! - [`cli`], [`commands`]: flags to plain data, and one file for each subcommand.
 //! - [`exit`]: the table of exit statuses.
@@ -34,6 +35,7 @@
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`. A packet's field:
 //! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`.
 
+pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod commands;
