@@ -82,6 +82,11 @@ Examples:
   mqkit sub -L mqtts://user@broker.example/alerts --password-file ~/.mqtt -q 2 -c -i logger
   mqkit sub -h broker.lan -t '#' -F '%I %t %p'";
 
+/// How long to let messages gather when they come in quick succession. A broker sends them one by one, and a read, a
+/// wake-up and a write for each would be most of the cost of a message.
+const GATHER: Duration = Duration::from_micros(100);
+/// Output within this time of the last one is quick.
+const QUICK: Duration = Duration::from_millis(2);
 /// Output is written at the latest when so much is there, in bytes.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 
@@ -146,6 +151,9 @@ struct Run {
     unacknowledged: Vec<AckHandle>,
     taken: u64,
     idle_since: Instant,
+    flushed_at: Instant,
+    /// The output has waited for more already.
+    gathered: bool,
 }
 
 /// Why the loop ended.
@@ -171,6 +179,8 @@ impl Run {
             unacknowledged: Vec::new(),
             taken: 0,
             idle_since: Instant::now(),
+            flushed_at: Instant::now(),
+            gathered: false,
         })
     }
 
@@ -207,7 +217,10 @@ impl Run {
                 biased;
                 event = self.client.next() => event?,
                 // Nothing more is there at once: what has been collected is written before waiting.
-                () = std::future::ready(()), if !self.output.is_empty() => {
+                () = tokio::task::yield_now(), if !self.output.is_empty() => {
+                    if self.gather() {
+                        continue;
+                    }
                     if let Some(outcome) = self.flush(signals).await? {
                         return Ok(End::Outcome(outcome));
                     }
@@ -227,6 +240,16 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Waits a moment when messages come one by one in quick succession; true when there may be more now.
+    fn gather(&mut self) -> bool {
+        let quick = self.flushed_at.elapsed() < QUICK;
+        self.gathered = quick && !self.gathered;
+        if self.gathered {
+            std::thread::sleep(GATHER);
+        }
+        self.gathered
     }
 
     fn handle(&mut self, event: Event) -> anyhow::Result<Option<End>> {
@@ -313,6 +336,7 @@ impl Run {
             () = self.client.keep_alive() => {}
         }
         self.output.clear();
+        self.flushed_at = Instant::now();
         for handle in self.unacknowledged.drain(..) {
             self.client.acknowledge(handle)?;
         }
