@@ -3,6 +3,7 @@
 mod architecture;
 mod decode;
 mod generated;
+mod interop;
 mod session;
 #[allow(dead_code, reason = "shared with the tests inside the library")]
 mod support;
