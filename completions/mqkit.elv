@@ -24,6 +24,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand pub 'Publish a message, a file, or a stream of lines'
             cand sub 'Subscribe and print JSON lines, payloads, or a format'
             cand decode 'Explain packets given as hex text'
+            cand broker 'Run an embedded broker for development and CI'
             cand completions 'Print a completion script'
         }
         &'mqkit;pub'= {
@@ -173,6 +174,21 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand -V 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
             cand --protocol-version 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
             cand --show-secrets 'Show passwords and authentication data'
+            cand --help 'Print help'
+        }
+        &'mqkit;broker'= {
+            cand -p 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command'
+            cand --port 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command'
+            cand --bind 'Address to listen on. The default keeps other computers out, on purpose: nobody is asked for a password'
+            cand --tls-port 'Port to listen on with TLS as well; 0 takes any free one'
+            cand --cert 'Certificate of the broker for TLS, PEM, with its intermediate certificates'
+            cand --key 'Private key of the certificate, PEM'
+            cand --client-ca 'With TLS: only clients with a certificate of these authorities (PEM) may connect'
+            cand --password-file 'Only users in this file may connect: lines of the form user:password'
+            cand --max-queued 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit'
+            cand --max-packet-size 'Largest packet that is accepted, in bytes'
+            cand -v 'Tell on standard error who connects, disconnects and subscribes'
+            cand --verbose 'Tell on standard error who connects, disconnects and subscribes'
             cand --help 'Print help'
         }
         &'mqkit;completions'= {

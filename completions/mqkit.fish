@@ -29,6 +29,7 @@ complete -c mqkit -n "__fish_mqkit_needs_command" -s V -l version -d 'Print vers
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "pub" -d 'Publish a message, a file, or a stream of lines'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "sub" -d 'Subscribe and print JSON lines, payloads, or a format'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain packets given as hex text'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "broker" -d 'Run an embedded broker for development and CI'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s t -l topic -d 'Topic name to publish to; may stand in the URL instead' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s m -l message -d 'Payload: the text as it stands' -r
@@ -127,4 +128,15 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s V -l protocol-version -d 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l show-secrets -d 'Show passwords and authentication data'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s p -l port -d 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l bind -d 'Address to listen on. The default keeps other computers out, on purpose: nobody is asked for a password' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l tls-port -d 'Port to listen on with TLS as well; 0 takes any free one' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l cert -d 'Certificate of the broker for TLS, PEM, with its intermediate certificates' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l key -d 'Private key of the certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l client-ca -d 'With TLS: only clients with a certificate of these authorities (PEM) may connect' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l password-file -d 'Only users in this file may connect: lines of the form user:password' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-queued -d 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-packet-size -d 'Largest packet that is accepted, in bytes' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s v -l verbose -d 'Tell on standard error who connects, disconnects and subscribes'
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand completions" -l help -d 'Print help'

@@ -1,5 +1,6 @@
 //! The subcommands: the command line as a whole, and the runtime they share. It must not know what any of them does.
 
+pub mod broker;
 pub mod completions;
 pub mod decode;
 pub mod publish;
@@ -35,6 +36,8 @@ enum Command {
     Sub(Box<subscribe::Args>),
     /// Explain packets given as hex text
     Decode(decode::Args),
+    /// Run an embedded broker for development and CI
+    Broker(broker::Args),
     /// Print a completion script
     Completions(completions::Args),
 }
@@ -57,6 +60,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome>
         Command::Pub(args) => publish::run(*args),
         Command::Sub(args) => subscribe::run(*args),
         Command::Decode(args) => decode::run(&args),
+        Command::Broker(args) => broker::run(args),
         Command::Completions(args) => completions::run(&args),
     }
 }

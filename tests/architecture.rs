@@ -131,7 +131,7 @@ const LAYERS: &[Layer] = &[
         crates: &[
             "commands", "cli", "client", "broker", "session", "net", "protocol", "input", "output", "exit",
         ],
-        external: &["clap", "clap_complete", "tokio", "anyhow", "bytes", "jiff"],
+        external: &["clap", "clap_complete", "tokio", "anyhow", "bytes", "jiff", "fastrand"],
         forbidden: &["process::exit", "ExitCode"],
     },
     Layer {

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: every file under `tests/` is declared here (`architecture.rs` checks it).
 
 mod architecture;
+mod broker;
 mod decode;
 mod generated;
 mod interop;

@@ -4,7 +4,9 @@ use crate::cli::values::{self, VersionChoice};
 use crate::exit::{Outcome, OutputError};
 use crate::input::hex;
 use crate::output::packet::{self, Options};
-use crate::protocol::{DecodeError, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame};
+use crate::protocol::{
+    DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame,
+};
 use anyhow::Context;
 use bytes::BytesMut;
 use std::cmp::Reverse;
@@ -39,6 +41,13 @@ struct Explained {
     version: Version,
     packet: Result<Packet, DecodeError>,
     log: FieldLog,
+}
+
+impl Explained {
+    /// The packet, or the fault without the version under which it was found.
+    fn meaning(&self) -> Result<&Packet, (Fault, usize)> {
+        self.packet.as_ref().map_err(|error| (error.fault, error.offset))
+    }
 }
 
 /// Runs `mqkit decode`.
@@ -85,7 +94,7 @@ fn read(words: &[String]) -> anyhow::Result<String> {
 pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, options: Options) -> io::Result<bool> {
     let (packets, rest, assumed) = match choice {
         VersionChoice::Fixed(version) => {
-            let (packets, rest) = decode_all(bytes, version);
+            let (packets, rest) = decode_all(bytes, version, true);
             (packets, rest, false)
         }
         VersionChoice::Auto => infer(bytes),
@@ -143,21 +152,25 @@ fn incomplete(rest: &[u8], at: usize) -> String {
     }
 }
 
-/// Decodes one packet after the other; what follows a CONNECT is in its version. Gives the rest that is no packet.
-fn decode_all(bytes: &[u8], mut version: Version) -> (Vec<Explained>, &[u8]) {
+/// Decodes one packet after the other; what follows a CONNECT is in its version, unless the version is `forced`. Gives
+/// the rest that is no packet.
+fn decode_all(bytes: &[u8], mut version: Version, forced: bool) -> (Vec<Explained>, &[u8]) {
     let mut packets = Vec::new();
     let mut buffer = BytesMut::from(bytes);
     while let Ok(Some(frame)) = frame::split(&mut buffer, MAX_REMAINING_LENGTH + 5) {
         let mut log = FieldLog::new();
         let packet = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
-        match &packet {
-            Ok(Packet::Connect(connect)) => version = connect.version,
-            Err(error) if error.packet == PacketType::Connect => version = error.version,
-            _ => {}
+        let own = match &packet {
+            Ok(Packet::Connect(connect)) => connect.version,
+            Err(error) if error.packet == PacketType::Connect => error.version,
+            _ => version,
+        };
+        if !forced {
+            version = own;
         }
         packets.push(Explained {
             frame,
-            version,
+            version: own,
             packet,
             log,
         });
@@ -167,12 +180,12 @@ fn decode_all(bytes: &[u8], mut version: Version) -> (Vec<Explained>, &[u8]) {
 
 /// The version that makes most sense of the bytes; true when another one makes other sense of them.
 fn infer(bytes: &[u8]) -> (Vec<Explained>, &[u8], bool) {
-    let (newer, rest) = decode_all(bytes, Version::V5);
-    let (older, _) = decode_all(bytes, Version::V311);
+    let (newer, rest) = decode_all(bytes, Version::V5, false);
+    let (older, _) = decode_all(bytes, Version::V311, false);
     let same = newer
         .iter()
-        .map(|explained| &explained.packet)
-        .eq(older.iter().map(|explained| &explained.packet));
+        .map(Explained::meaning)
+        .eq(older.iter().map(Explained::meaning));
     if same || sense(&older) > sense(&newer) {
         return (older, rest, false);
     }

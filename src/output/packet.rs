@@ -60,8 +60,10 @@ pub fn write(
     let done = log.last().map_or(0, |field| field.offset + field.length);
     let rest = bytes.get(done..).unwrap_or_default();
     if !rest.is_empty() {
-        // A password may be in there.
-        let masked = if frame.packet_type() == PacketType::Connect && !options.show_secrets {
+        // A password or authentication data may be in there.
+        let kind = frame.packet_type();
+        let sensitive = matches!(kind, PacketType::Connect | PacketType::Connack | PacketType::Auth);
+        let masked = if sensitive && !options.show_secrets {
             rest.len()
         } else {
             0

@@ -147,7 +147,13 @@ impl Delivery {
 
     /// True when a message could be sent at once.
     pub(super) fn has_room(&self) -> bool {
-        self.queue.is_empty() && self.cursor >= self.exchanges.len() && self.window_open()
+        self.has_room_for(QoS::AtLeastOnce)
+    }
+
+    /// True when a message of this QoS could be sent at once.
+    pub(super) fn has_room_for(&self, qos: QoS) -> bool {
+        let nothing_before = self.queue.is_empty() && self.cursor >= self.exchanges.len();
+        nothing_before && (qos == QoS::AtMostOnce || self.window_open())
     }
 
     fn window_open(&self) -> bool {

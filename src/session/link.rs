@@ -5,7 +5,7 @@ use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    EncodeError, Packet, PacketType, Properties, PropertyId, Publish, ReasonCode, Sender, Suback, Unsuback, Utf8,
+    EncodeError, Packet, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender, Suback, Unsuback, Utf8,
     Version, frame,
 };
 use bytes::BytesMut;
@@ -138,6 +138,11 @@ impl Link {
         self.open && self.output.len() < OUTPUT_LIMIT && self.delivery.has_room()
     }
 
+    /// Whether a message of this QoS could go straight into the output buffer.
+    pub(super) fn has_room_for(&self, qos: QoS) -> bool {
+        self.open && self.output.len() < OUTPUT_LIMIT && self.delivery.has_room_for(qos)
+    }
+
     pub(super) fn output_has_room(&self) -> bool {
         self.output.len() < OUTPUT_LIMIT
     }
@@ -154,9 +159,15 @@ impl Link {
     }
 
     fn transmit(&mut self, packet: Packet) -> Result<(), Error> {
-        let Packet::Publish(publish) = packet else {
-            return self.answer(Some(packet));
+        let mut publish = match packet {
+            Packet::Publish(publish) => publish,
+            other => return self.answer(Some(other)),
         };
+        // A message from a client of version 5 goes to one of 3.1.1 without what that one cannot read; until here they
+        // were needed for its expiry.
+        if self.version != Version::V5 && self.sender == Sender::Client {
+            publish.properties = Properties::new();
+        }
         let aliased = self.outgoing_aliases.apply(&publish);
         let packet_id = publish.packet_id;
         match self.send(&Packet::Publish(aliased.unwrap_or(publish))) {

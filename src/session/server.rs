@@ -5,8 +5,8 @@ use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_al
 use super::timers::Watch;
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, ReasonCode, Sender,
-    Suback, Subscribe, Unsuback, Unsubscribe, Version,
+    Connack, Connect, Disconnect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
+    Sender, Suback, Subscribe, Unsuback, Unsubscribe, Version,
 };
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
@@ -99,17 +99,17 @@ impl Server {
             match self.state {
                 State::Connected => self.disconnect(reason)?,
                 // A CONNECT that cannot be read is answered only as far as it says what it is `[MQTT-3.1.4-1]`.
-                State::New if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => self.refuse_version()?,
+                State::New if is_return_code(reason) => self.refuse_early(reason)?,
                 _ => self.state = State::Closing,
             }
         }
         Err(error)
     }
 
-    /// `[MQTT-3.1.2-2]`: in the form that every client can read.
-    fn refuse_version(&mut self) -> Result<(), Error> {
+    /// `[MQTT-3.1.2-2] [MQTT-3.1.3-8]`: in the form that every client can read.
+    fn refuse_early(&mut self, reason: ReasonCode) -> Result<(), Error> {
         self.link.version = Version::V311;
-        self.reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
+        self.reject(reason)
     }
 
     // ----- commands
@@ -209,6 +209,11 @@ impl Server {
         self.link.delivery.publish(publish, now);
     }
 
+    /// Nothing is taken from the client for now, by our own choice: its keep alive must not run out meanwhile.
+    pub fn suspend_keep_alive(&mut self, now: Instant) {
+        self.watch.received(now);
+    }
+
     /// Ends the connection, with DISCONNECT where the version has one for servers.
     ///
     /// # Errors
@@ -257,6 +262,11 @@ impl Server {
     /// The connection cannot go on; what there is to say of it is in the output already.
     pub fn poll_event(&mut self, now: Instant) -> Result<Option<Event>, Error> {
         while matches!(self.state, State::New | State::Connected) {
+            let first = self.link.input.first().copied().map(PacketType::from_first_byte);
+            if let Some(other) = first.filter(|first| self.state == State::New && *first != PacketType::Connect) {
+                // Known at the first byte: whoever speaks something else (HTTP, TLS) is not waited for.
+                return self.fail(Error::Unexpected(other, BEFORE_CONNECT));
+            }
             let packet = match self.link.receive() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
@@ -275,9 +285,7 @@ impl Server {
     fn handle_packet(&mut self, packet: Packet, now: Instant) -> Result<Option<Event>, Error> {
         let packet = match packet {
             Packet::Connect(connect) if self.state == State::New => return Ok(Some(self.handle_connect(connect))),
-            other if self.state == State::New => {
-                return Err(Error::Unexpected(other.packet_type(), "before CONNECT [MQTT-3.1.0-1]"));
-            }
+            other if self.state == State::New => return Err(Error::Unexpected(other.packet_type(), BEFORE_CONNECT)),
             Packet::Connect(_) => return Err(Error::Unexpected(PacketType::Connect, "twice [MQTT-3.1.0-2]")),
             Packet::Pingreq => return self.link.send(&Packet::Pingresp).map(|()| None).map_err(Error::Encode),
             Packet::Subscribe(packet) => return Ok(Some(Event::Subscribe(packet))),
@@ -338,6 +346,12 @@ impl Server {
         self.link.output_has_room()
     }
 
+    /// True when a message of this QoS would go straight into the output buffer.
+    #[must_use]
+    pub fn is_ready(&self, qos: QoS) -> bool {
+        self.state == State::Connected && self.link.has_room_for(qos)
+    }
+
     /// Messages that wait for their turn.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -351,4 +365,14 @@ impl Server {
 
     /// How long CONNECT may take.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+}
+
+const BEFORE_CONNECT: &str = "before CONNECT [MQTT-3.1.0-1]";
+
+/// The two faults of a CONNECT for which 3.1 and 3.1.1 have a return code, and that version 5 cannot have.
+fn is_return_code(reason: ReasonCode) -> bool {
+    matches!(
+        reason,
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION | ReasonCode::CLIENT_IDENTIFIER_NOT_VALID
+    )
 }

@@ -1,0 +1,594 @@
+//! The broker on sockets: one task for each connection, all on one thread. It must not know the command line, nor
+//! standard output.
+//!
+//! A task owns its stream and its [`Server`]; the one [`Broker`] is borrowed for a round of work without an await in it.
+//! A round takes all events that were read, moves waiting messages into the output buffer, and then waits for whatever
+//! comes first: room to write, bytes to read, a wake from another connection's round, a time limit.
+
+use super::{ACK_DELAY, Answer, Broker, ConnectionId, End, Options, Statistics};
+use crate::net::{Listener, Pending, Stream, io_message};
+use crate::protocol::{Connect, Disconnect, Publish, QoS, ReasonCode};
+use crate::session::server::{Event, Server};
+use crate::session::{AckHandle, Error};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::error::Error as _;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+use tokio::time::{self, Sleep};
+
+/// How much a line of the log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Something was lost: to be shown in any case.
+    Loss,
+    /// Who comes, goes and subscribes.
+    Detail,
+}
+
+/// Where lines of the log go. Clients' texts in them are escaped.
+pub type Log = dyn Fn(Severity, fmt::Arguments<'_>);
+
+/// Bytes that are read at once, from a connection that has more and from one that has not.
+const READ: (usize, usize) = (64 * 1024, 4 * 1024);
+/// A client that lets more of our answers lie than this is not read.
+const MAX_OUTPUT: usize = 1 << 20;
+/// A client of 3.1.1 with more acknowledgements held back than this is not read until some have gone.
+const MAX_HELD: usize = 1000;
+/// How long the last words to a client may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Pause after the system refused a connection, for want of file descriptors mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `shutdown` is ready; then tells the clients, closes, and gives the numbers of the run.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+    log: Box<Log>,
+) -> Statistics {
+    let hub = Rc::new(Hub {
+        max_packet_size: options.max_packet_size,
+        state: RefCell::new(State {
+            broker: Broker::new(options),
+            bells: HashMap::new(),
+        }),
+        stopping: Cell::new(false),
+        live: Cell::new(0),
+        gone: Notify::new(),
+        armed: Cell::new(None),
+        rearm: Notify::new(),
+        log,
+    });
+    LocalSet::new()
+        .run_until(async {
+            for listener in listeners {
+                tokio::task::spawn_local(accept(Rc::clone(&hub), listener));
+            }
+            tokio::task::spawn_local(keep_time(Rc::clone(&hub)));
+            shutdown.await;
+            hub.stop().await;
+            hub.work(|broker| broker.statistics())
+        })
+        .await
+}
+
+/// What the tasks share.
+struct Hub {
+    max_packet_size: usize,
+    state: RefCell<State>,
+    stopping: Cell<bool>,
+    live: Cell<usize>,
+    gone: Notify,
+    /// Until when `keep_time` sleeps.
+    armed: Cell<Option<Instant>>,
+    rearm: Notify,
+    log: Box<Log>,
+}
+
+struct State {
+    broker: Broker,
+    bells: HashMap<ConnectionId, Rc<Notify>>,
+}
+
+fn now() -> Instant {
+    time::Instant::now().into_std()
+}
+
+async fn accept(hub: Rc<Hub>, listener: Listener) {
+    loop {
+        match listener.accept().await {
+            Ok(_) if hub.stopping.get() => {}
+            Ok(pending) => {
+                hub.live.set(hub.live.get() + 1);
+                let hub = Rc::clone(&hub);
+                tokio::task::spawn_local(async move {
+                    // Leaves by `Drop`, a panic of the task included.
+                    let seat = Seat::new(hub);
+                    attend(&seat, pending).await;
+                });
+            }
+            Err(error) => {
+                hub.detail(format_args!("cannot accept a connection: {}", io_message(&error)));
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Wills with a delay, sessions and retained messages that expire.
+async fn keep_time(hub: Rc<Hub>) {
+    loop {
+        let armed = hub.state.borrow().broker.poll_timeout();
+        hub.armed.set(armed);
+        let due = async {
+            match armed {
+                Some(at) => time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => hub.work(|broker| broker.handle_timeout(now())),
+            () = hub.rearm.notified() => {}
+        }
+    }
+}
+
+impl Hub {
+    /// Does something with the broker, and what follows from it.
+    fn work<T>(&self, task: impl FnOnce(&mut Broker) -> T) -> T {
+        let mut state = self.state.borrow_mut();
+        let State { broker, bells } = &mut *state;
+        let result = task(broker);
+        for id in broker.take_wakes() {
+            if let Some(bell) = bells.get(&id) {
+                bell.notify_one();
+            }
+        }
+        if broker.poll_timeout() != self.armed.get() {
+            self.rearm.notify_one();
+        }
+        while let Some(notice) = broker.poll_notice() {
+            let severity = if notice.is_loss() {
+                Severity::Loss
+            } else {
+                Severity::Detail
+            };
+            (self.log)(severity, format_args!("{notice}"));
+        }
+        result
+    }
+
+    fn detail(&self, line: fmt::Arguments<'_>) {
+        (self.log)(Severity::Detail, line);
+    }
+
+    async fn stop(&self) {
+        self.stopping.set(true);
+        for bell in self.state.borrow().bells.values() {
+            bell.notify_one();
+        }
+        let all_gone = async {
+            while self.live.get() > 0 {
+                self.gone.notified().await;
+            }
+        };
+        // Who does not go in time is cut off.
+        let _ = time::timeout(FAREWELL, all_gone).await;
+    }
+}
+
+/// A connection's place in the hub.
+struct Seat {
+    hub: Rc<Hub>,
+    id: ConnectionId,
+    /// Rung when there is something to do.
+    bell: Rc<Notify>,
+}
+
+impl Seat {
+    fn new(hub: Rc<Hub>) -> Self {
+        let bell = Rc::new(Notify::new());
+        let id = hub.work(Broker::open);
+        hub.state.borrow_mut().bells.insert(id, Rc::clone(&bell));
+        Self { hub, id, bell }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.hub.live.set(self.hub.live.get().saturating_sub(1));
+        self.hub.gone.notify_one();
+        self.hub
+            .work(|broker| broker.disconnected(self.id, Default::default(), End::Lost, now()));
+        self.hub.state.borrow_mut().bells.remove(&self.id);
+    }
+}
+
+async fn attend(seat: &Seat, pending: Pending) {
+    let peer = pending.peer;
+    let deadline = now() + Server::CONNECT_TIMEOUT;
+    let stream = match time::timeout_at(deadline.into(), pending.handshake()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            let what = io_message(&error);
+            return seat.hub.detail(format_args!("{peer}: no connection: {what}"));
+        }
+        Err(_) => return seat.hub.detail(format_args!("{peer}: no TLS handshake in time")),
+    };
+    let connection = Connection {
+        seat,
+        peer,
+        stream,
+        server: Server::new(seat.hub.max_packet_size, now()),
+        connect: None,
+        connect_by: Some(deadline),
+        held: VecDeque::new(),
+        paused: None,
+        unflushed: false,
+        read_size: READ.1,
+        sleep: Box::pin(time::sleep_until(deadline.into())),
+        client_id: String::new(),
+    };
+    connection.run().await;
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum Ending {
+    Said(Disconnect),
+    Fault(Error),
+    Io(io::Error),
+    Eof,
+    Refused(ReasonCode),
+    TooLate,
+    TakenOver,
+    Stopping,
+}
+
+impl From<Error> for Ending {
+    fn from(error: Error) -> Self {
+        Self::Fault(error)
+    }
+}
+
+/// An acknowledgement that waits for slower clients.
+struct Held {
+    handle: AckHandle,
+    reason: ReasonCode,
+    until: Instant,
+}
+
+struct Connection<'a> {
+    seat: &'a Seat,
+    peer: SocketAddr,
+    stream: Stream,
+    server: Server,
+    /// CONNECT that waits for another connection to leave the session.
+    connect: Option<Box<Connect>>,
+    /// When CONNECT has to be answered.
+    connect_by: Option<Instant>,
+    held: VecDeque<Held>,
+    /// Nothing is taken from the client; when to look again.
+    paused: Option<Instant>,
+    unflushed: bool,
+    read_size: usize,
+    sleep: Pin<Box<Sleep>>,
+    client_id: String,
+}
+
+impl Connection<'_> {
+    async fn run(mut self) {
+        let ending = loop {
+            let seat = self.seat;
+            let result = seat.hub.work(|broker| self.round(broker, now()));
+            if let Err(ending) = result {
+                break ending;
+            }
+            if let Err(ending) = self.wait().await {
+                break ending;
+            }
+        };
+        self.end(ending).await;
+    }
+
+    // ----- one round
+
+    fn round(&mut self, broker: &mut Broker, now: Instant) -> Result<(), Ending> {
+        let id = self.seat.id;
+        broker.attend(id);
+        if self.seat.hub.stopping.get() {
+            return Err(Ending::Stopping);
+        }
+        if broker.is_ousted(id) {
+            return Err(Ending::TakenOver);
+        }
+        if let Some(connect) = self.connect.take() {
+            self.connect(broker, connect, now)?;
+        }
+        if self.connect_by.is_some_and(|at| at <= now) {
+            return Err(Ending::TooLate);
+        }
+        self.release(broker, now)?;
+        self.paused = broker.pause(id, now);
+        while self.paused.is_none() && self.held.len() < MAX_HELD {
+            let Some(event) = self.server.poll_event(now)? else {
+                break;
+            };
+            self.handle(broker, event, now)?;
+        }
+        if !self.is_reading() {
+            self.server.suspend_keep_alive(now);
+        } else if self.server.poll_timeout().is_some_and(|at| at <= now) {
+            self.server.handle_timeout(now)?;
+        }
+        self.fill(broker, now)
+    }
+
+    /// While a client does not take our answers it is not read either, but there its keep alive goes on.
+    fn is_reading(&self) -> bool {
+        self.paused.is_none() && self.held.len() < MAX_HELD
+    }
+
+    /// Sends acknowledgements that waited for others, in their order `[MQTT-4.6.0-2]`.
+    fn release(&mut self, broker: &Broker, now: Instant) -> Result<(), Ending> {
+        let free = !broker.waits(self.seat.id);
+        while self.held.front().is_some_and(|held| free || held.until <= now) {
+            let Some(held) = self.held.pop_front() else { break };
+            self.server.acknowledge(held.handle, held.reason)?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, broker: &mut Broker, event: Event, now: Instant) -> Result<(), Ending> {
+        let id = self.seat.id;
+        match event {
+            Event::Connect(connect) => self.connect(broker, connect, now)?,
+            Event::Publish(publish, handle) => self.publish(broker, publish, handle, now)?,
+            Event::Subscribe(packet) => {
+                let reasons = broker.subscribe(id, &packet, now);
+                for (subscription, reason) in packet.subscriptions.iter().zip(&reasons) {
+                    let filter = subscription.filter.escape_debug();
+                    self.detail(format_args!("subscribes to {filter}: {:#04x}", reason.0));
+                }
+                self.server.suback(packet.packet_id, reasons)?;
+            }
+            Event::Unsubscribe(packet) => {
+                let reasons = broker.unsubscribe(id, &packet);
+                for filter in &packet.filters {
+                    self.detail(format_args!("unsubscribes from {}", filter.escape_debug()));
+                }
+                self.server.unsuback(packet.packet_id, reasons)?;
+            }
+            Event::Disconnect(disconnect) => return Err(Ending::Said(disconnect)),
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, broker: &mut Broker, connect: Box<Connect>, now: Instant) -> Result<(), Ending> {
+        match broker.connect(self.seat.id, &connect, now) {
+            Answer::Wait => self.connect = Some(connect),
+            Answer::Refused(reason) => {
+                self.client_id = connect.client_id.escape_debug().to_string();
+                self.server.reject(reason)?;
+                return Err(Ending::Refused(reason));
+            }
+            Answer::Accepted(accepted) => {
+                self.connect_by = None;
+                self.client_id = accepted.client_id.escape_debug().to_string();
+                let resumed = if accepted.connack.session_present {
+                    ", session present"
+                } else {
+                    ""
+                };
+                self.detail(format_args!(
+                    "connected from {}, MQTT {}{resumed}",
+                    self.peer, connect.version
+                ));
+                self.server
+                    .accept(accepted.connack, accepted.delivery, accepted.terms, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        broker: &mut Broker,
+        publish: Publish,
+        handle: AckHandle,
+        now: Instant,
+    ) -> Result<(), Ending> {
+        let id = self.seat.id;
+        let qos = publish.qos;
+        let published = broker.publish(id, publish, now);
+        if published.pause {
+            self.paused = broker.pause(id, now);
+        }
+        if qos == QoS::AtMostOnce {
+            return Ok(());
+        }
+        if self.held.is_empty() && !broker.waits(id) {
+            return Ok(self.server.acknowledge(handle, published.reason)?);
+        }
+        self.held.push_back(Held {
+            handle,
+            reason: published.reason,
+            until: now + ACK_DELAY,
+        });
+        Ok(())
+    }
+
+    /// Moves messages from the client's queue into the output buffer, as far as both allow.
+    fn fill(&mut self, broker: &mut Broker, now: Instant) -> Result<(), Ending> {
+        let id = self.seat.id;
+        self.server.pump(now)?;
+        while let Some(qos) = broker.next_qos(id) {
+            if !self.server.is_ready(qos) {
+                break;
+            }
+            let Some((publish, since)) = broker.take_message(id, now) else {
+                break;
+            };
+            self.server.publish(publish, since);
+            self.server.pump(now)?;
+        }
+        let dropped = self.server.take_dropped();
+        if dropped > 0 {
+            self.detail(format_args!("{dropped} messages expired or are too large for it"));
+        }
+        Ok(())
+    }
+
+    // ----- between rounds
+
+    /// Waits for something to do, and reads and writes what is possible.
+    async fn wait(&mut self) -> Result<(), Ending> {
+        let reading = self.is_reading() && self.server.output().len() < MAX_OUTPUT;
+        let keep_alive = self.server.poll_timeout().filter(|_| self.is_reading());
+        let held = self.held.front().map(|held| held.until);
+        let times = [self.connect_by, keep_alive, self.paused, held];
+        let wake_at = times.into_iter().flatten().min();
+        if let Some(at) = wake_at {
+            // A sleep that ends too early costs a round; moving it at every packet would cost more.
+            if self.sleep.deadline() > at.into() || self.sleep.is_elapsed() {
+                self.sleep.as_mut().reset(at.into());
+            }
+        }
+        if reading {
+            let input = self.server.input();
+            if input.capacity() - input.len() < READ.1 / 2 {
+                input.reserve(self.read_size);
+            }
+        }
+        let bell = self.seat.bell.notified();
+        let mut bell = pin!(bell);
+        poll_fn(|cx| {
+            let (wrote, read) = (self.poll_write(cx)?, reading && self.poll_read(cx)?);
+            let rung = bell.as_mut().poll(cx).is_ready();
+            if wrote || read || rung {
+                return Poll::Ready(Ok(()));
+            }
+            match wake_at {
+                Some(_) => self.sleep.as_mut().poll(cx).map(Ok),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// True when something was written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut wrote = false;
+        if !self.server.output().is_empty() {
+            match pin!(self.stream.write_buf(self.server.output())).poll(cx) {
+                Poll::Ready(Ok(0)) => return Err(Ending::Eof),
+                Poll::Ready(Ok(_)) => (wrote, self.unflushed) = (true, true),
+                Poll::Ready(Err(error)) => return Err(Ending::Io(error)),
+                Poll::Pending => {}
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => return Err(Ending::Io(error)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(wrote)
+    }
+
+    /// True when something was read.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let input = self.server.input();
+        let room = input.capacity() - input.len();
+        match pin!(self.stream.read_buf(input)).poll(cx) {
+            Poll::Ready(Ok(0)) => Err(Ending::Eof),
+            Poll::Ready(Ok(count)) => {
+                self.read_size = if count == room { READ.0 } else { READ.1 };
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => Err(Ending::Io(error)),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    // ----- the end
+
+    async fn end(mut self, ending: Ending) {
+        self.explain(&ending);
+        // The broker has these messages: a client that comes back must not wait for their acknowledgement.
+        for held in std::mem::take(&mut self.held) {
+            // Nothing follows from a failure here.
+            let _ = self.server.acknowledge(held.handle, held.reason);
+        }
+        let _ = match &ending {
+            Ending::TakenOver => self.server.disconnect(ReasonCode::SESSION_TAKEN_OVER),
+            Ending::Stopping => self.server.disconnect(ReasonCode::SERVER_SHUTTING_DOWN),
+            _ => Ok(()),
+        };
+        let last_words = self.server.output().split();
+        let (silent, stopping) = (
+            matches!(ending, Ending::Eof | Ending::Io(_)),
+            matches!(ending, Ending::Stopping),
+        );
+        let end = match ending {
+            Ending::Said(disconnect) => End::Disconnect(disconnect),
+            _ => End::Lost,
+        };
+        let (hub, id, delivery) = (&self.seat.hub, self.seat.id, self.server.into_delivery());
+        hub.work(|broker| broker.disconnected(id, delivery, end, now()));
+        let mut stream = self.stream;
+        let farewell = async {
+            if silent {
+                return Ok(());
+            }
+            stream.write_all(&last_words).await?;
+            stream.flush().await?;
+            stream.shutdown().await?;
+            // Closing while the client still sends would destroy our last words on their way.
+            let mut rest = [0; 4096];
+            while !stopping && stream.read(&mut rest).await? > 0 {}
+            io::Result::Ok(())
+        };
+        // A client that does not listen misses them.
+        let _ = time::timeout(FAREWELL, farewell).await;
+    }
+
+    fn explain(&self, ending: &Ending) {
+        match ending {
+            Ending::Said(disconnect) if disconnect.reason != ReasonCode::SUCCESS => {
+                self.detail(format_args!("disconnected: {}", disconnect.reason));
+            }
+            Ending::Said(_) => self.detail(format_args!("disconnected")),
+            Ending::Fault(error) => match error.source() {
+                Some(source) => self.detail(format_args!("closed: {error}: {source}")),
+                None => self.detail(format_args!("closed: {error}")),
+            },
+            Ending::Io(error) => self.detail(format_args!("lost: {}", io_message(error))),
+            Ending::Eof => self.detail(format_args!(
+                "lost: the client closed the connection without DISCONNECT"
+            )),
+            Ending::Refused(reason) => self.detail(format_args!("refused: {reason}")),
+            Ending::TooLate => self.detail(format_args!("closed: no CONNECT in time")),
+            Ending::TakenOver => self.detail(format_args!("closed: its session goes on in another connection")),
+            Ending::Stopping => {}
+        }
+    }
+
+    fn detail(&self, line: fmt::Arguments<'_>) {
+        match self.client_id.as_str() {
+            "" => self.seat.hub.detail(format_args!("{}: {line}", self.peer)),
+            id => self.seat.hub.detail(format_args!("{id}: {line}")),
+        }
+    }
+}
