@@ -68,7 +68,7 @@ impl Broker {
 
     fn start_embedded(&mut self) {
         let mut command = process::command(env!("CARGO_BIN_EXE_mqkit"));
-        command.args(["broker", "--port", "0"]);
+        command.args(["broker", "--port", "0", "--verbose", "--max-queued", "0"]);
         if let Some(certificates) = &self.certificates {
             command.args(["--tls-port", "0"]);
             command.arg("--cert").arg(certificates.path("server.pem"));
@@ -105,7 +105,8 @@ impl Broker {
     fn configure_mosquitto(&self) {
         // Without the two limits it drops acknowledged messages. As root it would become a user that sees no files here.
         let mut text = format!(
-            "user root\nallow_anonymous true\nlog_dest stderr\nlog_type all\n\
+            "user root\nallow_anonymous true\nlog_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n\
+             log_type information\nlog_type subscribe\n\
              max_queued_messages 0\nmax_queued_bytes 0\n\
              persistence true\nautosave_interval 0\npersistence_location {}/\n\
              listener {} 127.0.0.1\n",
@@ -161,6 +162,15 @@ impl Broker {
             }
         }
         panic!("somebody else has taken port {} of mosquitto", self.plain);
+    }
+
+    /// Waits until a client has subscribed, by what the broker says: other clients do not say so themselves.
+    pub(super) fn wait_for_subscription(&self, client: &str) {
+        let text = match self.kind {
+            Kind::Mosquitto => format!(": {client} "),
+            Kind::Embedded => format!(": {client}: subscribes to "),
+        };
+        self.process.as_ref().unwrap().wait_for_stderr(&text);
     }
 
     /// Its port without TLS.
