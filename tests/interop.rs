@@ -7,3 +7,4 @@ mod flood;
 mod matrix;
 mod mosquitto_clients;
 mod process;
+mod restart;
