@@ -331,7 +331,12 @@ impl Delivery {
 
     /// PUBACK, PUBREC or PUBCOMP for a message of ours. Those for unknown messages are the late answers to something
     /// sent twice, and say nothing.
-    pub(super) fn handle_ack(&mut self, by: PacketType, ack: Ack, now: Instant) -> (Option<Finished>, Option<Packet>) {
+    pub(super) fn handle_ack(
+        &mut self,
+        by: PacketType,
+        mut ack: Ack,
+        now: Instant,
+    ) -> (Option<Finished>, Option<Packet>) {
         let packet_id = ack.packet_id;
         let released = match self.exchange(packet_id).map(|exchange| &exchange.what) {
             Some(What::Publish { released, .. }) => *released,
@@ -350,6 +355,10 @@ impl Delivery {
         }
         if by == PacketType::Puback && released {
             return (None, None);
+        }
+        // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
+        if by == PacketType::Pubcomp && released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
+            ack.reason = ReasonCode::SUCCESS;
         }
         match self.end(packet_id) {
             Some(What::Publish { publish, .. }) => (Some(Finished::Publish { publish, ack, by }), None),
