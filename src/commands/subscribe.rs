@@ -142,6 +142,8 @@ struct Run {
     stdout: Stdout,
     /// Lines that are not written yet.
     output: Vec<u8>,
+    /// So many bytes of them are, though: writing was interrupted.
+    written: usize,
     /// Their messages, to be acknowledged once they are.
     unacknowledged: Vec<AckHandle>,
     taken: u64,
@@ -168,6 +170,7 @@ impl Run {
             subscriptions,
             stdout: tokio::io::stdout(),
             output: Vec::new(),
+            written: 0,
             unacknowledged: Vec::new(),
             taken: 0,
             idle_since: Instant::now(),
@@ -302,9 +305,12 @@ impl Run {
         if self.output.is_empty() {
             return Ok(None);
         }
-        let (stdout, output) = (&mut self.stdout, &self.output);
+        let (stdout, output, written) = (&mut self.stdout, &self.output, &mut self.written);
         let write = async {
-            stdout.write_all(output).await?;
+            // After an interruption the next call goes on here, so that nothing is written twice.
+            while let Some(rest) = output.get(*written..).filter(|rest| !rest.is_empty()) {
+                *written += stdout.write(rest).await?;
+            }
             stdout.flush().await
         };
         tokio::select! {
@@ -315,6 +321,7 @@ impl Run {
             () = self.client.keep_alive() => {}
         }
         self.output.clear();
+        self.written = 0;
         for handle in self.unacknowledged.drain(..) {
             self.client.acknowledge(handle)?;
         }
