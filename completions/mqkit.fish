@@ -51,7 +51,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s D -l property -d 'MQ
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-payload -d 'Payload of the will' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-qos -d 'QoS of the will' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 100, and 20 in 3.1 and 3.1.1, where a broker cannot say its limit]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l connect-timeout -d 'One limit over name look-up, TCP, TLS and CONNACK' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no limit in `sub`]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer' -r
@@ -99,7 +99,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s D -l property -d 'MQ
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-payload -d 'Payload of the will' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-qos -d 'QoS of the will' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 100, and 20 in 3.1 and 3.1.1, where a broker cannot say its limit]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l connect-timeout -d 'One limit over name look-up, TCP, TLS and CONNACK' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no limit in `sub`]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer' -r

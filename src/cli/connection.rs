@@ -99,10 +99,9 @@ pub struct Connection {
     #[arg(long, requires = "will_topic")]
     will_retain: bool,
 
-    /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too [default: 100, and 20 in 3.1 and
-    /// 3.1.1, where a broker cannot say its limit]
-    #[arg(short = 'M', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    max_inflight: Option<u16>,
+    /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too
+    #[arg(short = 'M', long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..))]
+    max_inflight: u16,
 
     /// One limit over name look-up, TCP, TLS and CONNACK
     #[arg(long, value_name = "TIME", env = "MQTT_CONNECT_TIMEOUT", default_value = "10s", value_parser = values::duration)]

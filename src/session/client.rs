@@ -12,11 +12,6 @@ use crate::protocol::{
 use bytes::{Bytes, BytesMut};
 use std::time::{Duration, Instant};
 
-/// Messages on their way to a broker of version 5, which may ask for fewer.
-const MAX_INFLIGHT: u16 = 100;
-/// The same for 3.1 and 3.1.1, where it cannot: Mosquitto closes the connection at more than 20 of QoS 2.
-const MAX_INFLIGHT_UNTOLD: u16 = 20;
-
 /// What a client wants of its session.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,8 +36,8 @@ pub struct Options {
     pub username: Option<Utf8>,
     /// Password.
     pub password: Option<Bytes>,
-    /// Own send window: unacknowledged messages on their way. `None` depends on the version.
-    pub max_inflight: Option<u16>,
+    /// Own send window: unacknowledged messages on their way.
+    pub max_inflight: u16,
     /// End the connection when an acknowledgement takes longer.
     pub ack_timeout: Option<Duration>,
     /// Send unacknowledged messages again after so long, in 3.1 and 3.1.1.
@@ -64,7 +59,7 @@ impl Default for Options {
             will: None,
             username: None,
             password: None,
-            max_inflight: None,
+            max_inflight: 100,
             ack_timeout: None,
             resend_interval: None,
             max_packet_size: usize::MAX,
@@ -528,13 +523,8 @@ impl Client {
             }));
         }
         let options = &self.options;
-        let max_inflight = match (options.max_inflight, options.version) {
-            (Some(given), _) => given,
-            (None, Version::V5) => MAX_INFLIGHT,
-            (None, Version::V31 | Version::V311) => MAX_INFLIGHT_UNTOLD,
-        };
         let limits = Limits {
-            window: max_inflight.min(receive_maximum(&connack.properties)),
+            window: options.max_inflight.min(receive_maximum(&connack.properties)),
             receive_maximum: receive_maximum(&options.properties),
             ack_timeout: options.ack_timeout,
             resend_interval: options.resend_interval.filter(|_| options.version != Version::V5),
