@@ -28,7 +28,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('sub', 'sub', [CompletionResultType]::ParameterValue, 'Subscribe and print JSON lines, payloads, or a format')
             [CompletionResult]::new('decode', 'decode', [CompletionResultType]::ParameterValue, 'Explain packets given as hex text')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Run an embedded broker for development and CI')
-            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             break
         }
         'mqkit;pub' {
@@ -83,6 +83,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--tls-version', '--tls-version', [CompletionResultType]::ParameterName, 'Lowest and only TLS version: tlsv1.2 or tlsv1.3')
             [CompletionResult]::new('--tls-keylog', '--tls-keylog', [CompletionResultType]::ParameterName, 'Write the session keys to this file, for Wireshark')
             [CompletionResult]::new('--servername', '--servername', [CompletionResultType]::ParameterName, 'Name that the broker''s certificate must have [default: the host]')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'An empty payload; with --retain it deletes the stored message')
             [CompletionResult]::new('--null-message', '--null-message', [CompletionResultType]::ParameterName, 'An empty payload; with --retain it deletes the stored message')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Payload: all of standard input')
@@ -100,7 +101,6 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notes and warnings on stderr')
             [CompletionResult]::new('--tls-use-os-certs', '--tls-use-os-certs', [CompletionResultType]::ParameterName, 'Trust the operating system''s certificate authorities, also beside --cafile')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Check neither the broker''s certificate nor its name: anyone can listen in')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'mqkit;sub' {
@@ -158,6 +158,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--tls-version', '--tls-version', [CompletionResultType]::ParameterName, 'Lowest and only TLS version: tlsv1.2 or tlsv1.3')
             [CompletionResult]::new('--tls-keylog', '--tls-keylog', [CompletionResultType]::ParameterName, 'Write the session keys to this file, for Wireshark')
             [CompletionResult]::new('--servername', '--servername', [CompletionResultType]::ParameterName, 'Name that the broker''s certificate must have [default: the host]')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print topic and payload')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print topic and payload')
             [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Print the payload only')
@@ -173,14 +174,13 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notes and warnings on stderr')
             [CompletionResult]::new('--tls-use-os-certs', '--tls-use-os-certs', [CompletionResultType]::ParameterName, 'Trust the operating system''s certificate authorities, also beside --cafile')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Check neither the broker''s certificate nor its name: anyone can listen in')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'mqkit;decode' {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31')
             [CompletionResult]::new('--protocol-version', '--protocol-version', [CompletionResultType]::ParameterName, 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31')
-            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show passwords and authentication data')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show passwords and authentication data')
             break
         }
         'mqkit;broker' {
@@ -194,9 +194,9 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Only users in this file may connect: lines of the form user:password')
             [CompletionResult]::new('--max-queued', '--max-queued', [CompletionResultType]::ParameterName, 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit')
             [CompletionResult]::new('--max-packet-size', '--max-packet-size', [CompletionResultType]::ParameterName, 'Largest packet that is accepted, in bytes')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on standard error who connects, disconnects and subscribes')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on standard error who connects, disconnects and subscribes')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'mqkit;completions' {

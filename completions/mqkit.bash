@@ -52,7 +52,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__broker)
-            opts="-p -v --port --bind --tls-port --cert --key --client-ca --password-file --max-queued --max-packet-size --verbose --help"
+            opts="-p -v --help --port --bind --tls-port --cert --key --client-ca --password-file --max-queued --max-packet-size --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -120,7 +120,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__decode)
-            opts="-V --protocol-version --show-secrets --help"
+            opts="-V --help --protocol-version --show-secrets"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -142,7 +142,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__pub)
-            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --topic --message --file --null-message --stdin-file --stdin-line --qos --retain --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername --help"
+            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --help --topic --message --file --null-message --stdin-file --stdin-line --qos --retain --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,7 +360,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__sub)
-            opts="-t -q -C -W -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --topic --qos --count --timeout --idle --verbose --raw --no-newline --format --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername --help"
+            opts="-t -q -C -W -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --help --topic --qos --count --timeout --idle --verbose --raw --no-newline --format --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

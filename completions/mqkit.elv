@@ -25,7 +25,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand sub 'Subscribe and print JSON lines, payloads, or a format'
             cand decode 'Explain packets given as hex text'
             cand broker 'Run an embedded broker for development and CI'
-            cand completions 'Print a completion script'
+            cand completions 'Print a completion script for a shell'
         }
         &'mqkit;pub'= {
             cand -t 'Topic name to publish to; may stand in the URL instead'
@@ -79,6 +79,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --tls-version 'Lowest and only TLS version: tlsv1.2 or tlsv1.3'
             cand --tls-keylog 'Write the session keys to this file, for Wireshark'
             cand --servername 'Name that the broker''s certificate must have [default: the host]'
+            cand --help 'Print help'
             cand -n 'An empty payload; with --retain it deletes the stored message'
             cand --null-message 'An empty payload; with --retain it deletes the stored message'
             cand -s 'Payload: all of standard input'
@@ -96,7 +97,6 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --quiet 'No notes and warnings on stderr'
             cand --tls-use-os-certs 'Trust the operating system''s certificate authorities, also beside --cafile'
             cand --insecure 'Check neither the broker''s certificate nor its name: anyone can listen in'
-            cand --help 'Print help'
         }
         &'mqkit;sub'= {
             cand -t 'Topic filter to subscribe to, with `+` and `#`; repeat it for more'
@@ -153,6 +153,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --tls-version 'Lowest and only TLS version: tlsv1.2 or tlsv1.3'
             cand --tls-keylog 'Write the session keys to this file, for Wireshark'
             cand --servername 'Name that the broker''s certificate must have [default: the host]'
+            cand --help 'Print help'
             cand -v 'Print topic and payload'
             cand --verbose 'Print topic and payload'
             cand --raw 'Print the payload only'
@@ -168,13 +169,12 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --quiet 'No notes and warnings on stderr'
             cand --tls-use-os-certs 'Trust the operating system''s certificate authorities, also beside --cafile'
             cand --insecure 'Check neither the broker''s certificate nor its name: anyone can listen in'
-            cand --help 'Print help'
         }
         &'mqkit;decode'= {
             cand -V 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
             cand --protocol-version 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
-            cand --show-secrets 'Show passwords and authentication data'
             cand --help 'Print help'
+            cand --show-secrets 'Show passwords and authentication data'
         }
         &'mqkit;broker'= {
             cand -p 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command'
@@ -187,9 +187,9 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --password-file 'Only users in this file may connect: lines of the form user:password'
             cand --max-queued 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit'
             cand --max-packet-size 'Largest packet that is accepted, in bytes'
+            cand --help 'Print help'
             cand -v 'Tell on standard error who connects, disconnects and subscribes'
             cand --verbose 'Tell on standard error who connects, disconnects and subscribes'
-            cand --help 'Print help'
         }
         &'mqkit;completions'= {
             cand --help 'Print help'

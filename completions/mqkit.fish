@@ -30,7 +30,7 @@ complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "pub" -d 'Publish a mess
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "sub" -d 'Subscribe and print JSON lines, payloads, or a format'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain packets given as hex text'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "broker" -d 'Run an embedded broker for development and CI'
-complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s t -l topic -d 'Topic name to publish to; may stand in the URL instead' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s m -l message -d 'Payload: the text as it stands' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s f -l file -d 'Payload: the contents of a file' -r -F
@@ -65,6 +65,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Applica
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'Lowest and only TLS version: tlsv1.2 or tlsv1.3' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the stored message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
@@ -76,7 +77,6 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s d -l debug -d 'Say o
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to, with `+` and `#`; repeat it for more' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s q -l qos -d 'Highest QoS at which messages are sent here: 0, 1 or 2' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s C -l count -d 'End after so many messages' -r
@@ -113,6 +113,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Applica
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'Lowest and only TLS version: tlsv1.2 or tlsv1.3' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s v -l verbose -d 'Print topic and payload'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l raw -d 'Print the payload only'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s N -l no-newline -d 'Print no newline after a message'
@@ -124,10 +125,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s d -l debug -d 'Say o
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s V -l protocol-version -d 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l show-secrets -d 'Show passwords and authentication data'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l show-secrets -d 'Show passwords and authentication data'
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s p -l port -d 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l bind -d 'Address to listen on. The default keeps other computers out, on purpose: nobody is asked for a password' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l tls-port -d 'Port to listen on with TLS as well; 0 takes any free one' -r
@@ -137,6 +137,6 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l client-ca -d 'Wit
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l password-file -d 'Only users in this file may connect: lines of the form user:password' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-queued -d 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-packet-size -d 'Largest packet that is accepted, in bytes' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s v -l verbose -d 'Tell on standard error who connects, disconnects and subscribes'
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s v -l verbose -d 'Tell on standard error who connects, disconnects and subscribes'
 complete -c mqkit -n "__fish_mqkit_using_subcommand completions" -l help -d 'Print help'

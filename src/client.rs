@@ -44,6 +44,8 @@ pub struct Client {
     back_off: BackOff,
     /// A connection has worked.
     established: bool,
+    /// The last connection has, beyond its CONNACK.
+    useful: bool,
     buffers: Buffers,
 }
 
@@ -90,6 +92,7 @@ impl Client {
             state: State::Waiting { until: now },
             back_off: BackOff::new(options.seed, Some(options.retry_first), now),
             established: false,
+            useful: false,
             buffers: Buffers {
                 read_size: SMALL_READ,
                 first: Vec::new(),
@@ -132,13 +135,18 @@ impl Client {
                 State::Open { .. } => match self.drive().await {
                     Ok(None) => return Ok(Event::Ready),
                     Ok(Some(session::Event::Connected(connack))) => {
-                        self.established = true;
+                        if !std::mem::replace(&mut self.established, true) {
+                            self.useful = true;
+                        }
                         if let State::Open { deadline, .. } = &mut self.state {
                             *deadline = None;
                         }
                         return Ok(Event::Session(session::Event::Connected(connack)));
                     }
-                    Ok(Some(event)) => return Ok(Event::Session(event)),
+                    Ok(Some(event)) => {
+                        self.useful = true;
+                        return Ok(Event::Session(event));
+                    }
                     Err(error) => return self.lost(error),
                 },
                 State::Ended => std::future::pending().await,
@@ -257,9 +265,10 @@ impl Client {
             let _ = poll_write(stream, &mut context, self.session.output());
             let _ = Pin::new(stream).poll_flush(&mut context);
         }
-        let now = Instant::now();
-        if self.established && self.session.is_connected() {
-            self.back_off.restart(self.options.retry_lost, now);
+        // A connection that never did anything does not start the count anew: a broker that hangs up after each CONNACK
+        // must not be asked for ever.
+        if std::mem::take(&mut self.useful) {
+            self.back_off.restart(self.options.retry_lost, Instant::now());
         }
         self.failed(error)
     }

@@ -10,65 +10,100 @@ use crate::cli::{Console, Usage};
 use crate::client::{self, Client};
 use crate::exit::{Outcome, Signal};
 use crate::protocol::Connack;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
 use std::io::Write;
 use std::time::Duration;
 
-/// MQTT tools for the command line: publish, subscribe, decode packets, run a broker
-#[derive(Debug, Parser)]
-#[command(name = "mqkit", version, disable_help_flag = true, disable_help_subcommand = true)]
-#[command(arg_required_else_help = false, subcommand_required = true)]
-pub struct Cli {
-    /// Print help
-    #[arg(long, action = clap::ArgAction::Help, global = true)]
-    help: Option<bool>,
-
-    #[command(subcommand)]
-    command: Command,
+/// One subcommand.
+struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    flags: fn(Command) -> Command,
+    run: fn(&ArgMatches) -> anyhow::Result<Outcome>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Publish a message, a file, or a stream of lines
-    Pub(Box<publish::Args>),
-    /// Subscribe and print JSON lines, payloads, or a format
-    Sub(Box<subscribe::Args>),
-    /// Explain packets given as hex text
-    Decode(decode::Args),
-    /// Run an embedded broker for development and CI
-    Broker(broker::Args),
-    /// Print a completion script
-    Completions(completions::Args),
-}
+/// The subcommands, in the order of `--help`.
+const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "pub",
+        about: "Publish a message, a file, or a stream of lines",
+        flags: publish::Args::augment_args,
+        run: |matches| publish::run(parsed(matches)?),
+    },
+    Subcommand {
+        name: "sub",
+        about: "Subscribe and print JSON lines, payloads, or a format",
+        flags: subscribe::Args::augment_args,
+        run: |matches| subscribe::run(parsed(matches)?),
+    },
+    Subcommand {
+        name: "decode",
+        about: "Explain packets given as hex text",
+        flags: decode::Args::augment_args,
+        run: |matches| decode::run(&parsed(matches)?),
+    },
+    Subcommand {
+        name: "broker",
+        about: "Run an embedded broker for development and CI",
+        flags: broker::Args::augment_args,
+        run: |matches| broker::run(parsed(matches)?),
+    },
+    Subcommand {
+        name: "completions",
+        about: "Print a completion script for a shell",
+        flags: completions::Args::augment_args,
+        run: |matches| completions::run(&parsed(matches)?),
+    },
+];
 
 /// Runs the command line.
 ///
 /// # Errors
 /// What ended the command; `exit` knows its status.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome> {
-    let cli = match Cli::try_parse_from(words) {
-        Ok(cli) => cli,
+    let matches = match definition().try_get_matches_from(words) {
+        Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
             // Help and version are what was asked for.
             let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
             return Ok(Outcome::Done);
         }
-        Err(error) => return Err(Usage::Explained(error.render().to_string()).into()),
+        Err(error) => return Err(explained(&error)),
     };
-    match cli.command {
-        Command::Pub(args) => publish::run(*args),
-        Command::Sub(args) => subscribe::run(*args),
-        Command::Decode(args) => decode::run(&args),
-        Command::Broker(args) => broker::run(args),
-        Command::Completions(args) => completions::run(&args),
-    }
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        let subcommand = SUBCOMMANDS.iter().find(|subcommand| subcommand.name == name)?;
+        Some((subcommand, matches))
+    });
+    let Some((subcommand, matches)) = chosen else {
+        return Err(Usage::Bad("no command: see mqkit --help".to_owned()).into());
+    };
+    (subcommand.run)(matches)
 }
 
-/// The definition of the command line, for completions and man pages.
+/// The definition of the command line. The flags of a subcommand are made when it is called: a one-shot `pub` should not
+/// pay for those of the others.
 #[must_use]
-pub fn definition() -> clap::Command {
-    Cli::command()
+pub fn definition() -> Command {
+    let help = Arg::new("help").long("help").help("Print help").action(ArgAction::Help).global(true);
+    let mqkit = Command::new("mqkit")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("MQTT tools for the command line: publish, subscribe, decode packets, run a broker")
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg(help);
+    SUBCOMMANDS.iter().fold(mqkit, |mqkit, subcommand| {
+        mqkit.subcommand(Command::new(subcommand.name).about(subcommand.about).defer(subcommand.flags))
+    })
+}
+
+fn parsed<A: FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<A> {
+    A::from_arg_matches(matches).map_err(|error| explained(&error))
+}
+
+fn explained(error: &clap::Error) -> anyhow::Error {
+    Usage::Explained(error.render().to_string()).into()
 }
 
 /// Runs a future on a runtime of this thread. A read of standard input that still waits does not hold up the end.

@@ -100,7 +100,7 @@ pub struct Connection {
     will_retain: bool,
 
     /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too
-    #[arg(short = 'M', long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'M', long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     max_inflight: u16,
 
     /// One limit over name look-up, TCP, TLS and CONNACK

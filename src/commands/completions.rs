@@ -4,7 +4,7 @@ use crate::exit::{Outcome, OutputError};
 use clap_complete::Shell;
 use std::io::Write;
 
-/// The flags of `mqkit completions`.
+/// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell

@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-/// The flags of `mqkit decode`.
+/// Explain packets given as hex text
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

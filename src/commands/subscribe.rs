@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Stdout};
 use tokio::time::Instant;
 
-/// The flags of `mqkit sub`.
+/// Subscribe and print JSON lines, payloads, or a format
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

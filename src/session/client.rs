@@ -59,7 +59,7 @@ impl Default for Options {
             will: None,
             username: None,
             password: None,
-            max_inflight: 100,
+            max_inflight: 20,
             ack_timeout: None,
             resend_interval: None,
             max_packet_size: usize::MAX,
@@ -597,6 +597,12 @@ impl Client {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state == State::Connected && self.link.has_room()
+    }
+
+    /// True when more than half of the send window is in use.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.link.delivery.is_busy()
     }
 
     /// True when input should be read: the output buffer has room for the answers.

@@ -156,6 +156,11 @@ impl Delivery {
         nothing_before && (qos == QoS::AtMostOnce || self.window_open())
     }
 
+    /// True when more than half of the window is in use.
+    pub(super) fn is_busy(&self) -> bool {
+        self.outstanding > usize::from(self.limits.window / 2)
+    }
+
     fn window_open(&self) -> bool {
         self.outstanding < usize::from(self.limits.window) && self.exchanges.len() < MAX_SPAN
     }

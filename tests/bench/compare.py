@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""mqkit beside mosquitto_pub and mosquitto_sub: CPU, time and memory of the same work, in one run.
+
+    cargo build --release && tests/bench/compare.py            # a few minutes
+    tests/bench/compare.py --million                           # also 10^6 lines at QoS 1 and 2: do all arrive?
+
+Needs Mosquitto with its clients; valgrind and GNU time (Debian: valgrind, time) for instructions and peak memory. It
+starts a broker of its own on a free port of the loopback address. CPU is user + system of the client alone; runs are
+interleaved and medians compared, so that a busy machine troubles both alike. A ratio below 1 means that mqkit needs less.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MQKIT = os.path.join(ROOT, "target", "release", "mqkit")
+DEVNULL = subprocess.DEVNULL
+
+
+def need(program):
+    path = shutil.which(program)
+    if not path:
+        sys.exit(f"{program} is not installed")
+    return path
+
+
+def start_broker(directory):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = os.path.join(directory, "mosquitto.conf")
+    with open(config, "w") as file:
+        # Mosquitto's default of 1000 queued messages would drop acknowledged ones under this load.
+        file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type error\n")
+    broker = subprocess.Popen([need("mosquitto"), "-c", config], stdout=DEVNULL, stderr=DEVNULL)
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return broker, str(port)
+        except OSError:
+            if broker.poll() is not None:
+                sys.exit("mosquitto does not start")
+            time.sleep(0.02)
+
+
+def run(command, stdin=None, stdout=DEVNULL):
+    """Status, CPU seconds and wall seconds."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime, time.monotonic() - began
+
+
+def medians(commands, runs, measure):
+    """The median of each command's measurements, interleaved."""
+    results = [[] for _ in commands]
+    for _ in range(runs):
+        for command, list_ in zip(commands, results):
+            list_.append(measure(command))
+    return [statistics.median(list_) for list_ in results]
+
+
+def row(what, ours, theirs, unit, limit):
+    ratio = ours / theirs
+    print(f"{what:<52} {ours:>12.6g} {theirs:>12.6g} {unit:<4} {ratio:6.2f}  (at most {limit})", flush=True)
+
+
+def peak_memory(command, stdin=None):
+    output = subprocess.run([need("time"), "-f", "%M", *command], stdin=stdin, stdout=DEVNULL, stderr=subprocess.PIPE)
+    return int(output.stderr.split()[-1])
+
+
+def instructions(command):
+    with tempfile.NamedTemporaryFile() as out:
+        tool = [need("valgrind"), "--tool=callgrind", f"--callgrind-out-file={out.name}"]
+        output = subprocess.run([*tool, *command], stdout=DEVNULL, stderr=subprocess.PIPE)
+    return int(re.search(rb"Collected : (\d+)", output.stderr).group(1))
+
+
+def numbers(directory, count):
+    path = os.path.join(directory, f"{count}.txt")
+    if not os.path.exists(path):
+        with open(path, "w") as file:
+            file.writelines(f"{number}\n" for number in range(1, count + 1))
+    return path
+
+
+def one_shot(port):
+    ours = [MQKIT, "pub", "-p", port, "-t", "bench/one", "-m", "21.5", "-q", "1"]
+    theirs = ["mosquitto_pub", "-p", port, "-t", "bench/one", "-m", "21.5", "-q", "1"]
+    row("one QoS 1 message: instructions", instructions(ours), instructions(theirs), "", 1)
+    wall = medians([ours, theirs], 50, lambda command: run(command)[2] * 1000)
+    row("one QoS 1 message: wall time, median of 50", *wall, "ms", 1)
+    memory = medians([ours, theirs], 11, peak_memory)
+    row("one QoS 1 message: peak memory, median of 11", *memory, "KB", 1)
+
+
+def stream(port, directory, lines):
+    path = numbers(directory, lines)
+    for qos in "012":
+        def measure(command):
+            with open(path) as file:
+                return run(command, stdin=file)[1]
+        ours = [MQKIT, "pub", "-p", port, "-t", "bench/lines", "-l", "-q", qos]
+        theirs = ["mosquitto_pub", "-p", port, "-t", "bench/lines", "-l", "-q", qos]
+        cpu = medians([ours, theirs], 3, measure)
+        row(f"{lines} lines at QoS {qos}: CPU, median of 3", *cpu, "s", 0.5)
+
+
+def flat_memory(port, directory):
+    for qos in "012":
+        sizes = []
+        for count in (10_000, 1_000_000):
+            with open(numbers(directory, count)) as file:
+                command = [MQKIT, "pub", "-p", port, "-t", "bench/lines", "-l", "-q", qos]
+                sizes.append(peak_memory(command, stdin=file))
+        row(f"10^6 beside 10^4 lines at QoS {qos}: mqkit's peak memory", sizes[1], sizes[0], "KB", "about 1")
+
+
+def subscribe(port, directory, count):
+    def measure(command):
+        with open(os.path.join(directory, "out.txt"), "w") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
+            # Both tell when the subscription stands: mqkit on stderr; Mosquitto's client is given time.
+            if command[0] == MQKIT:
+                while b"subscribed" not in process.stderr.readline():
+                    pass
+            else:
+                time.sleep(0.5)
+            with open(numbers(directory, count)) as file:
+                run([MQKIT, "pub", "-p", port, "-t", "bench/sub", "-l", "-q", "1"], stdin=file)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        with open(os.path.join(directory, "out.txt")) as out:
+            lines = sum(1 for _ in out)
+        if lines != count:
+            sys.exit(f"{command[0]} printed {lines} of {count} messages")
+        return usage.ru_utime + usage.ru_stime
+    ours = [MQKIT, "sub", "-p", port, "-t", "bench/sub", "-C", str(count), "-d"]
+    theirs = ["mosquitto_sub", "-p", port, "-t", "bench/sub", "-C", str(count), "-F", "%j"]
+    row(f"sub, {count} JSON lines: CPU, median of 3", *medians([ours, theirs], 3, measure), "s", 0.5)
+
+
+def million(port, directory):
+    count = 1_000_000
+    for qos in "12":
+        for name, publisher in (("mqkit pub", [MQKIT, "pub"]), ("mosquitto_pub", ["mosquitto_pub"])):
+            command = [MQKIT, "sub", "-p", port, "-t", "bench/all", "-q", qos, "--raw", "-d", "--idle", "5s"]
+            with open(os.path.join(directory, "all.txt"), "w") as out:
+                subscriber = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE)
+                while b"subscribed" not in subscriber.stderr.readline():
+                    pass
+                with open(numbers(directory, count)) as file:
+                    flags = ["-p", port, "-t", "bench/all", "-l", "-q", qos]
+                    status, cpu, wall = run([*publisher, *flags], stdin=file)
+                subscriber.wait()
+            with open(os.path.join(directory, "all.txt")) as out:
+                arrived = len(set(out))
+            print(f"10^6 lines at QoS {qos} by {name}: {arrived} arrived, status {status}, {cpu:.1f} s CPU, {wall:.1f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--million", action="store_true", help="also count what arrives of 10^6 lines")
+    arguments = parser.parse_args()
+    if not os.path.exists(MQKIT):
+        sys.exit("cargo build --release first")
+    for variable in [name for name in os.environ if name.startswith("MQTT_")]:
+        del os.environ[variable]
+    with tempfile.TemporaryDirectory() as directory:
+        broker, port = start_broker(directory)
+        try:
+            print(f"{'':<52} {'mqkit':>12} {'mosquitto':>12}       ratio")
+            one_shot(port)
+            stream(port, directory, 60_000)
+            subscribe(port, directory, 100_000)
+            flat_memory(port, directory)
+            if arguments.million:
+                million(port, directory)
+        finally:
+            broker.terminate()
+            broker.wait()
+
+
+main()
