@@ -239,10 +239,7 @@ impl Client {
     }
 
     fn session_error(&self, source: session::Error) -> Error {
-        let hint = match source {
-            session::Error::Decode(_) => net::foreign_peer_hint(&self.buffers.first),
-            _ => None,
-        };
+        let hint = net::foreign_peer_hint(&self.buffers.first);
         Error::Session {
             address: self.address(),
             source,

@@ -85,7 +85,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Outcome>
 /// pay for those of the others.
 #[must_use]
 pub fn definition() -> Command {
-    let help = Arg::new("help").long("help").help("Print help").action(ArgAction::Help).global(true);
+    let help = Arg::new("help")
+        .long("help")
+        .help("Print help")
+        .action(ArgAction::Help)
+        .global(true);
     let mqkit = Command::new("mqkit")
         .version(env!("CARGO_PKG_VERSION"))
         .about("MQTT tools for the command line: publish, subscribe, decode packets, run a broker")
@@ -94,7 +98,11 @@ pub fn definition() -> Command {
         .subcommand_required(true)
         .arg(help);
     SUBCOMMANDS.iter().fold(mqkit, |mqkit, subcommand| {
-        mqkit.subcommand(Command::new(subcommand.name).about(subcommand.about).defer(subcommand.flags))
+        mqkit.subcommand(
+            Command::new(subcommand.name)
+                .about(subcommand.about)
+                .defer(subcommand.flags),
+        )
     })
 }
 

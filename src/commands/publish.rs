@@ -77,6 +77,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long to let acknowledgements gather before a busy window is refilled. A local broker sends them one by one, and
 /// a read, a write and a wake-up for each would be most of the cost of a message. Shorter than the runtime's timers are.
 const GATHER: Duration = Duration::from_micros(50);
+/// So many acknowledgements at once are worth a write of their own.
+const FEW: usize = 4;
 /// How long to keep trying after a loss, when nothing was said.
 const RETRY_LOST: Duration = Duration::from_secs(60);
 /// The longest line, in bytes: the largest packet that MQTT knows, with room for a topic.
@@ -187,6 +189,8 @@ struct Run {
     totals: Totals,
     /// At QoS 0: sent since the last connection began.
     sent_on_connection: u64,
+    /// Acknowledgements that came together.
+    batch: usize,
 }
 
 impl Run {
@@ -199,6 +203,7 @@ impl Run {
             deadline: plan.deadline.map(|limit| Instant::now() + limit),
             totals: Totals::default(),
             sent_on_connection: 0,
+            batch: 0,
         })
     }
 
@@ -280,9 +285,7 @@ impl Run {
                 by,
             }) => {
                 self.published(&publish, reason, &properties, by);
-                if !self.client.has_input() && !self.source.is_dry() && self.client.session().is_busy() {
-                    std::thread::sleep(GATHER);
-                }
+                self.gather();
             }
             Event::Session(session::Event::Connected(connack)) => {
                 super::describe_connection(&mut self.client, &self.console, &connack);
@@ -327,6 +330,18 @@ impl Run {
         }
         if reason != ReasonCode::SUCCESS {
             self.console.debug(format_args!("message to \"{topic}\": {reason}"));
+        }
+    }
+
+    /// Waits a moment when acknowledgements come one by one although the window is nearly full.
+    fn gather(&mut self) {
+        self.batch += 1;
+        if self.client.has_input() {
+            return;
+        }
+        let few = std::mem::take(&mut self.batch) <= FEW;
+        if few && !self.source.is_dry() && self.client.session().is_busy() {
+            std::thread::sleep(GATHER);
         }
     }
 

@@ -180,23 +180,21 @@ impl Run {
     async fn run(mut self) -> anyhow::Result<Outcome> {
         let mut signals = Signals::new()?;
         let ended = match self.receive(&mut signals).await {
-            Ok(End::Complete) => self
-                .flush(&mut signals)
-                .await
-                .map(|early| early.unwrap_or(Outcome::Done)),
-            Ok(End::Outcome(outcome)) => {
-                // What has arrived is written in any case.
-                let flushed = self.flush(&mut signals).await;
-                flushed.map(|early| early.unwrap_or(outcome))
-            }
-            Err(error) => {
-                self.flush(&mut signals).await?;
-                return Err(error);
-            }
+            Ok(End::Complete) => Ok(Outcome::Done),
+            Ok(End::Outcome(outcome)) => Ok(outcome),
+            Err(error) => Err(error),
+        };
+        // What has arrived is written in any case, unless writing was what failed.
+        let ended = match ended {
+            Err(error) if error.is::<OutputError>() => Err(error),
+            ended => match self.flush(&mut signals).await {
+                Ok(early) => ended.map(|outcome| early.unwrap_or(outcome)),
+                Err(error) => Err(error),
+            },
         };
         let ended = match ended {
             Err(error) if is_broken_pipe(&error) => Ok(Outcome::Done),
-            other => other,
+            ended => ended,
         };
         if ended.is_ok() {
             // The last acknowledgements go out with it; a broker that has gone meanwhile sends the messages again.
