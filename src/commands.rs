@@ -9,7 +9,7 @@ pub mod subscribe;
 use crate::cli::{Console, Usage};
 use crate::client::{self, Client};
 use crate::exit::{Outcome, Signal};
-use crate::protocol::Connack;
+use crate::protocol::{Connack, Version};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
 use std::io::Write;
@@ -158,17 +158,18 @@ fn describe_connection(client: &mut Client, console: &Console, connack: &Connack
     if !console.debug {
         return;
     }
-    let session = if connack.session_present {
-        "an old session"
-    } else {
-        "a new session"
+    let version = client.session().options().version;
+    // 3.1 does not say.
+    let session = match connack.session_present {
+        _ if version == Version::V31 => "",
+        true => ", an old session",
+        false => ", a new session",
     };
     let tls = client.tls_summary().map(|tls| format!(", {tls}")).unwrap_or_default();
-    let version = client.session().options().version;
     let id = client.session().options().client_id.clone();
     let target = client.target();
     console.debug(format_args!(
-        "connected to {target} as \"{}\", MQTT {version}{tls}, {session}",
+        "connected to {target} as \"{}\", MQTT {version}{tls}{session}",
         id.escape_debug()
     ));
 }

@@ -5,6 +5,8 @@ mod broker;
 mod cli;
 mod decode;
 mod generated;
+mod interop;
+mod protocol;
 mod session;
 #[allow(dead_code, reason = "shared with the tests inside the library")]
 mod support;

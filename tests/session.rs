@@ -446,6 +446,31 @@ fn qos_2_is_answered_with_the_standards_bytes_and_once() {
 }
 
 #[test]
+fn a_message_that_the_broker_has_done_with_is_no_refused_one() {
+    let options = Options {
+        client_id: Utf8::new("c").unwrap(),
+        resume_for: Some(60),
+        ..Options::default()
+    };
+    let (mut client, now) = connected(options);
+    client.publish(message(7, QoS::ExactlyOnce), now).unwrap();
+    client.input().extend_from_slice(&[0x50, 2, 0, 1]);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+    // PUBCOMP is lost with the connection; PUBREL is sent again, and names nothing that the broker knows.
+    let _ = client.handle_eof();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&[0x20, 3, 1, 0, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    client.pump(now).unwrap();
+    assert!(client.output().ends_with(&[0x62, 2, 0, 1]), "{:?}", client.output());
+    client.input().extend_from_slice(&[0x70, 3, 0, 1, 0x92]);
+    match client.poll_event(now) {
+        Ok(Some(Event::Published { reason, .. })) => assert_eq!(reason, ReasonCode::SUCCESS),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn resending_by_timer_sets_dup_and_then_gives_up() {
     let mut options = v311();
     options.resend_interval = Some(Duration::from_secs(5));

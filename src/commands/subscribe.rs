@@ -147,10 +147,13 @@ struct Run {
     stdout: Stdout,
     /// Lines that are not written yet.
     output: Vec<u8>,
+    /// So many bytes of them are, though: writing was interrupted.
+    written: usize,
     /// Their messages, to be acknowledged once they are.
     unacknowledged: Vec<AckHandle>,
     taken: u64,
-    idle_since: Instant,
+    /// The last message, or the subscription; nothing while there is no connection.
+    idle_since: Option<Instant>,
     flushed_at: Instant,
     /// The output has waited for more already.
     gathered: bool,
@@ -176,9 +179,10 @@ impl Run {
             subscriptions,
             stdout: tokio::io::stdout(),
             output: Vec::new(),
+            written: 0,
             unacknowledged: Vec::new(),
             taken: 0,
-            idle_since: Instant::now(),
+            idle_since: None,
             flushed_at: Instant::now(),
             gathered: false,
         })
@@ -212,7 +216,11 @@ impl Run {
 
     async fn receive(&mut self, signals: &mut Signals) -> anyhow::Result<End> {
         loop {
-            let idle = self.limits.idle.map(|limit| self.idle_since + limit);
+            let idle = self
+                .limits
+                .idle
+                .zip(self.idle_since)
+                .map(|(limit, since)| since + limit);
             let event = tokio::select! {
                 biased;
                 event = self.client.next() => event?,
@@ -262,20 +270,27 @@ impl Run {
                 self.format.write(&received, &mut self.output);
                 self.unacknowledged.push(handle);
                 self.taken += 1;
-                self.idle_since = Instant::now();
+                self.idle_since = Some(Instant::now());
                 if self.limits.count == Some(self.taken) {
                     return Ok(Some(End::Complete));
                 }
             }
             Event::Session(session::Event::Subscribed { granted, .. }) => {
-                self.idle_since = Instant::now();
+                self.idle_since = Some(Instant::now());
                 return Ok(self.granted(&granted).map(End::Outcome));
             }
             Event::Session(session::Event::Connected(connack)) => {
+                if connack.session_present {
+                    // Perhaps nothing has to be subscribed again.
+                    self.idle_since = Some(Instant::now());
+                }
                 super::describe_connection(&mut self.client, &self.console, &connack);
             }
             Event::Session(_) | Event::Ready => {}
-            Event::Retrying(error, wait) => super::describe_loss(&self.console, &error, wait),
+            Event::Retrying(error, wait) => {
+                self.idle_since = None;
+                super::describe_loss(&self.console, &error, wait);
+            }
             Event::FellBack(error) => super::describe_fall_back(&self.console, &error),
         }
         Ok(None)
@@ -323,9 +338,12 @@ impl Run {
         if self.output.is_empty() {
             return Ok(None);
         }
-        let (stdout, output) = (&mut self.stdout, &self.output);
+        let (stdout, output, written) = (&mut self.stdout, &self.output, &mut self.written);
         let write = async {
-            stdout.write_all(output).await?;
+            // After an interruption the next call goes on here, so that nothing is written twice.
+            while let Some(rest) = output.get(*written..).filter(|rest| !rest.is_empty()) {
+                *written += stdout.write(rest).await?;
+            }
             stdout.flush().await
         };
         tokio::select! {
@@ -337,6 +355,7 @@ impl Run {
         }
         self.output.clear();
         self.flushed_at = Instant::now();
+        self.written = 0;
         for handle in self.unacknowledged.drain(..) {
             self.client.acknowledge(handle)?;
         }

@@ -87,6 +87,8 @@ struct Queued {
 struct Incoming {
     /// The application has taken it: a copy gets PUBREC and nothing else.
     taken: bool,
+    /// The connection on which it came first: the identifier may be given again after it was lost.
+    born: u32,
     /// The connection on which it came last.
     epoch: u32,
 }
@@ -336,7 +338,12 @@ impl Delivery {
 
     /// PUBACK, PUBREC or PUBCOMP for a message of ours. Those for unknown messages are the late answers to something
     /// sent twice, and say nothing.
-    pub(super) fn handle_ack(&mut self, by: PacketType, ack: Ack, now: Instant) -> (Option<Finished>, Option<Packet>) {
+    pub(super) fn handle_ack(
+        &mut self,
+        by: PacketType,
+        mut ack: Ack,
+        now: Instant,
+    ) -> (Option<Finished>, Option<Packet>) {
         let packet_id = ack.packet_id;
         let released = match self.exchange(packet_id).map(|exchange| &exchange.what) {
             Some(What::Publish { released, .. }) => *released,
@@ -355,6 +362,10 @@ impl Delivery {
         }
         if by == PacketType::Puback && released {
             return (None, None);
+        }
+        // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
+        if by == PacketType::Pubcomp && released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
+            ack.reason = ReasonCode::SUCCESS;
         }
         match self.end(packet_id) {
             Some(What::Publish { publish, .. }) => (Some(Finished::Publish { publish, ack, by }), None),
@@ -395,7 +406,14 @@ impl Delivery {
                 .then(|| Packet::Pubrec(Ack::new(packet_id, ReasonCode::SUCCESS)));
             return Ok((Arrival::Duplicate, again));
         }
-        self.incoming.insert(packet_id, Incoming { taken: false, epoch });
+        self.incoming.insert(
+            packet_id,
+            Incoming {
+                taken: false,
+                born: epoch,
+                epoch,
+            },
+        );
         self.check_receive_maximum()?;
         Ok((Arrival::New(handle), None))
     }
@@ -428,7 +446,7 @@ impl Delivery {
             self.incoming_qos1 = self.incoming_qos1.saturating_sub(1);
             return Some(Packet::Puback(ack));
         }
-        let known = self.incoming.get_mut(&packet_id)?;
+        let known = self.incoming.get_mut(&packet_id).filter(|known| known.born == epoch)?;
         known.taken = true;
         let current = known.epoch == self.epoch;
         if reason.is_failure() {

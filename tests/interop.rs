@@ -1,0 +1,11 @@
+//! mqkit against real brokers and other clients: what is promised must hold with peers that share none of our code.
+//!
+//! A broker that is not installed is reported on stderr and left out; with `MQKIT_REQUIRE_BROKERS=1` that is a failure.
+
+mod brokers;
+mod cut;
+mod flood;
+mod matrix;
+mod mosquitto_clients;
+mod process;
+mod restart;

@@ -1,0 +1,226 @@
+//! Every broker, transport, version and QoS: what `mqkit pub` sends is what `mqkit sub` prints.
+
+use super::brokers::{Broker, Kind, Transport};
+use super::process::{Process, mqkit, run};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+
+const VERSIONS: [(&str, &str); 4] = [("31", "3.1"), ("311", "3.1.1"), ("5", "5.0"), ("auto", "5.0")];
+const QOS: [u8; 3] = [0, 1, 2];
+const LINES: [&str; 3] = ["first", "second line", "dritte Zeile äöü \u{1f600}"];
+/// One text, one retained, one binary and the lines, at each QoS.
+const MESSAGES: usize = QOS.len() * (3 + LINES.len());
+
+#[test]
+fn mosquitto_over_tcp() {
+    matrix(Kind::Mosquitto, Transport::Tcp);
+}
+
+#[test]
+fn mosquitto_over_tls() {
+    matrix(Kind::Mosquitto, Transport::Tls);
+}
+
+#[test]
+fn embedded_over_tcp() {
+    matrix(Kind::Embedded, Transport::Tcp);
+}
+
+#[test]
+fn embedded_over_tls() {
+    matrix(Kind::Embedded, Transport::Tls);
+}
+
+fn matrix(kind: Kind, transport: Transport) {
+    let broker = match transport {
+        Transport::Tcp => Broker::plain(kind),
+        Transport::Tls => Broker::with_tls(kind),
+    };
+    let Some(broker) = broker else { return };
+    for (version, shown) in VERSIONS {
+        let run = Run {
+            broker: &broker,
+            transport,
+            version,
+            shown,
+            prefix: format!("matrix/{version}"),
+        };
+        run.all();
+    }
+}
+
+/// A topic level, what `mqkit pub` is told, its standard input, and the payloads that this gives.
+type Way<'a> = (&'a str, &'a [&'a str], &'a str, Vec<Vec<u8>>);
+
+/// All messages of one version.
+struct Run<'a> {
+    broker: &'a Broker,
+    transport: Transport,
+    version: &'a str,
+    /// As messages call it.
+    shown: &'a str,
+    prefix: String,
+}
+
+impl Run<'_> {
+    fn all(&self) {
+        // Each is sent everything, at most at its own QoS.
+        let subscribers = QOS.map(|qos| (qos, self.subscribe(qos, &MESSAGES.to_string())));
+        let sent = self.publish();
+        for (limit, subscriber) in subscribers {
+            let output = subscriber.expect(0);
+            self.check_connection(&output.stderr());
+            let mut received = by_topic(&output.stdout());
+            for (topic, (qos, payloads)) in &sent {
+                let messages = received.remove(topic).unwrap_or_default();
+                let found: Vec<_> = messages.iter().map(payload).collect();
+                assert_eq!(&found, payloads, "{self} subscribed at {limit}: {topic}");
+                for message in &messages {
+                    assert_eq!(message["qos"], limit.min(*qos), "{self}: {message}");
+                    // Somebody who is subscribed already gets a message that is new.
+                    assert_eq!(message["retain"], false, "{self}: {message}");
+                    assert!(message["tst"].is_string(), "{self}: {message}");
+                    let length = payload(message).len();
+                    assert_eq!(message["payloadlen"], length, "{self}: {message}");
+                    assert_eq!(message.get("mid").is_some(), limit.min(*qos) > 0, "{self}: {message}");
+                }
+            }
+            assert!(received.is_empty(), "{self}: {received:?}");
+        }
+        self.check_retained();
+    }
+
+    /// Publishes each message, and gives them by topic, with their QoS.
+    fn publish(&self) -> BTreeMap<String, (u8, Vec<Vec<u8>>)> {
+        let binary: Vec<u8> = (0..=255).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("all bytes");
+        fs::write(&file, &binary).unwrap();
+        let file = file.to_str().unwrap();
+        let lines = LINES.join("\n");
+        let lines_sent: Vec<_> = LINES.iter().map(|line| line.as_bytes().to_vec()).collect();
+        let mut sent = BTreeMap::new();
+        for qos in QOS {
+            let (level, stored) = (qos.to_string(), format!("stored at {qos}"));
+            let ways: [Way<'_>; 4] = [
+                ("text", &["-m", "21.5 °C"], "", vec!["21.5 °C".into()]),
+                ("stored", &["-r", "-m", &stored], "", vec![stored.clone().into()]),
+                ("file", &["-f", file], "", vec![binary.clone()]),
+                ("lines", &["-l"], &lines, lines_sent.clone()),
+            ];
+            for (way, words, input, payloads) in ways {
+                let topic = format!("{}/{way}/{qos}", self.prefix);
+                let words = [&["-t", &topic, "-q", &level], words].concat();
+                let output = Process::start_with(self.command("pub", &words), input.into()).expect(0);
+                assert_eq!(output.stdout(), "", "{self}");
+                self.check_connection(&output.stderr());
+                sent.insert(topic, (qos, payloads));
+            }
+        }
+        sent
+    }
+
+    /// Somebody who comes later gets the stored ones, marked so.
+    fn check_retained(&self) {
+        let output = self.subscribe(2, "3").expect(0);
+        let received = by_topic(&output.stdout());
+        assert_eq!(received.len(), QOS.len(), "{self}: {received:?}");
+        for qos in QOS {
+            let messages = &received[&format!("{}/stored/{qos}", self.prefix)];
+            assert_eq!(messages.len(), 1, "{self}: {messages:?}");
+            assert_eq!(messages[0]["payload"], format!("stored at {qos}"), "{self}");
+            assert_eq!(messages[0]["qos"], qos, "{self}");
+            assert_eq!(messages[0]["retain"], true, "{self}");
+        }
+    }
+
+    fn subscribe(&self, qos: u8, count: &str) -> Process {
+        let filter = format!("{}/#", self.prefix);
+        let process = Process::start(self.command("sub", &["-t", &filter, "-q", &qos.to_string(), "-C", count]));
+        process.wait_for_stderr("subscribed to");
+        process
+    }
+
+    fn command(&self, subcommand: &str, words: &[&str]) -> std::process::Command {
+        let mut command = mqkit(subcommand, &["-d", "-V", self.version]);
+        command.args(self.broker.flags(self.transport)).args(words);
+        command
+    }
+
+    fn check_connection(&self, stderr: &str) {
+        let version = format!("MQTT {}", self.shown);
+        let said = stderr
+            .match_indices(&version)
+            .any(|(at, _)| stderr[at + version.len()..].starts_with([',', '\n']));
+        assert!(said, "{self}: {stderr}");
+        assert_eq!(
+            stderr.contains("TLS"),
+            self.transport == Transport::Tls,
+            "{self}: {stderr}"
+        );
+    }
+}
+
+impl std::fmt::Display for Run<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "-V {} over {:?}", self.version, self.transport)
+    }
+}
+
+/// The JSON lines of `mqkit sub`, each kind of message in its order.
+fn by_topic(stdout: &str) -> BTreeMap<String, Vec<Value>> {
+    let mut topics = BTreeMap::<_, Vec<_>>::new();
+    for line in stdout.lines() {
+        let message: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let topic = message["topic"].as_str().unwrap().to_owned();
+        topics.entry(topic).or_default().push(message);
+    }
+    topics
+}
+
+/// What a JSON line says the payload is.
+fn payload(message: &Value) -> Vec<u8> {
+    match (message.get("payload"), message.get("payload_base64")) {
+        (Some(text), None) => text.as_str().unwrap().into(),
+        (None, Some(text)) => decode_base64(text.as_str().unwrap()),
+        _ => panic!("not one payload: {message}"),
+    }
+}
+
+/// Base64 as it is defined, not as our encoder has it.
+fn decode_base64(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    assert_eq!(text.len() % 4, 0, "{text}");
+    let digits = text.trim_end_matches('=').bytes();
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits {
+        let value = ALPHABET.iter().position(|known| *known == digit).unwrap();
+        bits = bits << 6 | u32::try_from(value).unwrap();
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_retained_message_is_deleted() {
+    for kind in [Kind::Mosquitto, Kind::Embedded] {
+        let Some(broker) = Broker::plain(kind) else { continue };
+        let publish = |words: &[&str]| {
+            let mut command = mqkit("pub", words);
+            command.args(broker.flags(Transport::Tcp));
+            run(command);
+        };
+        publish(&["-t", "gone", "-r", "-m", "x"]);
+        publish(&["-t", "kept", "-r", "-m", "x"]);
+        publish(&["-t", "gone", "-r", "-n"]);
+        let mut command = mqkit("sub", &["-t", "+", "-C", "1", "-v"]);
+        command.args(broker.flags(Transport::Tcp));
+        assert_eq!(run(command).stdout(), "kept x\n", "{kind:?}");
+    }
+}
