@@ -327,3 +327,33 @@ fn every_vector_decodes_as_it_says() {
         assert!(used.contains(start), "{start} is no exception any more");
     }
 }
+
+#[test]
+fn every_statement_that_the_code_cites_exists() {
+    let known: Vec<&str> = include_str!("vectors/statements.txt").lines().collect();
+    let mut open = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let (mut cited, mut unknown) = (0, Vec::new());
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (at, _) in text.match_indices("MQTT-") {
+            let id: String = text[at..]
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || ".-".contains(*c))
+                .collect();
+            // Prose such as "MQTT-over" has no digits behind the dash, and a placeholder has letters.
+            if !id["MQTT-".len()..].starts_with(|c: char| c.is_ascii_digit()) {
+                continue;
+            }
+            cited += 1;
+            if !known.contains(&id.trim_end_matches(['.', '-'])) {
+                unknown.push(format!("{}: {id}", path.display()));
+            }
+        }
+    }
+    assert!(cited > 100, "only {cited} citations");
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
