@@ -218,7 +218,7 @@ impl Delivery {
 
     // ----- sending
 
-    /// Puts a message in line; [`Self::poll_send`] gives it back when its turn has come.
+    /// Puts a message in line, to be sent when its turn has come.
     pub fn publish(&mut self, publish: Publish, now: Instant) {
         self.queue.push_back(Queued { publish, since: now });
     }
