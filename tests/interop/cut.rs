@@ -11,29 +11,38 @@ const LINES: usize = 10_000;
 /// How often each of the two connections is cut.
 const CUTS: usize = 6;
 
-#[test]
-fn mosquitto_at_qos_1() {
-    survives_cuts(Kind::Mosquitto, "5", 1);
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    Publisher,
+    Both,
 }
 
 #[test]
+fn mosquitto_at_qos_1() {
+    survives_cuts(Kind::Mosquitto, "5", 1, Cut::Both);
+}
+
+/// The subscriber's connection is spared: Mosquitto 2.0.11 now and then sends PUBLISH again for messages whose PUBREL it
+/// has sent on an earlier connection, which `[MQTT-4.3.3-6]` forbids (one run in twenty, seen on the wire: PUBLISH,
+/// PUBREC, PUBREL, PUBCOMP, two reconnects, PUBLISH with DUP), and a subscriber cannot tell that from a new message.
+#[test]
 fn mosquitto_at_qos_2() {
-    survives_cuts(Kind::Mosquitto, "5", 2);
-    survives_cuts(Kind::Mosquitto, "311", 2);
+    survives_cuts(Kind::Mosquitto, "5", 2, Cut::Publisher);
+    survives_cuts(Kind::Mosquitto, "311", 2, Cut::Publisher);
 }
 
 #[test]
 fn embedded_at_qos_1() {
-    survives_cuts(Kind::Embedded, "5", 1);
+    survives_cuts(Kind::Embedded, "5", 1, Cut::Both);
 }
 
 #[test]
 fn embedded_at_qos_2() {
-    survives_cuts(Kind::Embedded, "5", 2);
-    survives_cuts(Kind::Embedded, "311", 2);
+    survives_cuts(Kind::Embedded, "5", 2, Cut::Both);
+    survives_cuts(Kind::Embedded, "311", 2, Cut::Both);
 }
 
-fn survives_cuts(kind: Kind, version: &str, qos: u8) {
+fn survives_cuts(kind: Kind, version: &str, qos: u8, which: Cut) {
     let Some(broker) = Broker::plain(kind) else { return };
     let links = [Link::to(&broker), Link::to(&broker)];
     let level = qos.to_string();
@@ -53,6 +62,9 @@ fn survives_cuts(kind: Kind, version: &str, qos: u8) {
     for cut in 1..=2 * CUTS {
         // One after the other, so that each can show its own loss.
         subscriber.wait_for("its next part", |output| output.lines >= LINES * cut / (2 * CUTS + 1));
+        if which == Cut::Publisher && cut % 2 == 0 {
+            continue;
+        }
         let (link, process) = [(&links[0], &subscriber), (&links[1], &publisher)][cut % 2];
         // What is not connected yet cannot be cut; the publisher may be done.
         let connections = cut.div_ceil(2);
@@ -69,7 +81,8 @@ fn survives_cuts(kind: Kind, version: &str, qos: u8) {
         tail(&received.stderr())
     );
     // The publisher may be done before its last cuts.
-    for (stderr, least) in [(published, 1), (received.stderr(), CUTS)] {
+    let least = if which == Cut::Both { CUTS } else { 0 };
+    for (stderr, least) in [(published, 1), (received.stderr(), least)] {
         assert!(stderr.matches("trying again").count() >= least, "{about}");
     }
     let mut numbers: Vec<usize> = received.stdout().lines().map(|line| line.parse().unwrap()).collect();
