@@ -42,7 +42,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s A -l bind -d 'Local 
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s i -l id -d 'Client identifier [default: a random one]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s u -l username -d 'User name' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s P -l pw -d 'Password; others can see it in the process list: better use a file or MQTT_PASSWORD' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off' -r
@@ -90,7 +90,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s A -l bind -d 'Local 
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s i -l id -d 'Client identifier [default: a random one]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s u -l username -d 'User name' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s P -l pw -d 'Password; others can see it in the process list: better use a file or MQTT_PASSWORD' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l password-file -d 'Read the password from the first line of a file' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off' -r

@@ -33,7 +33,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
@@ -46,18 +46,16 @@ pub enum Stream {
     Tcp(TcpStream),
     /// TLS over TCP, as client or as server. Boxed: it is a kilobyte larger than the other variants.
     Tls(Box<TlsStream<TcpStream>>),
-    /// One end of a pipe inside this process, for tests and for a client and a server in one program.
-    Memory(DuplexStream),
 }
 
 impl Stream {
-    /// The address of the peer; `None` for a pipe in memory and for a socket that is no longer connected.
+    /// The address of the peer; `None` for a socket that is no longer connected.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.tcp()?.peer_addr().ok()
     }
 
-    /// The address of this end; `None` for a pipe in memory.
+    /// The address of this end.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.tcp()?.local_addr().ok()
@@ -88,7 +86,6 @@ impl Stream {
         match self {
             Self::Tcp(tcp) => Some(tcp),
             Self::Tls(stream) => Some(stream.get_ref().0),
-            Self::Memory(_) => None,
         }
     }
 }
@@ -98,7 +95,6 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
-            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -108,7 +104,6 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
-            Self::Memory(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -120,7 +115,6 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
-            Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -128,7 +122,6 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
-            Self::Memory(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -136,7 +129,6 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -144,7 +136,6 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
-            Self::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Connection {
     #[arg(short = 'u', long, value_name = "NAME", env = "MQTT_USERNAME", value_parser = values::utf8)]
     username: Option<Utf8>,
 
-    /// Password; others can see it in the process list: better use a file or MQTT_PASSWORD
+    /// Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]
     #[arg(short = 'P', long = "pw", value_name = "PASSWORD", conflicts_with = "password_file")]
     password: Option<String>,
 

@@ -292,10 +292,15 @@ fn version_5_falls_back_once_and_only_when_nothing_needs_it() {
         expect(b"\x30\x06\x00\x03a/bx"),
         expect(DISCONNECT),
     ];
-    // Refused in the form of 3.1.1, refused in that of 5, closed without a word.
-    for answer in [vec![send(&[0x20, 2, 0, 1])], vec![send(&[0x20, 3, 0, 0x84, 0])], vec![]] {
+    // Refused in the form of 3.1.1, refused in that of 5, closed without a word, never answered.
+    for answer in [
+        vec![send(&[0x20, 2, 0, 1])],
+        vec![send(&[0x20, 3, 0, 0x84, 0])],
+        vec![],
+        vec![Step::Silence],
+    ] {
         let peer = Peer::new(vec![[vec![expect(CONNECT_5)], answer].concat(), old.clone()]);
-        publish(&peer, &["-m", "x"])
+        publish(&peer, &["-m", "x", "--connect-timeout", "2s"])
             .assert()
             .success()
             .stderr(contains("does not speak MQTT 5: going on with 3.1.1"));
@@ -306,5 +311,24 @@ fn version_5_falls_back_once_and_only_when_nothing_needs_it() {
         .assert()
         .code(4)
         .stderr(contains("Unsupported Protocol Version"));
+    peer.finish();
+}
+
+#[test]
+fn qos_2_answered_with_puback_is_noted() {
+    let peer = Peer::new(vec![vec![
+        expect(CONNECT_311),
+        send(CONNACK_311),
+        expect(b"\x34\x08\x00\x03a/b\x00\x01x"),
+        send(&[0x40, 2, 0, 1]),
+        expect(DISCONNECT),
+        Step::ExpectEnd,
+    ]]);
+    publish(&peer, &["-V", "311", "-q", "2", "-m", "x"])
+        .assert()
+        .success()
+        .stderr(contains(
+            "the broker answers QoS 2 with PUBACK: the messages are delivered at QoS 1",
+        ));
     peer.finish();
 }
