@@ -47,6 +47,8 @@ pub struct Client {
     /// The last connection has, beyond its CONNACK.
     useful: bool,
     buffers: Buffers,
+    /// The end of the attempt that is being made; an attempt that falls back goes on under the same limit.
+    deadline: Option<Instant>,
 }
 
 type Dialing = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>>>>;
@@ -98,6 +100,7 @@ impl Client {
                 first: Vec::new(),
                 dirty: false,
             },
+            deadline: None,
             options,
         }
     }
@@ -138,6 +141,7 @@ impl Client {
                         if !std::mem::replace(&mut self.established, true) {
                             self.useful = true;
                         }
+                        self.deadline = None;
                         if let State::Open { deadline, .. } = &mut self.state {
                             *deadline = None;
                         }
@@ -159,10 +163,12 @@ impl Client {
         let stage = Rc::new(Cell::new(Stage::Lookup));
         let progress = Rc::clone(&stage);
         let future = Box::pin(async move { net::dial(&target, &progress).await });
+        let limit = self.options.connect_timeout;
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
         self.state = State::Dialing {
             future,
             stage,
-            deadline: Instant::now() + self.options.connect_timeout,
+            deadline,
         };
     }
 
@@ -278,6 +284,7 @@ impl Client {
             self.state = State::Waiting { until: now };
             return Ok(Event::FellBack(error));
         }
+        self.deadline = None;
         self.state = State::Ended;
         if !error.is_transient() {
             return Err(error);

@@ -8,7 +8,7 @@ use crate::protocol::{
     DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame,
 };
 use anyhow::Context;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::cmp::Reverse;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
@@ -118,8 +118,11 @@ pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, option
     }
     if !rest.is_empty() {
         clean = false;
-        let gap = if packets.is_empty() { "" } else { "\n" };
-        writeln!(out, "{gap}{}", incomplete(rest, bytes.len() - rest.len()))?;
+        if !packets.is_empty() {
+            writeln!(out)?;
+        }
+        let version = packets.last().map_or(Version::V311, |explained| explained.version);
+        write_incomplete(out, rest, bytes.len() - rest.len(), version, options)?;
     }
     if assumed {
         writeln!(
@@ -130,24 +133,39 @@ pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, option
     Ok(clean)
 }
 
-/// What is to be said of the bytes behind the last whole packet.
-fn incomplete(rest: &[u8], at: usize) -> String {
+/// Writes what can be said of the bytes behind the last whole packet.
+fn write_incomplete(
+    out: &mut impl Write,
+    rest: &[u8],
+    at: usize,
+    version: Version,
+    options: Options,
+) -> io::Result<()> {
     let kind = PacketType::from_first_byte(rest.first().copied().unwrap_or_default());
     match frame::extent(rest) {
-        Err(error) => format!(
+        Err(error) => writeln!(
+            out,
             "{kind} at byte {at}: {}: {} at byte {}",
             error.field, error.fault, error.offset
         ),
-        Ok(None) => format!(
-            "{kind} at byte {at} is cut in its fixed header: {} bytes are there",
+        Ok(None) => writeln!(
+            out,
+            "{kind} at byte {at} is cut in its fixed header: {} byte(s) are there",
             rest.len()
         ),
         Ok(Some(extent)) => {
-            format!(
-                "{kind} at byte {at} is cut: it needs {} bytes, {} are there",
-                extent.total(),
-                rest.len()
-            )
+            let there = rest.len();
+            writeln!(
+                out,
+                "{kind} at byte {at} is cut: it needs {} bytes, {there} are there",
+                extent.total()
+            )?;
+            // The fields that are there, read as a packet that ends where the bytes do.
+            let frame = Frame::cut(Bytes::copy_from_slice(rest), extent);
+            let mut log = FieldLog::new();
+            let read = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
+            let version = read.map_or_else(|error| error.version, |_| version);
+            packet::write_fields(out, &frame, version, &log, options)
         }
     }
 }

@@ -43,6 +43,30 @@ pub fn write(
         }
         Err(_) => writeln!(out, "{title}: faulty")?,
     }
+    write_fields(out, frame, version, log, options)?;
+    let Err(error) = packet else { return Ok(()) };
+    writeln!(
+        out,
+        "  fault: {}: {} at byte {}{}",
+        error.field,
+        error.fault,
+        error.offset,
+        statement(error)
+    )
+}
+
+/// Writes every field with its offset, bytes, name and value, then the bytes that no field explains.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn write_fields(
+    out: &mut impl Write,
+    frame: &Frame,
+    version: Version,
+    log: &FieldLog,
+    options: Options,
+) -> io::Result<()> {
+    let bytes = frame.bytes();
     writeln!(
         out,
         "  {:>6}  {:<24}  {:<NAME_WIDTH$}  value",
@@ -56,7 +80,6 @@ pub fn write(
         write_rows(out, field.offset, shown, masked, field.name, &value)?;
         write_bits(out, field, frame.packet_type(), version)?;
     }
-    let Err(error) = packet else { return Ok(()) };
     let done = log.last().map_or(0, |field| field.offset + field.length);
     let rest = bytes.get(done..).unwrap_or_default();
     if !rest.is_empty() {
@@ -70,14 +93,7 @@ pub fn write(
         };
         write_rows(out, done, rest, masked, "(not decoded)", "")?;
     }
-    writeln!(
-        out,
-        "  fault: {}: {} at byte {}{}",
-        error.field,
-        error.fault,
-        error.offset,
-        statement(error)
-    )
+    Ok(())
 }
 
 /// The statement that is broken, in brackets.

@@ -9,9 +9,20 @@ use bytes::{Bytes, BytesMut};
 pub struct Frame {
     bytes: Bytes,
     header: usize,
+    remaining: usize,
 }
 
 impl Frame {
+    /// A packet of which only the first bytes are known: its fields can be read as far as they go.
+    #[must_use]
+    pub fn cut(bytes: Bytes, extent: Extent) -> Self {
+        Self {
+            header: extent.header.min(bytes.len()),
+            remaining: extent.remaining,
+            bytes,
+        }
+    }
+
     /// The whole packet.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
@@ -22,6 +33,12 @@ impl Frame {
     #[must_use]
     pub fn header_len(&self) -> usize {
         self.header
+    }
+
+    /// Remaining length in bytes, as the fixed header says.
+    #[must_use]
+    pub fn remaining_length(&self) -> usize {
+        self.remaining
     }
 
     /// The first byte: packet type and flags.
@@ -101,6 +118,7 @@ pub fn split(buffer: &mut BytesMut, limit: usize) -> Result<Option<Frame>, Decod
     Ok(Some(Frame {
         bytes: buffer.split_to(size).freeze(),
         header: extent.header,
+        remaining: extent.remaining,
     }))
 }
 

@@ -163,7 +163,7 @@ impl Packet {
         let remaining = reader.offset();
         reader.skip(frame.header_len() - 1);
         reader.note("remaining length", remaining, || {
-            FieldValue::Number(u32::try_from(frame.bytes().len() - frame.header_len()).unwrap_or_default())
+            FieldValue::Number(u32::try_from(frame.remaining_length()).unwrap_or_default())
         });
         check_header(&reader, first)?;
         let decoded = match packet {
