@@ -127,7 +127,7 @@ fn refused_filters_are_named() {
             Step::Silence,
         ]])
     };
-    let flags = ["-V", "5", "-t", "a", "-t", "b/c", "-W", "300ms"];
+    let flags = ["-V", "5", "-t", "a", "-t", "b/c", "-W", "1s"];
     let refused = "the broker refused the subscription to \"b/c\": Not authorized (0x87)";
     let peer = steps([0, 0x87]);
     subscribe(&peer, &flags).assert().code(4).stderr(contains(refused));
@@ -154,7 +154,7 @@ fn less_than_was_asked_for_is_noted() {
         send(&[0x90, 3, 0, 1, 1]),
         Step::Silence,
     ]]);
-    subscribe(&peer, &["-V", "311", "-t", "a/#", "-q", "2", "-W", "200ms"])
+    subscribe(&peer, &["-V", "311", "-t", "a/#", "-q", "2", "-W", "1s"])
         .assert()
         .code(27)
         .stderr(contains("the broker grants QoS 1 to \"a/#\", asked for 2"));
