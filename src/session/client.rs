@@ -634,11 +634,6 @@ impl Client {
         self.link.delivery.take_uncertain()
     }
 
-    /// Messages that expired before they could be sent, since the last call.
-    pub fn take_expired(&mut self) -> u64 {
-        self.link.delivery.take_expired()
-    }
-
     /// What the session was asked for.
     #[must_use]
     pub fn options(&self) -> &Options {

@@ -211,6 +211,7 @@ impl Delivery {
                 self.uncertain += u64::from(released);
                 publish.dup = false;
                 publish.packet_id = None;
+                // Its message expiry interval begins anew: rather late than dropped without a word.
                 self.queue.push_front(Queued { publish, since: now });
             }
         }

@@ -334,12 +334,6 @@ impl Server {
         self.link.version
     }
 
-    /// True when the connection is to be closed once the output is written.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.state == State::Closing
-    }
-
     /// True when input should be read: the output buffer has room for the answers.
     #[must_use]
     pub fn wants_input(&self) -> bool {

@@ -1,7 +1,6 @@
 //! PUBLISH (version 5, section 3.3). It must not know delivery.
 
-use crate::protocol::property::Place;
-use crate::protocol::wire::{Reader, Sink, put_packet};
+use crate::protocol::wire::{Length, Reader, Sink, put_packet};
 use crate::protocol::{
     DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
 };
@@ -92,13 +91,10 @@ impl Publish {
     /// # Errors
     /// As encoding.
     pub fn size(&self, version: Version) -> Result<usize, EncodeError> {
-        if version == Version::V5 {
-            self.properties.check(Place::Packet(PacketType::Publish))?;
-        }
-        let mut length = crate::protocol::wire::Length::default();
+        let mut length = Length::default();
         self.write(version, &mut length)?;
         let remaining = length.0;
-        let mut header = crate::protocol::wire::Length(1);
+        let mut header = Length(1);
         header.put_varint(u32::try_from(remaining).map_err(|_| EncodeError::PacketTooLong(remaining))?);
         Ok(header.0 + remaining)
     }
