@@ -35,7 +35,9 @@
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`. A packet's field:
 //! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`.
 
+pub mod analysis;
 pub mod broker;
+pub mod capture;
 pub mod cli;
 pub mod client;
 pub mod commands;
