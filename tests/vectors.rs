@@ -90,6 +90,7 @@ fn code(error: &DecodeError) -> &'static str {
         Fault::EmptyResponseTopic => "empty_response_topic",
         Fault::WildcardInResponseTopic => "wildcard_in_response_topic",
         Fault::AuthDataWithoutMethod => "auth_data_without_method",
+        Fault::AuthWithoutMethod => "auth_without_method",
         _ => "?",
     }
 }
@@ -223,7 +224,8 @@ fn describe(packet: &Packet, version: Version) -> Value {
     object
 }
 
-fn check(line: &Value) -> Result<(), String> {
+/// The version and direction of a vector.
+fn reading(line: &Value) -> (Version, Sender) {
     let version = match line["version"].as_u64() {
         Some(3) => Version::V31,
         Some(4) => Version::V311,
@@ -234,6 +236,11 @@ fn check(line: &Value) -> Result<(), String> {
         Some("to_client") => Sender::Server,
         _ => Sender::Unknown,
     };
+    (version, sender)
+}
+
+fn check(line: &Value) -> Result<(), String> {
+    let (version, sender) = reading(line);
     let bytes = from_hex(line["hex"].as_str().unwrap());
     let decoded = decode(version, sender, &bytes);
     if line["valid"] == false {
@@ -326,6 +333,63 @@ fn every_vector_decodes_as_it_says() {
     for (start, _) in EXCEPTIONS {
         assert!(used.contains(start), "{start} is no exception any more");
     }
+}
+
+/// Faults that are not reported beside the first one, by the vectors' code and packet.
+const FOLLOWS: &[(&str, PacketType)] = &[
+    // A client may not send a single one, and that is reported for each.
+    ("property_duplicate", PacketType::Publish),
+];
+
+#[test]
+fn every_fault_of_a_vector_is_found_and_has_a_statement() {
+    let mut missing = Vec::new();
+    let (mut checked, mut more) = (0, 0);
+    for line in include_str!("vectors/packets.jsonl").lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let name = line["name"].as_str().unwrap_or_default();
+        if !line["disputed"].is_null() || EXCEPTIONS.iter().any(|(start, _)| name.starts_with(start)) {
+            continue;
+        }
+        let (version, sender) = reading(&line);
+        let bytes = from_hex(line["hex"].as_str().unwrap());
+        let Ok(Some(frame)) = frame::split(&mut BytesMut::from(&bytes[..]), usize::MAX) else {
+            continue;
+        };
+        let mut found = Vec::new();
+        let mut log = Vec::new();
+        let packet = Packet::explain(version, sender, &frame, Some(&mut log), &mut found);
+        assert_eq!(
+            found.first(),
+            Packet::decode(version, sender, &frame).err().as_ref(),
+            "{name}: the first fault"
+        );
+        assert!(packet.is_ok() || !found.is_empty(), "{name}");
+        for error in &found {
+            let (older, newer) = include_str!("vectors/statements.txt").split_once("\n5.0\n").unwrap();
+            let known = if error.version == Version::V5 { newer } else { older };
+            assert!(known.lines().any(|id| id == error.statement()), "{name}: {error}");
+        }
+        checked += 1;
+        more += usize::from(found.len() > 1);
+        let expected = line["errors"].as_array().cloned().unwrap_or_default();
+        for error in expected {
+            let (expected, offset) = (error["code"].as_str().unwrap(), error["offset"].as_u64().unwrap());
+            if !FOLLOWS.contains(&(expected, frame.packet_type()))
+                && !found
+                    .iter()
+                    .any(|found| (code(found), found.offset as u64) == (expected, offset))
+            {
+                let found: Vec<_> = found.iter().map(|error| (code(error), error.offset)).collect();
+                missing.push(format!(
+                    "{name} {}: {expected} at {offset}, not in {found:?}",
+                    line["hex"]
+                ));
+            }
+        }
+    }
+    assert!(checked > 2_600 && more > 200, "{checked} {more}");
+    assert!(missing.is_empty(), "{}:\n{}", missing.len(), missing.join("\n"));
 }
 
 #[test]

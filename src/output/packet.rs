@@ -47,11 +47,11 @@ pub fn write(
     let Err(error) = packet else { return Ok(()) };
     writeln!(
         out,
-        "  fault: {}: {} at byte {}{}",
+        "  fault: {}: {} at byte {} [{}]",
         error.field,
         error.fault,
         error.offset,
-        statement(error)
+        error.statement()
     )
 }
 
@@ -94,11 +94,6 @@ pub fn write_fields(
         write_rows(out, done, rest, masked, "(not decoded)", "")?;
     }
     Ok(())
-}
-
-/// The statement that is broken, in brackets.
-fn statement(error: &DecodeError) -> String {
-    error.statement().map(|id| format!(" [{id}]")).unwrap_or_default()
 }
 
 fn is_secret(name: &str) -> bool {

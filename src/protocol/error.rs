@@ -132,6 +132,8 @@ pub enum Fault {
     WildcardInResponseTopic,
     /// Authentication Data without Authentication Method.
     AuthDataWithoutMethod,
+    /// AUTH without Authentication Method (version 5, section 3.15.2.2.2).
+    AuthWithoutMethod,
 }
 
 /// How bad a fault is.
@@ -165,6 +167,7 @@ impl Fault {
             | Self::EmptyResponseTopic
             | Self::WildcardInResponseTopic
             | Self::AuthDataWithoutMethod
+            | Self::AuthWithoutMethod
             | Self::PacketTooLarge { .. } => Severity::Protocol,
             _ => Severity::Malformed,
         }
@@ -185,12 +188,17 @@ impl DecodeError {
     }
 
     /// The identifier of the statement that is broken, such as `MQTT-3.3.1-4`: of version 5, or of 3.1.1 for
-    /// the older two (3.1 has none). `None` where the standard says it in prose without an identifier.
+    /// the older two (3.1 has none). What the standard says in prose without an identifier, it says through the rule
+    /// that such a packet ends the connection.
     #[must_use]
-    pub fn statement(&self) -> Option<&'static str> {
+    pub fn statement(&self) -> &'static str {
         let (v311, v5) = self.statements();
-        let id = if self.version == Version::V5 { v5 } else { v311 };
-        (!id.is_empty()).then_some(id)
+        match self.version {
+            Version::V5 if v5.is_empty() => "MQTT-4.13.1-1",
+            Version::V5 => v5,
+            _ if v311.is_empty() => "MQTT-4.8.0-1",
+            _ => v311,
+        }
     }
 
     /// Statement identifiers of 3.1.1 and of 5.0; empty where there is none.
@@ -267,7 +275,8 @@ impl DecodeError {
             | Fault::PropertyDuplicate(_)
             | Fault::PropertyNotZeroOrOne(..)
             | Fault::PropertyZero(_)
-            | Fault::AuthDataWithoutMethod => ("", "MQTT-4.13.1-1"),
+            | Fault::AuthDataWithoutMethod
+            | Fault::AuthWithoutMethod => ("", "MQTT-4.13.1-1"),
         }
     }
 }
@@ -323,6 +332,7 @@ impl fmt::Display for Fault {
             Self::PropertyNotZeroOrOne(id, value) => write!(f, "property {id} is {value}, must be 0 or 1"),
             Self::PropertyZero(id) => write!(f, "property {id} is 0"),
             Self::EmptyResponseTopic => f.write_str("is empty"),
+            Self::AuthWithoutMethod => f.write_str("is missing"),
             Self::AuthDataWithoutMethod => f.write_str("authentication-data without authentication-method"),
         }
     }
@@ -335,10 +345,7 @@ impl fmt::Display for DecodeError {
             "{}: {}: {} at byte {}",
             self.packet, self.field, self.fault, self.offset
         )?;
-        match self.statement() {
-            Some(id) => write!(f, " [{id}]"),
-            None => Ok(()),
-        }
+        write!(f, " [{}]", self.statement())
     }
 }
 

@@ -20,7 +20,7 @@ pub use unsubscribe::{Unsuback, Unsubscribe};
 
 use super::property::Place;
 use super::reason::Allowed;
-use super::wire::{Context, FieldLog, FieldValue, Reader, Sink, put_packet};
+use super::wire::{Context, Faults, FieldLog, FieldValue, Reader, Sink, put_packet};
 use super::{DecodeError, EncodeError, Fault, Frame, Properties, ReasonCode, Sender, Version};
 use bytes::BytesMut;
 use std::fmt;
@@ -125,7 +125,7 @@ impl Packet {
     /// # Errors
     /// The first fault of the packet, in wire order.
     pub fn decode(version: Version, sender: Sender, frame: &Frame) -> Result<Self, DecodeError> {
-        Self::decode_with(version, sender, frame, None)
+        Self::decode_with(version, sender, frame, None, None)
     }
 
     /// As [`Self::decode`], by the same code, and `log` gets every field up to the first fault.
@@ -138,7 +138,34 @@ impl Packet {
         frame: &Frame,
         log: &mut FieldLog,
     ) -> Result<Self, DecodeError> {
-        Self::decode_with(version, sender, frame, Some(log))
+        Self::decode_with(version, sender, frame, Some(log), None)
+    }
+
+    /// As [`Self::decode`], by the same code, but reads on behind a fault as far as that is possible: `faults` gets all of
+    /// them in the order in which they were met, and `log` every field.
+    ///
+    /// # Errors
+    /// The first fault that makes it impossible to say what the packet says. Rules that the packet breaks otherwise are
+    /// among `faults` only.
+    pub fn explain(
+        version: Version,
+        sender: Sender,
+        frame: &Frame,
+        log: Option<&mut FieldLog>,
+        faults: &mut Vec<DecodeError>,
+    ) -> Result<Self, DecodeError> {
+        let mut all = Faults::default();
+        let packet = Self::decode_with(version, sender, frame, log, Some(&mut all));
+        let packet = match (packet, all.unreadable) {
+            (Ok(packet), None) => Ok(packet),
+            (Ok(_), Some(first)) => Err(first),
+            (Err(last), first) => {
+                all.list.push(last.clone());
+                Err(first.unwrap_or(last))
+            }
+        };
+        *faults = all.list;
+        packet
     }
 
     fn decode_with(
@@ -146,6 +173,7 @@ impl Packet {
         sender: Sender,
         frame: &Frame,
         log: Option<&mut FieldLog>,
+        faults: Option<&mut Faults>,
     ) -> Result<Self, DecodeError> {
         use PacketType as T;
         let packet = frame.packet_type();
@@ -158,6 +186,7 @@ impl Packet {
             frame.bytes(),
             0,
             log,
+            faults,
         );
         let first = reader.flags("packet type and flags")?;
         let remaining = reader.offset();
@@ -165,7 +194,7 @@ impl Packet {
         reader.note("remaining length", remaining, || {
             FieldValue::Number(u32::try_from(frame.remaining_length()).unwrap_or_default())
         });
-        check_header(&reader, first)?;
+        check_header(&mut reader, first)?;
         let decoded = match packet {
             T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
             T::Connack => Self::Connack(Connack::read(&mut reader)?),
@@ -237,13 +266,13 @@ impl Packet {
 
 /// Packet types that the version does not have, and flag bits. 3.1 says of unused flag bits only that they are
 /// reserved for future use, so nothing is a fault there.
-fn check_header(reader: &Reader<'_>, first: u8) -> Result<(), DecodeError> {
+fn check_header(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
     let Context { version, packet, .. } = reader.context;
     if !packet.exists_in(version) {
         return reader.fault("packet type", 0, Fault::ReservedPacketType(packet.number()));
     }
     match packet.header_flags() {
-        Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.fault(
+        Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.complain(
             "flags",
             0,
             Fault::ReservedHeaderFlags {
@@ -261,10 +290,11 @@ fn read_reason(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let code = reader.u8("reason code")?;
     let Context { packet, sender, .. } = reader.context;
     match ReasonCode(code).allowed(packet, sender) {
-        Allowed::Yes => Ok(ReasonCode(code)),
-        Allowed::No => reader.fault("reason code", at, Fault::ReasonCodeNotAllowed(code)),
-        Allowed::WrongDirection => reader.fault("reason code", at, Fault::ReasonCodeWrongDirection(code)),
+        Allowed::Yes => {}
+        Allowed::No => reader.complain("reason code", at, Fault::ReasonCodeNotAllowed(code))?,
+        Allowed::WrongDirection => reader.complain("reason code", at, Fault::ReasonCodeWrongDirection(code))?,
     }
+    Ok(ReasonCode(code))
 }
 
 /// The end of the acknowledgements and DISCONNECT of version 5: a reason code and properties, each of which

@@ -331,12 +331,16 @@ impl Properties {
         let mut properties = Self::new();
         let mut section = reader.sub(len);
         while !section.is_empty() {
-            properties.read_one(&mut section, place)?;
+            if let Err(error) = properties.read_one(&mut section, place) {
+                // Where the section ends is known, whatever is in it.
+                section.recover(error)?;
+                break;
+            }
         }
         if properties.value(PropertyId::AuthenticationData).is_some()
             && properties.value(PropertyId::AuthenticationMethod).is_none()
         {
-            return section.fault("authentication-data", length_at, Fault::AuthDataWithoutMethod);
+            section.complain("authentication-data", length_at, Fault::AuthDataWithoutMethod)?;
         }
         Ok(properties)
     }
@@ -349,7 +353,7 @@ impl Properties {
         };
         let name = id.name();
         if !id.allowed_at(place) {
-            return reader.fault(name, at, Fault::PropertyNotAllowed(id));
+            reader.complain(name, at, Fault::PropertyNotAllowed(id))?;
         }
         let value = match id.value_type() {
             PropertyType::Byte => PropertyValue::Byte(reader.u8(name)?),
@@ -365,14 +369,14 @@ impl Properties {
         };
         reader.widen(at);
         if !id.repeatable_at(place) && self.value(id).is_some() {
-            return reader.fault(name, at, Fault::PropertyDuplicate(id));
+            reader.complain(name, at, Fault::PropertyDuplicate(id))?;
         }
         if let Some(fault) = range_fault(id, &value) {
-            return reader.fault(name, at, fault);
+            reader.complain(name, at, fault)?;
         }
         let (allowed, actual) = (id.sender_at(place), reader.context.sender);
         if allowed != actual && allowed != Sender::Unknown && actual != Sender::Unknown {
-            return reader.fault(name, at, Fault::PropertyWrongDirection(id));
+            reader.complain(name, at, Fault::PropertyWrongDirection(id))?;
         }
         self.push(id, value);
         Ok(())

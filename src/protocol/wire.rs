@@ -57,9 +57,9 @@ impl Utf8 {
         Self(Bytes::copy_from_slice(&self.0))
     }
 
-    fn check(bytes: Bytes) -> Result<Self, (usize, Fault)> {
-        let nul = memchr::memchr(0, &bytes).map(|at| (at, Fault::Utf8Nul));
-        let invalid = std::str::from_utf8(&bytes).err().map(|e| {
+    fn check(bytes: &[u8]) -> Result<(), (usize, Fault)> {
+        let nul = memchr::memchr(0, bytes).map(|at| (at, Fault::Utf8Nul));
+        let invalid = std::str::from_utf8(bytes).err().map(|e| {
             let at = e.valid_up_to();
             let surrogate = matches!(bytes.get(at..at + 2), Some([0xed, 0xa0..=0xbf]));
             (
@@ -72,7 +72,7 @@ impl Utf8 {
             )
         });
         match (nul, invalid) {
-            (None, None) => Ok(Self(bytes)),
+            (None, None) => Ok(()),
             (Some(fault), None) | (None, Some(fault)) => Err(fault),
             (Some(a), Some(b)) => Err(if a.0 < b.0 { a } else { b }),
         }
@@ -174,19 +174,36 @@ pub(super) struct Reader<'a> {
     at: usize,
     end: usize,
     log: Option<&'a mut FieldLog>,
+    faults: Option<&'a mut Faults>,
+}
+
+/// The faults of a packet that is read on behind them.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// In the order in which they were met.
+    pub(super) list: Vec<DecodeError>,
+    /// The first one behind which a value had to be made up, so that there is no [`super::Packet`] that says the same.
+    pub(super) unreadable: Option<DecodeError>,
 }
 
 type Read<T> = Result<T, DecodeError>;
 
 impl<'a> Reader<'a> {
     /// A reader of `packet` from byte `at` to its end.
-    pub(super) fn new(context: Context, packet: &'a Bytes, at: usize, log: Option<&'a mut FieldLog>) -> Self {
+    pub(super) fn new(
+        context: Context,
+        packet: &'a Bytes,
+        at: usize,
+        log: Option<&'a mut FieldLog>,
+        faults: Option<&'a mut Faults>,
+    ) -> Self {
         Self {
             context,
             packet,
             at,
             end: packet.len(),
             log,
+            faults,
         }
     }
 
@@ -207,6 +224,36 @@ impl<'a> Reader<'a> {
         Err(self.context.fault(field, offset, fault))
     }
 
+    /// A rule is broken, but what the bytes say can be said: an error, or, when all faults are collected, noted.
+    pub(super) fn complain(&mut self, field: &'static str, offset: usize, fault: Fault) -> Read<()> {
+        let error = self.context.fault(field, offset, fault);
+        match &mut self.faults {
+            Some(faults) => {
+                faults.list.push(error);
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+
+    /// As [`Self::complain`], but what the bytes say cannot be said: `value` stands for it while the rest is read.
+    pub(super) fn substitute<T>(&mut self, field: &'static str, offset: usize, fault: Fault, value: T) -> Read<T> {
+        self.recover(self.context.fault(field, offset, fault))?;
+        Ok(value)
+    }
+
+    /// The error again, or, when all faults are collected, noted: the caller knows where to read on.
+    pub(super) fn recover(&mut self, error: DecodeError) -> Read<()> {
+        match &mut self.faults {
+            Some(faults) => {
+                faults.unreadable.get_or_insert_with(|| error.clone());
+                faults.list.push(error);
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+
     /// A reader of the next `len` bytes, which this one skips. The caller has checked that they are there.
     pub(super) fn sub(&mut self, len: usize) -> Reader<'_> {
         let at = self.at;
@@ -218,6 +265,7 @@ impl<'a> Reader<'a> {
             at,
             end,
             log: self.log.as_deref_mut(),
+            faults: self.faults.as_deref_mut(),
         }
     }
 
@@ -227,10 +275,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses bytes after the last field.
-    pub(super) fn finish(&self) -> Read<()> {
+    pub(super) fn finish(&mut self) -> Read<()> {
         match self.remaining() {
             0 => Ok(()),
-            n => self.fault("end of packet", self.at, Fault::TrailingBytes(n)),
+            n => self.substitute("end of packet", self.at, Fault::TrailingBytes(n), ()),
         }
     }
 
@@ -340,7 +388,7 @@ impl<'a> Reader<'a> {
             value |= u32::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 if byte == 0 && shift > 0 {
-                    return self.fault(name, offset, Fault::VarintOverlong);
+                    return self.substitute(name, offset, Fault::VarintOverlong, value);
                 }
                 return Ok(value);
             }
@@ -350,16 +398,25 @@ impl<'a> Reader<'a> {
 
     pub(super) fn text(&mut self, name: &'static str) -> Read<Utf8> {
         let offset = self.at;
-        let text = self.text_unlogged(name)?;
-        self.note(name, offset, || FieldValue::Text(text.clone()));
+        let (text, raw) = self.text_or_bytes(name)?;
+        self.note(name, offset, || {
+            raw.map_or_else(|| FieldValue::Text(text.clone()), FieldValue::Bytes)
+        });
         Ok(text)
     }
 
-    pub(super) fn text_unlogged(&mut self, name: &'static str) -> Read<Utf8> {
+    /// A string, and its bytes when they are none: the string is then made up.
+    fn text_or_bytes(&mut self, name: &'static str) -> Read<(Utf8, Option<Bytes>)> {
         let len = self.length(name)?;
         let start = self.at;
         let bytes = self.take(name, len)?;
-        Utf8::check(bytes).or_else(|(at, fault)| self.fault(name, start + at, fault))
+        match Utf8::check(&bytes) {
+            Ok(()) => Ok((Utf8(bytes), None)),
+            Err((at, fault)) => {
+                let legible = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
+                self.substitute(name, start + at, fault, (Utf8(legible.into()), Some(bytes)))
+            }
+        }
     }
 
     pub(super) fn binary(&mut self, name: &'static str) -> Read<Bytes> {
@@ -372,8 +429,8 @@ impl<'a> Reader<'a> {
 
     pub(super) fn pair(&mut self, name: &'static str) -> Read<(Utf8, Utf8)> {
         let offset = self.at;
-        let key = self.text_unlogged(name)?;
-        let value = self.text_unlogged(name)?;
+        let key = self.text_or_bytes(name)?.0;
+        let value = self.text_or_bytes(name)?.0;
         self.note(name, offset, || FieldValue::Pair(key.clone(), value.clone()));
         Ok((key, value))
     }
@@ -392,7 +449,10 @@ impl<'a> Reader<'a> {
     pub(super) fn packet_id(&mut self) -> Read<super::PacketId> {
         let offset = self.at;
         let id = self.u16("packet identifier")?;
-        super::PacketId::new(id).ok_or_else(|| self.context.fault("packet identifier", offset, Fault::PacketIdZero))
+        match super::PacketId::new(id) {
+            Some(id) => Ok(id),
+            None => self.substitute("packet identifier", offset, Fault::PacketIdZero, super::PacketId::MIN),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! AUTH of enhanced authentication (version 5, section 3.15). It must not know any authentication method.
 
 use crate::protocol::wire::{Reader, Sink};
-use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, ReasonCode, Version};
+use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, PropertyId, ReasonCode, Version};
 
 /// A step of enhanced authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,9 @@ impl Auth {
         }
         let reason = super::read_reason(reader)?;
         let properties = super::read_properties(reader)?;
+        if properties.value(PropertyId::AuthenticationMethod).is_none() {
+            reader.complain("authentication-method", reader.offset(), Fault::AuthWithoutMethod)?;
+        }
         Ok(Self { reason, properties })
     }
 

@@ -23,7 +23,7 @@ impl Connack {
         let at = reader.offset();
         let flags = reader.flags("connect acknowledge flags")?;
         if flags & 0xfe != 0 && version != Version::V31 {
-            return reader.fault("connect acknowledge flags", at, Fault::ConnackReservedFlags(flags));
+            reader.complain("connect acknowledge flags", at, Fault::ConnackReservedFlags(flags))?;
         }
         let session_present = flags & 1 != 0 && version != Version::V31;
         let reason = match version {
@@ -31,7 +31,7 @@ impl Connack {
             Version::V31 | Version::V311 => read_return_code(reader)?,
         };
         if session_present && reason != ReasonCode::SUCCESS {
-            return reader.fault("connect acknowledge flags", at, Fault::SessionPresentWithError);
+            reader.complain("connect acknowledge flags", at, Fault::SessionPresentWithError)?;
         }
         let properties = super::read_properties(reader)?;
         Ok(Self {
@@ -56,7 +56,8 @@ fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> 
     let at = reader.offset();
     let code = reader.u8("return code")?;
     if code > LAST_RETURN_CODE {
-        return reader.fault("return code", at, Fault::ReasonCodeNotAllowed(code));
+        let unspecified = ReasonCode::UNSPECIFIED_ERROR;
+        return reader.substitute("return code", at, Fault::ReasonCodeNotAllowed(code), unspecified);
     }
     Ok(ReasonCode::from_return_code(code))
 }

@@ -66,7 +66,7 @@ impl Connect {
         let clean_start = flags & CLEAN_START != 0;
         let may_be_empty = version == Version::V5 || version == Version::V311 && clean_start;
         if client_id.is_empty() && !may_be_empty {
-            return reader.fault("client identifier", client_id_at, Fault::EmptyClientId);
+            reader.complain("client identifier", client_id_at, Fault::EmptyClientId)?;
         }
         let will = match flags & WILL {
             0 => None,
@@ -137,8 +137,9 @@ fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError>
     let name_at = reader.offset();
     let name = reader.text("protocol name")?;
     let level_at = reader.offset();
-    if !matches!(name.as_str(), "MQTT" | "MQIsdp") {
-        return reader.fault("protocol name", name_at, Fault::BadProtocolName);
+    let known = matches!(name.as_str(), "MQTT" | "MQIsdp");
+    if !known {
+        reader.substitute("protocol name", name_at, Fault::BadProtocolName, ())?;
     }
     let level = reader.u8("protocol level")?;
     match (name.as_str(), level) {
@@ -147,27 +148,39 @@ fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError>
         ("MQTT", 5) => Ok((Version::V5, false)),
         ("MQIsdp", 0x83) => Ok((Version::V31, true)),
         ("MQTT", 0x84) => Ok((Version::V311, true)),
+        // What the level alone would say.
+        (_, 3..=5) => {
+            let version = match level {
+                3 => Version::V31,
+                4 => Version::V311,
+                _ => Version::V5,
+            };
+            if known {
+                reader.substitute("protocol level", level_at, Fault::BadProtocolLevel(level), ())?;
+            }
+            Ok((version, false))
+        }
         _ => reader.fault("protocol level", level_at, Fault::BadProtocolLevel(level)),
     }
 }
 
 /// Faults of the connect flags; gives the will's QoS. 3.1 leaves unused bits alone.
-fn check_flags(reader: &Reader<'_>, version: Version, flags: u8, at: usize) -> Result<QoS, DecodeError> {
-    let fault = |fault| reader.fault("connect flags", at, fault);
+fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) -> Result<QoS, DecodeError> {
+    let name = "connect flags";
     let will_qos = flags >> WILL_QOS_SHIFT & 3;
     if flags & RESERVED != 0 && version != Version::V31 {
-        return fault(Fault::ConnectReservedFlag);
+        reader.substitute(name, at, Fault::ConnectReservedFlag, ())?;
     }
     if flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) && version != Version::V31 {
-        return fault(Fault::WillBitsWithoutWill);
+        reader.substitute(name, at, Fault::WillBitsWithoutWill, ())?;
     }
     if flags & PASSWORD != 0 && flags & USERNAME == 0 && version != Version::V5 {
-        return fault(Fault::PasswordWithoutUsername);
+        reader.complain(name, at, Fault::PasswordWithoutUsername)?;
     }
     match QoS::from_bits(will_qos) {
         Some(qos) => Ok(qos),
         None if flags & WILL == 0 => Ok(QoS::AtMostOnce),
-        None => fault(Fault::WillQos3),
+        None => reader.substitute(name, at, Fault::WillQos3, QoS::ExactlyOnce),
     }
 }
 
@@ -180,10 +193,10 @@ impl Will {
         let at = reader.offset();
         let topic = reader.text("will topic")?;
         if topic.is_empty() {
-            return reader.fault("will topic", at, Fault::EmptyTopic);
+            reader.complain("will topic", at, Fault::EmptyTopic)?;
         }
         if topic::has_wildcard(&topic) {
-            return reader.fault("will topic", at, Fault::WildcardInTopic);
+            reader.complain("will topic", at, Fault::WildcardInTopic)?;
         }
         let payload = reader.binary("will payload")?;
         Ok(Self {

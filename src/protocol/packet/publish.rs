@@ -31,27 +31,29 @@ const DUP: u8 = 0x08;
 impl Publish {
     pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
-        let Some(qos) = QoS::from_bits(first >> 1 & 3) else {
-            return reader.fault("flags", 0, Fault::PublishQos3);
+        let qos = match QoS::from_bits(first >> 1 & 3) {
+            Some(qos) => qos,
+            None => reader.substitute("flags", 0, Fault::PublishQos3, QoS::ExactlyOnce)?,
         };
         if dup && qos == QoS::AtMostOnce && reader.context.version != Version::V31 {
-            return reader.fault("flags", 0, Fault::DupWithQos0);
+            reader.complain("flags", 0, Fault::DupWithQos0)?;
         }
         let topic_at = reader.offset();
         let topic = reader.text("topic name")?;
         if topic::has_wildcard(&topic) {
-            return reader.fault("topic name", topic_at, Fault::WildcardInTopic);
+            reader.complain("topic name", topic_at, Fault::WildcardInTopic)?;
         }
         if topic.is_empty() && reader.context.version != Version::V5 {
-            return reader.fault("topic name", topic_at, Fault::EmptyTopic);
+            reader.complain("topic name", topic_at, Fault::EmptyTopic)?;
         }
         let packet_id = match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(reader.packet_id()?),
         };
         let properties = super::read_properties(reader)?;
-        if topic.is_empty() && properties.value(PropertyId::TopicAlias).is_none() {
-            return reader.fault("topic name", topic_at, Fault::EmptyTopicWithoutAlias);
+        let aliased = properties.value(PropertyId::TopicAlias).is_some();
+        if topic.is_empty() && !aliased && reader.context.version == Version::V5 {
+            reader.complain("topic name", topic_at, Fault::EmptyTopicWithoutAlias)?;
         }
         let payload = reader.rest("payload");
         Ok(Self {

@@ -57,7 +57,7 @@ impl Subscribe {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            return reader.fault("topic filter", reader.offset(), Fault::NoTopicFilter);
+            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
         }
         let mut subscriptions = Vec::new();
         while !reader.is_empty() {
@@ -99,7 +99,7 @@ impl Subscription {
         let filter = read_filter(reader)?;
         let at = reader.offset();
         let options = reader.flags("subscription options")?;
-        let fault = |fault| reader.fault("subscription options", at, fault);
+        let name = "subscription options";
         let version = reader.context.version;
         let reserved = match version {
             Version::V5 => RESERVED,
@@ -107,10 +107,12 @@ impl Subscription {
             Version::V31 => 0,
         };
         if options & reserved != 0 {
-            return fault(Fault::SubscriptionOptionsReserved(options & reserved));
+            let fault = Fault::SubscriptionOptionsReserved(options & reserved);
+            reader.substitute(name, at, fault, ())?;
         }
-        let Some(qos) = QoS::from_bits(options & 3) else {
-            return fault(Fault::SubscribeQos3);
+        let qos = match QoS::from_bits(options & 3) {
+            Some(qos) => qos,
+            None => reader.substitute(name, at, Fault::SubscribeQos3, QoS::ExactlyOnce)?,
         };
         if version != Version::V5 {
             return Ok(Self::new(filter, qos));
@@ -119,11 +121,11 @@ impl Subscription {
             0 => RetainHandling::SendAlways,
             1 => RetainHandling::SendIfNew,
             2 => RetainHandling::DoNotSend,
-            _ => return fault(Fault::RetainHandling3),
+            _ => reader.substitute(name, at, Fault::RetainHandling3, RetainHandling::DoNotSend)?,
         };
         let no_local = options & NO_LOCAL != 0;
         if no_local && Shared::parse(&filter).is_some() {
-            return fault(Fault::NoLocalOnShared);
+            reader.complain(name, at, Fault::NoLocalOnShared)?;
         }
         Ok(Self {
             filter,
@@ -159,13 +161,11 @@ pub(super) fn read_filter(reader: &mut Reader<'_>) -> Result<Utf8, DecodeError> 
     let at = reader.offset();
     let filter = reader.text("topic filter")?;
     if filter.is_empty() {
-        return reader.fault("topic filter", at, Fault::EmptyTopicFilter);
-    }
-    if topic::check_wildcards(&filter).is_err() {
-        return reader.fault("topic filter", at, Fault::BadWildcardInFilter);
-    }
-    if reader.context.version == Version::V5 && topic::check_filter(&filter).is_err() {
-        return reader.fault("topic filter", at, Fault::BadSharedFilter);
+        reader.complain("topic filter", at, Fault::EmptyTopicFilter)?;
+    } else if topic::check_wildcards(&filter).is_err() {
+        reader.complain("topic filter", at, Fault::BadWildcardInFilter)?;
+    } else if reader.context.version == Version::V5 && topic::check_filter(&filter).is_err() {
+        reader.complain("topic filter", at, Fault::BadSharedFilter)?;
     }
     Ok(filter)
 }
@@ -186,7 +186,7 @@ impl Suback {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            return reader.fault("reason code", reader.offset(), Fault::NoReasonCodes);
+            reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
         }
         let mut reasons = Vec::with_capacity(reader.remaining());
         while !reader.is_empty() {
@@ -223,6 +223,9 @@ fn read_granted(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let code = reader.u8("return code")?;
     match code {
         0..=2 | 0x80 => Ok(ReasonCode(code)),
-        _ => reader.fault("return code", at, Fault::ReasonCodeNotAllowed(code)),
+        _ => {
+            reader.complain("return code", at, Fault::ReasonCodeNotAllowed(code))?;
+            Ok(ReasonCode(code))
+        }
     }
 }

@@ -20,7 +20,7 @@ impl Unsubscribe {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            return reader.fault("topic filter", reader.offset(), Fault::NoTopicFilter);
+            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
         }
         let mut filters = Vec::new();
         while !reader.is_empty() {
@@ -61,7 +61,7 @@ impl Unsuback {
         let mut reasons = Vec::new();
         if reader.context.version == Version::V5 {
             if reader.is_empty() {
-                return reader.fault("reason code", reader.offset(), Fault::NoReasonCodes);
+                reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
             }
             while !reader.is_empty() {
                 reasons.push(super::read_reason(reader)?);
