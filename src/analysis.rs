@@ -1,10 +1,20 @@
 //! What the packets of a session mean together: versions, topic aliases, requests and their acknowledgements, limits,
 //! and every violation. It must not know where the packets came from or how they are shown.
 
+mod dialogue;
+mod ending;
+mod outstanding;
+mod rules;
+mod version;
+
+use crate::protocol::error::Severity as FaultSeverity;
+use crate::protocol::{DecodeError, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
+use dialogue::Dialogue;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::protocol::{DecodeError, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
+pub use version::infer;
 
 /// Where a packet was seen. For hex text and raw bytes everything is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,4 +120,136 @@ pub struct Ending {
     pub cause: String,
     /// Requests without an answer: sender, packet type, packet identifier, and the topic of a PUBLISH.
     pub unacknowledged: Vec<(Sender, PacketType, u16, Option<Utf8>)>,
+}
+
+/// Connections that are followed at the same time; the oldest is given up for one more.
+const CONNECTIONS: usize = 65_536;
+/// Client identifiers that are remembered to recognise a session that was taken over.
+const CLIENTS: usize = 65_536;
+
+/// Follows the sessions of a capture, or the packets of a hex dump.
+#[derive(Debug)]
+pub struct Analyst {
+    forced: Option<Version>,
+    log: bool,
+    dialogues: BTreeMap<Option<u32>, Dialogue>,
+    /// The last connection that named itself so.
+    clients: HashMap<Utf8, u32>,
+}
+
+impl Analyst {
+    /// With a version that the user says, against what packets look like (a CONNECT says its own all the same). `log`
+    /// fills [`Explained::log`] for every packet; for faulty ones it is always there.
+    #[must_use]
+    pub fn new(forced: Option<Version>, log: bool) -> Self {
+        Self {
+            forced,
+            log,
+            dialogues: BTreeMap::new(),
+            clients: HashMap::new(),
+        }
+    }
+
+    /// Explains the next packet.
+    pub fn packet(&mut self, origin: Origin, frame: Frame) -> Explained {
+        let forced = self.forced;
+        if !self.dialogues.contains_key(&origin.connection) && self.dialogues.len() >= CONNECTIONS {
+            self.dialogues.pop_first();
+        }
+        let dialogue = self
+            .dialogues
+            .entry(origin.connection)
+            .or_insert_with(|| Dialogue::new(forced));
+        let version = dialogue.version.of(origin.sender, &frame);
+        let version_assumed = dialogue.version.assumed();
+        let (mut log, mut faults) = (FieldLog::new(), Vec::new());
+        let wanted = self.log.then_some(&mut log);
+        let packet = Packet::explain(version, origin.sender, &frame, wanted, &mut faults);
+        if !faults.is_empty() && !self.log {
+            faults.clear();
+            let _ = Packet::explain(version, origin.sender, &frame, Some(&mut log), &mut faults);
+        }
+        let mut explained = Explained {
+            origin,
+            version,
+            version_assumed,
+            packet,
+            log,
+            alias_topic: None,
+            answer: None,
+            violations: faults.iter().map(Violation::from).collect(),
+            frame,
+        };
+        if let Some(said) = said_version(&explained) {
+            explained.version = said;
+            explained.version_assumed = false;
+        }
+        dialogue.observe(&mut explained);
+        if let (Ok(Packet::Connect(connect)), Some(connection)) = (&explained.packet, origin.connection) {
+            if self.clients.len() >= CLIENTS {
+                self.clients.clear();
+            }
+            if !connect.client_id.is_empty() {
+                self.clients.insert(connect.client_id.detached(), connection);
+            }
+        }
+        explained
+    }
+
+    /// Bytes of one direction are missing: what follows is judged with care.
+    pub fn missing(&mut self, connection: Option<u32>, sender: Sender) {
+        if let Some(dialogue) = self.dialogues.get_mut(&connection) {
+            dialogue.lose(sender);
+        }
+    }
+
+    /// The TCP connection was closed by `sender`; true for a reset. `None` when it never carried a packet.
+    pub fn closed(
+        &mut self,
+        connection: Option<u32>,
+        time: Option<Duration>,
+        sender: Sender,
+        reset: bool,
+    ) -> Option<Ending> {
+        let dialogue = self.dialogues.remove(&connection)?;
+        let successor = dialogue.client_id().and_then(|id| self.clients.get(id).copied());
+        let successor = successor.filter(|other| connection.is_some_and(|own| *other > own));
+        Some(ending::closed(&dialogue, connection, time, sender, reset, successor))
+    }
+
+    /// The capture is over: what is known of the connections that are still open.
+    pub fn finish(&mut self) -> Vec<Ending> {
+        std::mem::take(&mut self.dialogues)
+            .into_iter()
+            .map(|(connection, dialogue)| ending::open(&dialogue, connection))
+            .collect()
+    }
+}
+
+/// The version that a CONNECT says, even a faulty one.
+fn said_version(explained: &Explained) -> Option<Version> {
+    match &explained.packet {
+        Ok(Packet::Connect(connect)) => Some(connect.version),
+        Err(error)
+            if error.packet == PacketType::Connect && explained.log.iter().any(|f| f.name == "protocol level") =>
+        {
+            Some(error.version)
+        }
+        _ => None,
+    }
+}
+
+impl From<&DecodeError> for Violation {
+    fn from(error: &DecodeError) -> Self {
+        Self {
+            severity: match error.fault.severity() {
+                FaultSeverity::Malformed => Severity::Malformed,
+                FaultSeverity::Protocol => Severity::Protocol,
+            },
+            statement: Some(error.statement()),
+            offset: Some(error.offset),
+            field: Some(error.field),
+            message: format!("{}: {}", error.field, error.fault),
+        }
+    }
 }

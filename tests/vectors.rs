@@ -41,6 +41,8 @@ fn code(error: &DecodeError) -> &'static str {
         Fault::ReservedPacketType(_) => "reserved_packet_type",
         Fault::ReservedHeaderFlags { .. } => "reserved_header_flags",
         Fault::RemainingLengthTooLong => "remaining_length_too_long",
+        Fault::PacketCut { .. } => "packet_truncated",
+        Fault::HeaderCut(_) => "remaining_length_truncated",
         Fault::FieldPastEnd { .. } => "field_past_end",
         Fault::TrailingBytes(_) => "trailing_bytes_in_packet",
         Fault::VarintTooLong => "varint_too_long",
@@ -105,11 +107,11 @@ fn decode(version: Version, sender: Sender, bytes: &[u8]) -> Result<(Frame, Pack
             let packet = Packet::decode(version, sender, &frame).map_err(fault)?;
             Ok((frame, packet))
         }
-        None => Err(match frame::extent(bytes).unwrap() {
-            Some(_) if !PacketType::from_first_byte(bytes[0]).exists_in(version) => ("reserved_packet_type", 0),
-            Some(extent) => ("packet_truncated", extent.header),
-            None => ("remaining_length_truncated", 1),
-        }),
+        None => {
+            let frame = Frame::cut(buffer.freeze());
+            let packet = Packet::decode(version, sender, &frame).map_err(fault)?;
+            Ok((frame, packet))
+        }
     }
 }
 
@@ -353,8 +355,10 @@ fn every_fault_of_a_vector_is_found_and_has_a_statement() {
         }
         let (version, sender) = reading(&line);
         let bytes = from_hex(line["hex"].as_str().unwrap());
-        let Ok(Some(frame)) = frame::split(&mut BytesMut::from(&bytes[..]), usize::MAX) else {
-            continue;
+        let mut buffer = BytesMut::from(&bytes[..]);
+        let frame = match frame::split(&mut buffer, usize::MAX) {
+            Ok(Some(frame)) => frame,
+            Ok(None) | Err(_) => Frame::cut(buffer.freeze()),
         };
         let mut found = Vec::new();
         let mut log = Vec::new();

@@ -161,7 +161,7 @@ fn write_incomplete(
                 extent.total()
             )?;
             // The fields that are there, read as a packet that ends where the bytes do.
-            let frame = Frame::cut(Bytes::copy_from_slice(rest), extent);
+            let frame = Frame::cut(Bytes::copy_from_slice(rest));
             let mut log = FieldLog::new();
             let read = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
             let version = read.map_or_else(|error| error.version, |_| version);

@@ -41,6 +41,15 @@ pub enum Fault {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The bytes end inside the packet.
+    PacketCut {
+        /// Size of the packet in bytes, as its remaining length says.
+        needed: usize,
+        /// Bytes that are there.
+        left: usize,
+    },
+    /// The bytes end inside the fixed header, of which so many are there.
+    HeaderCut(usize),
     /// A field reaches past the end of the packet or of the property section.
     FieldPastEnd {
         /// Bytes that the field needs.
@@ -218,7 +227,11 @@ impl DecodeError {
             Fault::VarintOverlong => ("", "MQTT-1.5.5-1"),
             Fault::PacketTooLarge { .. } => ("", "MQTT-3.2.2-15"),
             Fault::FieldPastEnd { .. } if self.field == "property length" => ("", "MQTT-2.2.2-1"),
-            Fault::FieldPastEnd { .. } | Fault::TrailingBytes(_) | Fault::PropertyLengthPastEnd(_) => {
+            Fault::FieldPastEnd { .. }
+            | Fault::TrailingBytes(_)
+            | Fault::PropertyLengthPastEnd(_)
+            | Fault::PacketCut { .. }
+            | Fault::HeaderCut(_) => {
                 if self.packet == P::Connect {
                     ("MQTT-3.1.4-1", "MQTT-3.1.4-1")
                 } else {
@@ -290,6 +303,8 @@ impl fmt::Display for Fault {
             }
             Self::RemainingLengthTooLong => f.write_str("has more than four bytes"),
             Self::PacketTooLarge { size, limit } => write!(f, "packet of {size} bytes exceeds the limit of {limit}"),
+            Self::PacketCut { needed, left } => write!(f, "the packet has {needed} bytes, {left} are there"),
+            Self::HeaderCut(left) => write!(f, "the fixed header is cut, {left} byte(s) are there"),
             Self::FieldPastEnd { needed, left } => write!(f, "needs {needed} byte(s), {left} left"),
             Self::TrailingBytes(n) => write!(f, "{n} byte(s) after the last field"),
             Self::VarintTooLong => f.write_str("variable byte integer has more than four bytes"),

@@ -4,6 +4,9 @@ use super::wire::Context;
 use super::{DecodeError, Fault, PacketType, Sender, Version};
 use bytes::{Bytes, BytesMut};
 
+/// Bytes of the longest fixed header.
+const MAX_HEADER: usize = 5;
+
 /// The bytes of exactly one control packet, fixed header included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
@@ -13,14 +16,32 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A packet of which only the first bytes are known: its fields can be read as far as they go.
+    /// A packet of which only the first bytes are known, perhaps not even the whole fixed header, or whose remaining length
+    /// is none. [`super::Packet::explain`] reads its fields as far as they go.
     #[must_use]
-    pub fn cut(bytes: Bytes, extent: Extent) -> Self {
+    pub fn cut(bytes: Bytes) -> Self {
+        let (header, remaining) = match extent(&bytes) {
+            Ok(Some(extent)) => (extent.header, extent.remaining),
+            Ok(None) | Err(_) => (bytes.len().min(MAX_HEADER), 0),
+        };
         Self {
-            header: extent.header.min(bytes.len()),
-            remaining: extent.remaining,
             bytes,
+            header,
+            remaining,
         }
+    }
+
+    /// What makes the frame less than a packet: bytes are missing, or the remaining length is none.
+    pub(super) fn defect(&self) -> Option<(usize, Fault)> {
+        let last = self.header.checked_sub(1).and_then(|last| self.bytes.get(last));
+        if self.header >= 2 && last.is_some_and(|byte| *byte < 0x80) {
+            let (needed, left) = (self.header + self.remaining, self.bytes.len());
+            return (left < needed).then_some((self.header, Fault::PacketCut { needed, left }));
+        }
+        if self.header == MAX_HEADER {
+            return Some((1, Fault::RemainingLengthTooLong));
+        }
+        Some((1, Fault::HeaderCut(self.bytes.len())))
     }
 
     /// The whole packet.

@@ -160,10 +160,21 @@ impl Packet {
             (Ok(packet), None) => Ok(packet),
             (Ok(_), Some(first)) => Err(first),
             (Err(last), first) => {
-                all.list.push(last.clone());
+                if !all.list.contains(&last) {
+                    all.list.push(last.clone());
+                }
                 Err(first.unwrap_or(last))
             }
         };
+        if frame.defect().is_some() {
+            // That fields are cut, too, is nothing new.
+            all.list.retain(|error| {
+                !matches!(
+                    error.fault,
+                    Fault::FieldPastEnd { .. } | Fault::PropertyLengthPastEnd(_)
+                )
+            });
+        }
         *faults = all.list;
         packet
     }
@@ -190,11 +201,22 @@ impl Packet {
         );
         let first = reader.flags("packet type and flags")?;
         let remaining = reader.offset();
-        reader.skip(frame.header_len() - 1);
+        reader.skip(frame.header_len().saturating_sub(1));
         reader.note("remaining length", remaining, || {
             FieldValue::Number(u32::try_from(frame.remaining_length()).unwrap_or_default())
         });
+        let defect = frame.defect();
+        let cut = |fault: &Fault| matches!(fault, Fault::PacketCut { .. });
+        if let Some((offset, fault)) = defect.filter(|(_, fault)| !cut(fault)) {
+            return reader.fault("remaining length", offset, fault);
+        }
         check_header(&mut reader, first)?;
+        if let Some((offset, fault)) = defect {
+            reader.substitute("remaining length", offset, fault, ())?;
+        }
+        if !packet.exists_in(version) {
+            return reader.fault("packet type", 0, Fault::ReservedPacketType(packet.number()));
+        }
         let decoded = match packet {
             T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
             T::Connack => Self::Connack(Connack::read(&mut reader)?),
@@ -269,7 +291,7 @@ impl Packet {
 fn check_header(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
     let Context { version, packet, .. } = reader.context;
     if !packet.exists_in(version) {
-        return reader.fault("packet type", 0, Fault::ReservedPacketType(packet.number()));
+        return reader.substitute("packet type", 0, Fault::ReservedPacketType(packet.number()), ());
     }
     match packet.header_flags() {
         Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.complain(
