@@ -210,13 +210,18 @@ impl Packet {
         if let Some((offset, fault)) = defect.filter(|(_, fault)| !cut(fault)) {
             return reader.fault("remaining length", offset, fault);
         }
-        check_header(&mut reader, first)?;
+        let exists = packet.exists_in(version);
+        let unknown = Fault::ReservedPacketType(packet.number());
+        if !exists {
+            reader.substitute("packet type", 0, unknown, ())?;
+        }
         if let Some((offset, fault)) = defect {
             reader.substitute("remaining length", offset, fault, ())?;
         }
-        if !packet.exists_in(version) {
-            return reader.fault("packet type", 0, Fault::ReservedPacketType(packet.number()));
+        if !exists {
+            return reader.fault("packet type", 0, unknown);
         }
+        check_flags(&mut reader, first)?;
         let decoded = match packet {
             T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
             T::Connack => Self::Connack(Connack::read(&mut reader)?),
@@ -286,13 +291,9 @@ impl Packet {
     }
 }
 
-/// Packet types that the version does not have, and flag bits. 3.1 says of unused flag bits only that they are
-/// reserved for future use, so nothing is a fault there.
-fn check_header(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
+/// 3.1 says of unused flag bits only that they are reserved for future use, so nothing is a fault there.
+fn check_flags(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
     let Context { version, packet, .. } = reader.context;
-    if !packet.exists_in(version) {
-        return reader.substitute("packet type", 0, Fault::ReservedPacketType(packet.number()), ());
-    }
     match packet.header_flags() {
         Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.complain(
             "flags",
