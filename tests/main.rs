@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: every file under `tests/` is declared here (`architecture.rs` checks it).
 
+mod analysis;
 mod architecture;
 mod broker;
 mod cli;

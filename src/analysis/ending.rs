@@ -1,7 +1,7 @@
 //! Why a connection ended, in plain words, and what was left unanswered. It must not know the rules.
 
 use super::Ending;
-use super::dialogue::{Dialogue, End};
+use super::dialogue::Dialogue;
 use crate::protocol::{PacketType, ReasonCode, Sender};
 use std::time::Duration;
 
@@ -46,19 +46,14 @@ fn ending(dialogue: &Dialogue, connection: Option<u32>, time: Option<Duration>, 
 /// What a packet said about the end.
 fn said(dialogue: &Dialogue) -> Option<String> {
     if let Some(reason) = dialogue.connack.filter(|reason| reason.is_failure()) {
-        return Some(format!("the broker refused the connection: {reason}"));
+        return Some(format!("the broker refused the connection: {}", reason.name()));
     }
-    let left = |end: &End, kind: PacketType| end.left.map(|reason| reason.name_in(kind));
-    if let Some(reason) = dialogue.server.left {
-        return Some(format!(
-            "the broker disconnected the client: {}",
-            reason.name_in(PacketType::Disconnect)
-        ));
-    }
-    match (dialogue.client.left, left(&dialogue.client, PacketType::Disconnect)) {
-        (Some(ReasonCode::SUCCESS), _) => Some("the client disconnected".to_owned()),
-        (_, Some(reason)) => Some(format!("the client disconnected: {reason}")),
-        _ => None,
+    let name = |reason: ReasonCode| reason.name_in(PacketType::Disconnect);
+    match (dialogue.server.left, dialogue.client.left) {
+        (Some(reason), _) => Some(format!("the broker disconnected the client: {}", name(reason))),
+        (None, Some(ReasonCode::SUCCESS)) => Some("the client disconnected".to_owned()),
+        (None, Some(reason)) => Some(format!("the client disconnected: {}", name(reason))),
+        (None, None) => None,
     }
 }
 
@@ -75,13 +70,13 @@ fn unsaid(dialogue: &Dialogue, time: Option<Duration>, sender: Sender, reset: bo
         .map(|(now, last)| now.saturating_sub(last));
     let why = match (&dialogue.client.broke, successor, silent) {
         (Some((packet, message)), _, _) => format!(" after the client's {packet} broke a rule ({message})"),
+        _ if dialogue.connack.is_none() && dialogue.opening.is_some() => " without answering CONNECT".to_owned(),
         (None, Some(other), _) => format!(": connection #{other} uses the same client identifier"),
         (None, None, Some(silent)) if !keep_alive.is_zero() && silent > keep_alive => format!(
             ": the client was silent for {:.1} s, with a keep alive of {} s",
             silent.as_secs_f64(),
             keep_alive.as_secs()
         ),
-        _ if dialogue.connack.is_none() && dialogue.opening.is_some() => " without answering CONNECT".to_owned(),
         _ => " without saying why".to_owned(),
     };
     format!("the broker {how} the connection{why}")
