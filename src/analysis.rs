@@ -13,6 +13,7 @@ use dialogue::Dialogue;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
+use version::Known;
 
 pub use version::infer;
 
@@ -38,6 +39,8 @@ pub struct Origin {
 pub struct Explained {
     /// Where it was seen.
     pub origin: Origin,
+    /// The client identifier of its connection, when the capture shows one.
+    pub client_id: Option<Utf8>,
     /// Its bytes; fewer than it says when it is cut.
     pub frame: Frame,
     /// The version it was read in.
@@ -105,7 +108,7 @@ pub struct Violation {
     pub offset: Option<usize>,
     /// The field, by the standard's name.
     pub field: Option<&'static str>,
-    /// In plain words, without the offset and the statement.
+    /// In plain words, without field, offset and statement.
     pub message: String,
 }
 
@@ -131,6 +134,7 @@ const CLIENTS: usize = 65_536;
 #[derive(Debug)]
 pub struct Analyst {
     forced: Option<Version>,
+    likely: Option<Version>,
     log: bool,
     dialogues: BTreeMap<Option<u32>, Dialogue>,
     /// The last connection that named itself so.
@@ -144,22 +148,32 @@ impl Analyst {
     pub fn new(forced: Option<Version>, log: bool) -> Self {
         Self {
             forced,
+            likely: None,
             log,
             dialogues: BTreeMap::new(),
             clients: HashMap::new(),
         }
     }
 
+    /// Reads packets without CONNECT in this version from now on, as [`infer`] found it.
+    pub fn assume(&mut self, version: Version) {
+        self.likely = Some(version);
+    }
+
     /// Explains the next packet.
     pub fn packet(&mut self, origin: Origin, frame: Frame) -> Explained {
-        let forced = self.forced;
+        let known = match (self.forced, self.likely) {
+            (Some(version), _) => Known::Said(version),
+            (None, Some(version)) => Known::Shown(version),
+            (None, None) => Known::Open,
+        };
         if !self.dialogues.contains_key(&origin.connection) && self.dialogues.len() >= CONNECTIONS {
             self.dialogues.pop_first();
         }
         let dialogue = self
             .dialogues
             .entry(origin.connection)
-            .or_insert_with(|| Dialogue::new(forced));
+            .or_insert_with(|| Dialogue::new(known));
         let version = dialogue.version.of(origin.sender, &frame);
         let version_assumed = dialogue.version.assumed();
         let (mut log, mut faults) = (FieldLog::new(), Vec::new());
@@ -171,6 +185,7 @@ impl Analyst {
         }
         let mut explained = Explained {
             origin,
+            client_id: None,
             version,
             version_assumed,
             packet,
@@ -185,6 +200,16 @@ impl Analyst {
             explained.version_assumed = false;
         }
         dialogue.observe(&mut explained);
+        explained.client_id = dialogue.client_id().cloned();
+        if origin.connection.is_some() {
+            // What is missing is missing from the capture.
+            for violation in &mut explained.violations {
+                if violation.field == Some(CUT) {
+                    violation.severity = Severity::Note;
+                    violation.statement = None;
+                }
+            }
+        }
         if let (Ok(Packet::Connect(connect)), Some(connection)) = (&explained.packet, origin.connection) {
             if self.clients.len() >= CLIENTS {
                 self.clients.clear();
@@ -249,7 +274,7 @@ impl From<&DecodeError> for Violation {
             statement: Some(error.statement()),
             offset: Some(error.offset),
             field: Some(error.field),
-            message: format!("{}: {}", error.field, error.fault),
+            message: error.fault.to_string(),
         }
     }
 }

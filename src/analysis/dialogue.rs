@@ -102,9 +102,9 @@ pub(super) struct Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(forced: Option<Version>) -> Self {
+    pub(super) fn new(version: Known) -> Self {
         Self {
-            version: forced.map_or(Known::Open, Known::Said),
+            version,
             client: End::default(),
             server: End::default(),
             opening: None,
@@ -171,7 +171,10 @@ impl Dialogue {
         explained.answer = view.answer;
         explained.violations.append(&mut view.violations);
         let broke = explained.violations.iter().find(|v| v.severity >= Severity::Protocol);
-        let broke = broke.map(|violation| (view.kind, violation.message.clone()));
+        let broke = broke.map(|Violation { field, message, .. }| {
+            let place = field.map(|field| format!("{field}: ")).unwrap_or_default();
+            (view.kind, format!("{place}{message}"))
+        });
         let end = self.end(sender);
         end.packets += 1;
         end.last = view.origin.time.or(end.last);
