@@ -8,7 +8,7 @@ mod rules;
 mod version;
 
 use crate::protocol::error::Severity as FaultSeverity;
-use crate::protocol::{DecodeError, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
+use crate::protocol::{DecodeError, Fault, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
 use dialogue::Dialogue;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -192,7 +192,7 @@ impl Analyst {
             log,
             alias_topic: None,
             answer: None,
-            violations: faults.iter().map(Violation::from).collect(),
+            violations: faults.iter().map(|fault| violation(fault, &origin)).collect(),
             frame,
         };
         if let Some(said) = said_version(&explained) {
@@ -201,15 +201,6 @@ impl Analyst {
         }
         dialogue.observe(&mut explained);
         explained.client_id = dialogue.client_id().cloned();
-        if origin.connection.is_some() {
-            // What is missing is missing from the capture.
-            for violation in &mut explained.violations {
-                if violation.field == Some(CUT) {
-                    violation.severity = Severity::Note;
-                    violation.statement = None;
-                }
-            }
-        }
         if let (Ok(Packet::Connect(connect)), Some(connection)) = (&explained.packet, origin.connection) {
             if self.clients.len() >= CLIENTS {
                 self.clients.clear();
@@ -264,17 +255,18 @@ fn said_version(explained: &Explained) -> Option<Version> {
     }
 }
 
-impl From<&DecodeError> for Violation {
-    fn from(error: &DecodeError) -> Self {
-        Self {
-            severity: match error.fault.severity() {
-                FaultSeverity::Malformed => Severity::Malformed,
-                FaultSeverity::Protocol => Severity::Protocol,
-            },
-            statement: Some(error.statement()),
-            offset: Some(error.offset),
-            field: Some(error.field),
-            message: error.fault.to_string(),
-        }
+fn violation(error: &DecodeError, origin: &Origin) -> Violation {
+    // What is missing of a packet in a capture is missing from the capture, not from the packet.
+    let cut = origin.connection.is_some() && matches!(error.fault, Fault::PacketCut { .. } | Fault::HeaderCut(_));
+    Violation {
+        severity: match error.fault.severity() {
+            _ if cut => Severity::Note,
+            FaultSeverity::Malformed => Severity::Malformed,
+            FaultSeverity::Protocol => Severity::Protocol,
+        },
+        statement: (!cut).then(|| error.statement()),
+        offset: Some(error.offset),
+        field: Some(error.field),
+        message: error.fault.to_string(),
     }
 }
