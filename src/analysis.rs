@@ -117,6 +117,8 @@ pub struct Violation {
 pub struct Ending {
     /// Number of the TCP connection.
     pub connection: Option<u32>,
+    /// The client identifier, when the capture shows one.
+    pub client_id: Option<Utf8>,
     /// When.
     pub time: Option<Duration>,
     /// Why the client was disconnected, in plain words.

@@ -37,6 +37,7 @@ fn ending(dialogue: &Dialogue, connection: Option<u32>, time: Option<Duration>, 
     }
     Ending {
         connection,
+        client_id: dialogue.client_id().cloned(),
         time,
         cause,
         unacknowledged,

@@ -54,7 +54,9 @@ fn preferred(newer: &Result<Packet, DecodeError>, older: &Result<Packet, DecodeE
 #[must_use]
 pub fn infer(frames: &[Frame]) -> (Version, bool) {
     let read = |version| -> Vec<Result<Packet, DecodeError>> {
-        let packets = frames.iter().filter(|frame| frame.packet_type() != PacketType::Connect);
+        let packets = frames
+            .iter()
+            .take_while(|frame| frame.packet_type() != PacketType::Connect);
         packets
             .map(|frame| Packet::decode(version, Sender::Unknown, frame))
             .collect()

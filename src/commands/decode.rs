@@ -1,218 +1,247 @@
-//! `mqkit decode`: explains packets given as hex text. It must not know how packets are laid out.
+//! `mqkit decode`: explains packets in hex text, raw bytes and captures. It must not know how packets are laid out or how
+//! captures are read.
 
+mod source;
+mod view;
+
+use crate::analysis::{Analyst, Origin};
 use crate::cli::values::{self, VersionChoice};
+use crate::cli::{Console, Usage};
 use crate::exit::{Outcome, OutputError};
-use crate::input::hex;
-use crate::output::packet::{self, Options};
-use crate::protocol::{
-    DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame,
-};
+use crate::input::packets;
+use crate::output::packet::Options;
+use crate::protocol::{PacketType, Sender, Utf8, Version};
 use anyhow::Context;
-use bytes::{Bytes, BytesMut};
-use std::cmp::Reverse;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use bytes::BytesMut;
+use source::{Form, Source};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use view::{Filter, Shape, View};
 
-/// Explain packets given as hex text
+/// Explain captured packets: hex text, raw bytes, pcap and pcapng
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Hex text of packets, a file that holds it, or `-` for standard input
-    #[arg(value_name = "HEX", allow_hyphen_values = true)]
-    hex: Vec<String>,
+    /// A file, hex text, or `-` for standard input
+    #[arg(value_name = "INPUT", allow_hyphen_values = true)]
+    input: Vec<String>,
 
-    /// Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31
+    /// What the input is
+    #[arg(long = "input", value_name = "FORM", default_value = "auto", value_enum)]
+    form: Form,
+
+    /// Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31
     #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto", value_parser = values::version)]
     protocol_version: VersionChoice,
+
+    /// Every field with its offset, bytes, name and value
+    #[arg(short, long, group = "shape")]
+    verbose: bool,
+
+    /// One JSON object per packet
+    #[arg(long)]
+    json: bool,
+
+    /// Draw what client and broker say to each other, one connection after the other
+    #[arg(long, group = "shape")]
+    flow: bool,
+
+    /// Sum up connections and topics
+    #[arg(long, group = "shape")]
+    stats: bool,
+
+    /// Turn JSON objects, as --json prints them, back into packets: hex text, or raw bytes
+    #[arg(long, value_name = "AS", num_args = 0..=1, require_equals = true, default_missing_value = "hex", value_enum, group = "shape", conflicts_with = "json")]
+    encode: Option<Encoding>,
+
+    /// Add every field with its offset to the JSON objects
+    #[arg(long, requires = "json")]
+    offsets: bool,
 
     /// Show passwords and authentication data
     #[arg(long)]
     show_secrets: bool,
+
+    /// Decrypt TLS with the secrets of a key log file (SSLKEYLOGFILE)
+    #[arg(long, value_name = "FILE")]
+    keylog: Option<PathBuf>,
+
+    /// Show a connection once that was captured on several interfaces under several addresses
+    #[arg(long)]
+    collapse: bool,
+
+    /// Only packets of these types, such as PUBLISH
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = packet_type)]
+    types: Vec<PacketType>,
+
+    /// Only messages whose topic matches, and their acknowledgements
+    #[arg(long, value_name = "FILTER", value_parser = values::topic_filter)]
+    topic: Vec<Utf8>,
+
+    /// Only connections of this client identifier
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+
+    /// Only this connection, as `#0` in the output
+    #[arg(long, value_name = "NUMBER")]
+    connection: Option<u32>,
 }
 
 const EXAMPLES: &str = "Examples:
-  mqkit decode 0x10 0x13 0x0 0x4 0x4d 0x51 0x54 0x54 0x4 0x2 0x0 0x3c 0x0 0x7 0x70 0x79 0x74 0x68 0x6F 6E 0x31
-  mqkit decode c000d000
-  echo '30 05 00 03 61 2f 62' | mqkit decode -V 311";
+  mqkit decode 0x10 0x13 0x0 0x4 0x4d 0x51 0x54 0x54 0x4 0x2 0x0 0x3c 0x0 0x7 0x70 0x79 0x74 0x68 0x6F 0x6E 0x31
+  mqkit decode -v c000d000
+  echo '30 05 00 03 61 2f 62' | mqkit decode -V 311
+  tcpdump -i any -U -w - port 1883 | mqkit decode
+  mqkit decode --json --type PUBLISH capture.pcapng | jq -r .topic
+  mqkit decode --flow --client sensor-1 capture.pcapng
+  mqkit decode --keylog keys.log --stats tls.pcapng";
 
-/// A packet, decoded or not.
-struct Explained {
-    frame: Frame,
-    version: Version,
-    packet: Result<Packet, DecodeError>,
-    log: FieldLog,
+/// What packets are turned into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Encoding {
+    /// Hex text, a packet on each line
+    Hex,
+    /// The bytes themselves
+    Raw,
 }
 
-impl Explained {
-    /// The packet, or the fault without the version under which it was found.
-    fn meaning(&self) -> Result<&Packet, (Fault, usize)> {
-        self.packet.as_ref().map_err(|error| (error.fault, error.offset))
+fn packet_type(text: &str) -> Result<PacketType, String> {
+    (1..16)
+        .map(|number| PacketType::from_first_byte(number << 4))
+        .find(|kind| kind.name().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "must be the name of a control packet, such as PUBLISH".to_owned())
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options {
+            show_secrets: self.show_secrets,
+            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            offsets: self.offsets,
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Self { stats: true, json, .. } => Shape::Stats { json: *json },
+            Self { flow: true, .. } => Shape::Flow,
+            Self { json: true, .. } => Shape::Json,
+            Self { verbose: true, .. } => Shape::Verbose,
+            _ => Shape::Line,
+        }
+    }
+
+    fn filter(&self) -> Filter {
+        Filter {
+            types: self.types.clone(),
+            topics: self.topic.clone(),
+            client: self.client.clone(),
+            connection: self.connection,
+        }
+    }
+
+    fn version(&self) -> Option<Version> {
+        match self.protocol_version {
+            VersionChoice::Auto => None,
+            VersionChoice::Fixed(version) => Some(version),
+        }
     }
 }
 
 /// Runs `mqkit decode`.
 ///
 /// # Errors
-/// The input is no hex text or cannot be read; the output cannot be written.
+/// The input cannot be read or holds no packets; the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let bytes = hex::parse(&read(&args.hex)?)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    let options = Options {
-        show_secrets: args.show_secrets,
+    let console = Console {
+        quiet: false,
+        debug: false,
     };
-    match explain(&mut out, &bytes, args.protocol_version, options).and_then(|clean| out.flush().map(|()| clean)) {
-        Ok(true) => Ok(Outcome::Done),
-        Ok(false) => Ok(Outcome::No),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+    if let Some(encoding) = args.encode {
+        return encode(args, encoding);
+    }
+    if args.json && (args.verbose || args.flow) {
+        return Err(Usage::Bad("--json goes with --stats or alone, not with --verbose or --flow".to_owned()).into());
+    }
+    let source = Source::open(&args.input, args.form, &console)?;
+    let log = args.verbose || args.offsets;
+    let mut view = View::new(args.shape(), args.options(), args.filter(), console);
+    let mut analyst = Analyst::new(args.version(), log);
+    let read = match source {
+        Source::Capture(reader) => {
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            source::read_capture(reader, capture, &mut analyst, &mut view)
+        }
+        Source::Frames { link, frames } => {
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            source::read_frames(link, &frames, capture, &mut analyst, &mut view)
+        }
+        Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
+    };
+    match read.and_then(|()| view.finish(&mut analyst).map_err(Into::into)) {
+        Ok(()) if view.faulty() => Ok(Outcome::No),
+        Ok(()) => Ok(Outcome::Done),
+        Err(source::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+        Err(source::Error::Output(error)) => Err(OutputError(error).into()),
+        Err(source::Error::Input(error)) => Err(error),
+    }
+}
+
+/// Where a packet of hex text or raw bytes was seen: nobody knows.
+fn nowhere() -> Origin {
+    Origin {
+        connection: None,
+        sender: Sender::Unknown,
+        time: None,
+        source: None,
+        destination: None,
+        record: None,
+    }
+}
+
+/// JSON lines back to packets.
+fn encode(args: &Args, encoding: Encoding) -> anyhow::Result<Outcome> {
+    let mut lines: Box<dyn BufRead> = match args.input.as_slice() {
+        [] => Box::new(io::stdin().lock()),
+        [dash] if dash == "-" => Box::new(io::stdin().lock()),
+        [path] => {
+            let file = std::fs::File::open(path).with_context(|| format!("cannot read {path:?}"))?;
+            Box::new(io::BufReader::new(file))
+        }
+        _ => return Err(Usage::Bad("--encode reads one file, or standard input".to_owned()).into()),
+    };
+    let version = args.version().unwrap_or(Version::V5);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let (mut line, mut packet) = (Vec::new(), BytesMut::new());
+    for number in 1_u64.. {
+        line.clear();
+        if lines.read_until(b'\n', &mut line).context("cannot read the input")? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        packet.clear();
+        packets::encode_line(line.trim_ascii(), version, &mut packet).with_context(|| format!("line {number}"))?;
+        let written = match encoding {
+            Encoding::Raw => out.write_all(&packet),
+            Encoding::Hex => packet
+                .iter()
+                .try_for_each(|byte| write!(out, "{byte:02x}"))
+                .and_then(|()| writeln!(out)),
+        };
+        if let Some(outcome) = written_or_gone(written)? {
+            return Ok(outcome);
+        }
+    }
+    Ok(written_or_gone(out.flush())?.unwrap_or(Outcome::Done))
+}
+
+/// `None` when the output was written; the outcome when its reader went away.
+fn written_or_gone(written: io::Result<()>) -> anyhow::Result<Option<Outcome>> {
+    match written {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(Outcome::Done)),
         Err(error) => Err(OutputError(error).into()),
     }
-}
-
-/// The words themselves, the file that a single one names, or standard input.
-fn read(words: &[String]) -> anyhow::Result<String> {
-    let stdin = || {
-        let mut text = String::new();
-        io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read standard input as text")?;
-        Ok(text)
-    };
-    match words {
-        [] => stdin(),
-        [dash] if dash == "-" => stdin(),
-        [path] if hex::parse(path).is_err() && Path::new(path).exists() => {
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {path:?} as text"))
-        }
-        words => Ok(words.join(" ")),
-    }
-}
-
-/// Writes every packet; false when one of them is faulty.
-///
-/// # Errors
-/// The output cannot be written.
-pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, options: Options) -> io::Result<bool> {
-    let (packets, rest, assumed) = match choice {
-        VersionChoice::Fixed(version) => {
-            let (packets, rest) = decode_all(bytes, version, true);
-            (packets, rest, false)
-        }
-        VersionChoice::Auto => infer(bytes),
-    };
-    let mut clean = true;
-    for (
-        index,
-        Explained {
-            frame,
-            version,
-            packet,
-            log,
-        },
-    ) in packets.iter().enumerate()
-    {
-        if index > 0 {
-            writeln!(out)?;
-        }
-        clean &= packet.is_ok();
-        packet::write(out, frame, *version, packet.as_ref(), log, options)?;
-    }
-    if !rest.is_empty() {
-        clean = false;
-        if !packets.is_empty() {
-            writeln!(out)?;
-        }
-        let version = packets.last().map_or(Version::V311, |explained| explained.version);
-        write_incomplete(out, rest, bytes.len() - rest.len(), version, options)?;
-    }
-    if assumed {
-        writeln!(
-            out,
-            "\nnote: MQTT 5 is assumed: without a CONNECT these bytes also read as 3.1.1 (-V 311 does so)"
-        )?;
-    }
-    Ok(clean)
-}
-
-/// Writes what can be said of the bytes behind the last whole packet.
-fn write_incomplete(
-    out: &mut impl Write,
-    rest: &[u8],
-    at: usize,
-    version: Version,
-    options: Options,
-) -> io::Result<()> {
-    let kind = PacketType::from_first_byte(rest.first().copied().unwrap_or_default());
-    match frame::extent(rest) {
-        Err(error) => writeln!(
-            out,
-            "{kind} at byte {at}: {}: {} at byte {}",
-            error.field, error.fault, error.offset
-        ),
-        Ok(None) => writeln!(
-            out,
-            "{kind} at byte {at} is cut in its fixed header: {} byte(s) are there",
-            rest.len()
-        ),
-        Ok(Some(extent)) => {
-            let there = rest.len();
-            writeln!(
-                out,
-                "{kind} at byte {at} is cut: it needs {} bytes, {there} are there",
-                extent.total()
-            )?;
-            // The fields that are there, read as a packet that ends where the bytes do.
-            let frame = Frame::cut(Bytes::copy_from_slice(rest));
-            let mut log = FieldLog::new();
-            let read = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
-            let version = read.map_or_else(|error| error.version, |_| version);
-            packet::write_fields(out, &frame, version, &log, options)
-        }
-    }
-}
-
-/// Decodes one packet after the other; what follows a CONNECT is in its version, unless the version is `forced`. Gives
-/// the rest that is no packet.
-fn decode_all(bytes: &[u8], mut version: Version, forced: bool) -> (Vec<Explained>, &[u8]) {
-    let mut packets = Vec::new();
-    let mut buffer = BytesMut::from(bytes);
-    while let Ok(Some(frame)) = frame::split(&mut buffer, MAX_REMAINING_LENGTH + 5) {
-        let mut log = FieldLog::new();
-        let packet = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
-        let own = match &packet {
-            Ok(Packet::Connect(connect)) => connect.version,
-            Err(error) if error.packet == PacketType::Connect => error.version,
-            _ => version,
-        };
-        if !forced {
-            version = own;
-        }
-        packets.push(Explained {
-            frame,
-            version: own,
-            packet,
-            log,
-        });
-    }
-    (packets, bytes.get(bytes.len() - buffer.len()..).unwrap_or_default())
-}
-
-/// The version that makes most sense of the bytes; true when another one makes other sense of them.
-fn infer(bytes: &[u8]) -> (Vec<Explained>, &[u8], bool) {
-    let (newer, rest) = decode_all(bytes, Version::V5, false);
-    let (older, _) = decode_all(bytes, Version::V311, false);
-    let same = newer
-        .iter()
-        .map(Explained::meaning)
-        .eq(older.iter().map(Explained::meaning));
-    if same || sense(&older) > sense(&newer) {
-        return (older, rest, false);
-    }
-    let ambiguous = sense(&older) == sense(&newer);
-    (newer, rest, ambiguous)
-}
-
-/// How much sense a decoding makes: fewer faults, then faults that come later.
-fn sense(packets: &[Explained]) -> (Reverse<usize>, usize) {
-    let faults = || packets.iter().filter_map(|explained| explained.packet.as_ref().err());
-    (Reverse(faults().count()), faults().map(|fault| fault.offset).sum())
 }

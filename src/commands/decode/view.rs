@@ -1,0 +1,255 @@
+//! What is shown of the packets, and in which shape. It must not know where they come from.
+
+use super::source::Error;
+use crate::analysis::{Analyst, Ending, Explained, Severity, Violation};
+use crate::capture::{Capture, Note};
+use crate::cli::Console;
+use crate::output::flow::Flow;
+use crate::output::packet::{Options, json, line, verbose};
+use crate::output::stats::Stats;
+use crate::protocol::{Packet, PacketType, Utf8, topic};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+
+/// The shapes of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Line,
+    Verbose,
+    Json,
+    Flow,
+    Stats { json: bool },
+}
+
+/// Which packets are shown.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) types: Vec<PacketType>,
+    pub(super) topics: Vec<Utf8>,
+    pub(super) client: Option<String>,
+    pub(super) connection: Option<u32>,
+}
+
+impl Filter {
+    fn shows(&self, explained: &Explained) -> bool {
+        let kind = explained.frame.packet_type();
+        (self.types.is_empty() || self.types.contains(&kind))
+            && self.connection.is_none_or(|number| explained.origin.connection == Some(number))
+            && self.client.as_ref().is_none_or(|id| explained.client_id.as_deref() == Some(id))
+            && (self.topics.is_empty() || topic_of(explained).is_some_and(|topic| self.matches(topic)))
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.topics.iter().any(|filter| topic::matches(filter, name))
+    }
+
+    /// Whole connections are of interest, not single packets.
+    fn whole(&self) -> bool {
+        self.types.is_empty() && self.topics.is_empty()
+    }
+}
+
+/// The topic of a message or of its acknowledgement.
+fn topic_of(explained: &Explained) -> Option<&str> {
+    let aliased = explained.alias_topic.as_deref();
+    let own = match &explained.packet {
+        Ok(Packet::Publish(publish)) => Some(&*publish.topic),
+        _ => None,
+    };
+    aliased
+        .or(own)
+        .or_else(|| explained.answer.as_ref().and_then(|answer| answer.topic.as_deref()))
+}
+
+/// Standard output with a buffer that is written before anything is waited for.
+struct Output {
+    buffer: Vec<u8>,
+    failed: Option<io::Error>,
+}
+
+/// Bytes that are gathered before they are written.
+const FULL: usize = 64 * 1024;
+
+impl Output {
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.buffer).and_then(|()| out.flush());
+        self.buffer.clear();
+        written
+    }
+}
+
+/// An input that writes the output before it waits for more.
+struct Flushing {
+    input: Box<dyn Read>,
+    output: Rc<RefCell<Output>>,
+}
+
+impl Read for Flushing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut output = self.output.borrow_mut();
+        if let Err(error) = output.flush() {
+            // The input is not to blame: the end of it lets the view find the error.
+            output.failed = Some(error);
+            return Ok(0);
+        }
+        self.input.read(buffer)
+    }
+}
+
+/// Connections for which notes wait for the next packet.
+const WAITING: usize = 1024;
+
+/// Takes packets and shows them.
+pub(super) struct View {
+    shape: Shape,
+    options: Options,
+    filter: Filter,
+    console: Console,
+    output: Rc<RefCell<Output>>,
+    flow: Flow,
+    stats: Stats,
+    notes: BTreeMap<u32, Vec<Violation>>,
+    shown: u64,
+    faulty: bool,
+}
+
+impl View {
+    pub(super) fn new(shape: Shape, options: Options, filter: Filter, console: Console) -> Self {
+        let output = Output {
+            buffer: Vec::new(),
+            failed: None,
+        };
+        Self {
+            shape,
+            options,
+            filter,
+            console,
+            output: Rc::new(RefCell::new(output)),
+            flow: Flow::new(options),
+            stats: Stats::new(options),
+            notes: BTreeMap::new(),
+            shown: 0,
+            faulty: false,
+        }
+    }
+
+    /// True when a packet that was shown breaks a rule.
+    pub(super) fn faulty(&self) -> bool {
+        self.faulty
+    }
+
+    /// The same input, but what there is to show is shown before more is waited for.
+    pub(super) fn flushing(&self, input: Box<dyn Read>) -> Box<dyn Read> {
+        Box::new(Flushing {
+            input,
+            output: Rc::clone(&self.output),
+        })
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        self.console.note(text);
+    }
+
+    /// Something about a connection: it is shown with the connection's next packet.
+    pub(super) fn note(&mut self, connection: u32, note: &Note) {
+        if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
+            return self.console.note(format_args!("connection #{connection}: {note}"));
+        }
+        if self.notes.len() >= WAITING {
+            self.notes.pop_first();
+        }
+        self.notes.entry(connection).or_default().push(Violation {
+            severity: Severity::Note,
+            statement: None,
+            offset: None,
+            field: None,
+            message: note.to_string(),
+        });
+    }
+
+    pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
+        if let Some(notes) = explained.origin.connection.and_then(|number| self.notes.remove(&number)) {
+            explained.violations.extend(notes);
+        }
+        if !self.filter.shows(&explained) {
+            return Ok(());
+        }
+        self.faulty |= explained.violations.iter().any(|v| v.severity >= Severity::Protocol);
+        self.shown += 1;
+        let mut output = self.output.borrow_mut();
+        let out = &mut output.buffer;
+        match self.shape {
+            Shape::Line => line::write(&explained, self.options, out),
+            Shape::Verbose => {
+                if self.shown > 1 {
+                    out.push(b'\n');
+                }
+                verbose::write(&explained, self.options, out);
+            }
+            Shape::Json => json::write(&explained, self.options, out),
+            Shape::Flow => self.flow.add(&explained),
+            Shape::Stats { .. } => self.stats.add(&explained),
+        }
+        Self::flush_when_full(&mut output)
+    }
+
+    /// A connection ended, or the capture did.
+    pub(super) fn ending(&mut self, ending: &Ending) -> Result<(), Error> {
+        let other = self.filter.connection.is_some_and(|number| ending.connection != Some(number))
+            || self.filter.client.as_ref().is_some_and(|id| ending.client_id.as_deref() != Some(id));
+        if other {
+            return Ok(());
+        }
+        let mut output = self.output.borrow_mut();
+        let out = &mut output.buffer;
+        match self.shape {
+            Shape::Line | Shape::Verbose if ending.connection.is_some() && self.filter.whole() => {
+                line::ending(ending, self.options, out);
+            }
+            Shape::Flow => self.flow.end(ending, out),
+            Shape::Stats { .. } => self.stats.end(ending),
+            _ => {}
+        }
+        Self::flush_when_full(&mut output)
+    }
+
+    fn flush_when_full(output: &mut Output) -> Result<(), Error> {
+        if output.failed.is_some() || output.buffer.len() >= FULL {
+            output.flush()?;
+        }
+        Ok(())
+    }
+
+    /// What is to be said of a whole capture.
+    pub(super) fn sum_up(&mut self, capture: &Capture) {
+        for (connection, notes) in std::mem::take(&mut self.notes) {
+            for note in notes {
+                self.console.note(format_args!("connection #{connection}: {}", note.message));
+            }
+        }
+        for line in capture.remarks() {
+            self.console.note(line);
+        }
+    }
+
+    /// Shows what waited for the end.
+    pub(super) fn finish(&mut self, analyst: &mut Analyst) -> Result<(), Error> {
+        for ending in analyst.finish() {
+            self.ending(&ending)?;
+        }
+        let mut output = self.output.borrow_mut();
+        match self.shape {
+            Shape::Flow => self.flow.finish(&mut output.buffer),
+            Shape::Stats { json: false } => self.stats.write_text(&mut output.buffer),
+            Shape::Stats { json: true } => self.stats.write_json(&mut output.buffer),
+            Shape::Line | Shape::Verbose | Shape::Json => {}
+        }
+        output.flush().map_err(Error::Output)
+    }
+}
