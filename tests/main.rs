@@ -2,6 +2,7 @@
 
 mod architecture;
 mod broker;
+mod capture_files;
 mod cli;
 mod decode;
 mod generated;
