@@ -103,6 +103,13 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "client", "tokio::net", "tokio::spawn"],
     },
     Layer {
+        name: "capture",
+        files: &["capture"],
+        crates: &["capture", "protocol"],
+        external: &["bytes", "memchr", "etherparse", "flate2", "ring", "thiserror"],
+        forbidden: &["tokio", "clap", "std::fs", "std::env", "async "],
+    },
+    Layer {
         name: "output",
         files: &["output"],
         crates: &["output", "protocol"],
@@ -160,7 +167,9 @@ const CRATES: &[&str] = &[
     "clap",
     "clap_complete",
     "clap_mangen",
+    "etherparse",
     "fastrand",
+    "flate2",
     "humantime",
     "jiff",
     "memchr",

@@ -3,6 +3,7 @@
 mod analysis;
 mod architecture;
 mod broker;
+mod capture_files;
 mod cli;
 mod decode;
 mod generated;
