@@ -1,6 +1,7 @@
 //! Topic names, topic filters, shared subscriptions: their rules and how they match. It must not know who
 //! subscribes.
 
+use super::wire::{any_word, has_byte};
 use std::fmt;
 
 /// Why a topic name or filter is not one.
@@ -31,8 +32,8 @@ pub enum TopicError {
 
 /// True when there is a `+` or a `#`.
 #[must_use]
-pub fn has_wildcard(topic: &str) -> bool {
-    memchr::memchr2(b'+', b'#', topic.as_bytes()).is_some()
+pub fn has_wildcard(topic: impl AsRef<[u8]>) -> bool {
+    any_word(topic.as_ref(), |word| has_byte(word, b'+') || has_byte(word, b'#'))
 }
 
 fn check_text(topic: &str) -> Result<(), TopicError> {

@@ -58,6 +58,10 @@ impl Utf8 {
     }
 
     fn check(bytes: &[u8]) -> Result<(), (usize, Fault)> {
+        // Nearly every string is short and ASCII: eight bytes at a time are enough to see that.
+        if !any_word(bytes, |word| word & HIGH_BITS != 0 || has_byte(word, 0)) {
+            return Ok(());
+        }
         let nul = memchr::memchr(0, bytes).map(|at| (at, Fault::Utf8Nul));
         let invalid = std::str::from_utf8(bytes).err().map(|e| {
             let at = e.valid_up_to();
@@ -76,6 +80,12 @@ impl Utf8 {
             (Some(fault), None) | (None, Some(fault)) => Err(fault),
             (Some(a), Some(b)) => Err(if a.0 < b.0 { a } else { b }),
         }
+    }
+}
+
+impl AsRef<[u8]> for Utf8 {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -114,6 +124,29 @@ pub enum Utf8Error {
     /// U+0000 at this byte `[MQTT-1.5.4-2]`.
     #[error("contains U+0000 at byte {0} [MQTT-1.5.4-2]")]
     Nul(usize),
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// Does the test hold for some eight bytes? The last ones are filled up with spaces.
+#[inline]
+pub(super) fn any_word(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
+    let mut words = bytes.chunks_exact(8);
+    let whole = words.any(|word| word.try_into().is_ok_and(|word| test(u64::from_ne_bytes(word))));
+    whole || {
+        let mut last = [b' '; 8];
+        let rest = words.remainder();
+        rest.iter().zip(&mut last).for_each(|(byte, place)| *place = *byte);
+        !rest.is_empty() && test(u64::from_ne_bytes(last))
+    }
+}
+
+/// Is one of eight bytes this one?
+#[inline]
+pub(super) fn has_byte(word: u64, byte: u8) -> bool {
+    let zeros = word ^ LOW_BITS.wrapping_mul(byte.into());
+    zeros.wrapping_sub(LOW_BITS) & !zeros & HIGH_BITS != 0
 }
 
 /// One field as it stood on the wire.
@@ -289,6 +322,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     fn need(&self, name: &'static str, needed: usize) -> Read<()> {
         let left = self.remaining();
         if needed > left {
@@ -298,13 +332,12 @@ impl<'a> Reader<'a> {
     }
 
     fn byte(&mut self, name: &'static str) -> Read<u8> {
-        self.need(name, 1)?;
-        let byte = self.packet.get(self.at).copied().unwrap_or_default();
-        self.at += 1;
+        let [byte] = self.array(name)?;
         Ok(byte)
     }
 
     /// Adds to the log, when there is one.
+    #[inline]
     pub(super) fn note(&mut self, name: &'static str, offset: usize, value: impl FnOnce() -> FieldValue) {
         let length = self.at - offset;
         if let Some(log) = &mut self.log {
@@ -339,31 +372,30 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn be(&mut self, name: &'static str, len: usize) -> Read<u32> {
-        self.need(name, len)?;
-        let mut value = 0;
-        for _ in 0..len {
-            value = value << 8 | u32::from(self.byte(name)?);
-        }
-        Ok(value)
+    /// The next `N` bytes.
+    #[inline]
+    fn array<const N: usize>(&mut self, name: &'static str) -> Read<[u8; N]> {
+        self.need(name, N)?;
+        let bytes = self.packet.get(self.at..self.at + N);
+        self.at += N;
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N]))
     }
 
     /// A two byte integer without a log entry: the length of a string.
     fn length(&mut self, name: &'static str) -> Read<usize> {
-        self.need(name, 2)?;
-        Ok(usize::from(self.byte(name)?) << 8 | usize::from(self.byte(name)?))
+        Ok(u16::from_be_bytes(self.array(name)?).into())
     }
 
     pub(super) fn u16(&mut self, name: &'static str) -> Read<u16> {
         let offset = self.at;
-        let value = u16::try_from(self.be(name, 2)?).unwrap_or_default();
+        let value = u16::from_be_bytes(self.array(name)?);
         self.note(name, offset, || FieldValue::Number(value.into()));
         Ok(value)
     }
 
     pub(super) fn u32(&mut self, name: &'static str) -> Read<u32> {
         let offset = self.at;
-        let value = self.be(name, 4)?;
+        let value = u32::from_be_bytes(self.array(name)?);
         self.note(name, offset, || FieldValue::Number(value));
         Ok(value)
     }
@@ -529,4 +561,26 @@ pub(super) fn put_packet(
     buffer.put_byte(first_byte);
     buffer.put_varint(remaining_length);
     body(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands() {
+        for length in 0..20 {
+            let clean = vec![b'a'; length];
+            assert!(!any_word(&clean, |word| has_byte(word, b'+')), "{length}");
+            for at in 0..length {
+                for byte in [0, b'+', b' ', 0x80, 0xff] {
+                    let mut bytes = clean.clone();
+                    bytes[at] = byte;
+                    assert!(any_word(&bytes, |word| has_byte(word, byte)), "{byte} at {at} of {length}");
+                    let plain = bytes.is_ascii() && !bytes.contains(&0);
+                    assert_eq!(Utf8::check(&bytes).is_ok(), plain, "{byte} at {at} of {length}");
+                }
+            }
+        }
+    }
 }
