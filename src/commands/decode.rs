@@ -1,11 +1,12 @@
 //! `mqkit decode`: explains packets given as hex text. It must not know how packets are laid out.
 
+use crate::analysis::{Explained, Origin, Severity, Violation};
 use crate::cli::values::{self, VersionChoice};
 use crate::exit::{Outcome, OutputError};
 use crate::input::hex;
 use crate::output::packet::{self, Options};
 use crate::protocol::{
-    DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame,
+    DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, error, frame,
 };
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
@@ -35,18 +36,45 @@ const EXAMPLES: &str = "Examples:
   mqkit decode c000d000
   echo '30 05 00 03 61 2f 62' | mqkit decode -V 311";
 
-/// A packet, decoded or not.
-struct Explained {
+/// The packet, or the fault without the version under which it was found.
+fn meaning(explained: &Explained) -> Result<&Packet, (Fault, usize)> {
+    explained.packet.as_ref().map_err(|error| (error.fault, error.offset))
+}
+
+/// A packet of which nothing but the bytes is known.
+fn explained(
     frame: Frame,
     version: Version,
     packet: Result<Packet, DecodeError>,
     log: FieldLog,
-}
-
-impl Explained {
-    /// The packet, or the fault without the version under which it was found.
-    fn meaning(&self) -> Result<&Packet, (Fault, usize)> {
-        self.packet.as_ref().map_err(|error| (error.fault, error.offset))
+) -> Explained {
+    let violation = packet.as_ref().err().map(|error| Violation {
+        severity: match error.fault.severity() {
+            error::Severity::Malformed => Severity::Malformed,
+            error::Severity::Protocol => Severity::Protocol,
+        },
+        statement: error.statement(),
+        offset: Some(error.offset),
+        field: Some(error.field),
+        message: error.fault.to_string(),
+    });
+    Explained {
+        origin: Origin {
+            connection: None,
+            sender: Sender::Unknown,
+            time: None,
+            source: None,
+            destination: None,
+            record: None,
+        },
+        frame,
+        version,
+        version_assumed: false,
+        packet,
+        log,
+        alias_topic: None,
+        answer: None,
+        violations: violation.into_iter().collect(),
     }
 }
 
@@ -59,6 +87,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let options = Options {
         show_secrets: args.show_secrets,
+        ..Options::default()
     };
     match explain(&mut out, &bytes, args.protocol_version, options).and_then(|clean| out.flush().map(|()| clean)) {
         Ok(true) => Ok(Outcome::Done),
@@ -100,21 +129,12 @@ pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, option
         VersionChoice::Auto => infer(bytes),
     };
     let mut clean = true;
-    for (
-        index,
-        Explained {
-            frame,
-            version,
-            packet,
-            log,
-        },
-    ) in packets.iter().enumerate()
-    {
+    for (index, explained) in packets.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
-        clean &= packet.is_ok();
-        packet::write(out, frame, *version, packet.as_ref(), log, options)?;
+        clean &= explained.packet.is_ok();
+        show(out, explained, options)?;
     }
     if !rest.is_empty() {
         clean = false;
@@ -131,6 +151,12 @@ pub fn explain(out: &mut impl Write, bytes: &[u8], choice: VersionChoice, option
         )?;
     }
     Ok(clean)
+}
+
+fn show(out: &mut impl Write, explained: &Explained, options: Options) -> io::Result<()> {
+    let mut text = Vec::new();
+    packet::verbose::write(explained, options, &mut text);
+    out.write_all(&text)
 }
 
 /// Writes what can be said of the bytes behind the last whole packet.
@@ -164,8 +190,9 @@ fn write_incomplete(
             let frame = Frame::cut(Bytes::copy_from_slice(rest), extent);
             let mut log = FieldLog::new();
             let read = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
-            let version = read.map_or_else(|error| error.version, |_| version);
-            packet::write_fields(out, &frame, version, &log, options)
+            let own = read.as_ref().map_or_else(|error| error.version, |_| version);
+            let cut = explained(frame, own, read, log);
+            show(out, &cut, options)
         }
     }
 }
@@ -186,12 +213,7 @@ fn decode_all(bytes: &[u8], mut version: Version, forced: bool) -> (Vec<Explaine
         if !forced {
             version = own;
         }
-        packets.push(Explained {
-            frame,
-            version: own,
-            packet,
-            log,
-        });
+        packets.push(explained(frame, own, packet, log));
     }
     (packets, bytes.get(bytes.len() - buffer.len()..).unwrap_or_default())
 }
@@ -202,8 +224,8 @@ fn infer(bytes: &[u8]) -> (Vec<Explained>, &[u8], bool) {
     let (older, _) = decode_all(bytes, Version::V311, false);
     let same = newer
         .iter()
-        .map(Explained::meaning)
-        .eq(older.iter().map(Explained::meaning));
+        .map(meaning)
+        .eq(older.iter().map(meaning));
     if same || sense(&older) > sense(&newer) {
         return (older, rest, false);
     }

@@ -48,6 +48,12 @@ pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[start..]);
 }
 
+/// `,"KEY":true` or `false`.
+pub(super) fn flag(name: &str, value: bool, out: &mut Vec<u8>) {
+    key(name, out);
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
 /// `"KEY":` with a comma before it.
 pub(super) fn key(key: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
@@ -71,9 +77,12 @@ pub(super) fn bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// In place of a secret value; `,"KEY_masked":true` behind it says that this is not the value itself.
+pub(super) const MASK: &str = "********";
+
 /// The object of all properties in wire order: user properties together at the place of the first one, several
-/// subscription identifiers as an array.
-pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
+/// subscription identifiers as an array. With `mask`, authentication data is not shown.
+pub(super) fn properties(properties: &Properties, mask: bool, out: &mut Vec<u8>) {
     let start = out.len();
     let mut done: Vec<PropertyId> = Vec::new();
     for (id, value) in properties.iter() {
@@ -96,6 +105,7 @@ pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
                 key(id.name(), out);
                 string(text, out);
             }
+            PropertyValue::Binary(_) if mask && *id == PropertyId::AuthenticationData => masked(id.name(), out),
             PropertyValue::Binary(data) => bytes(id.name(), data, out),
             PropertyValue::Byte(_) | PropertyValue::U16(_) | PropertyValue::U32(_) | PropertyValue::Varint(_) => {
                 let numbers = || {
@@ -118,6 +128,24 @@ pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
         None => out.push(b'{'),
     }
     out.push(b'}');
+}
+
+/// `,"KEY":"********","KEY_masked":true`.
+pub(super) fn masked(name: &str, out: &mut Vec<u8>) {
+    key(name, out);
+    string(MASK, out);
+    flag(&format!("{name}_masked"), true, out);
+}
+
+/// `,"KEY":` and an array.
+pub(super) fn array<T>(
+    name: &str,
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+    item: impl FnMut(T, &mut Vec<u8>),
+) {
+    key(name, out);
+    list(items, out, item);
 }
 
 fn list<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, mut item: impl FnMut(T, &mut Vec<u8>)) {
