@@ -4,8 +4,10 @@ mod architecture;
 mod broker;
 mod cli;
 mod decode;
+mod encode;
 mod generated;
 mod interop;
+mod output;
 mod protocol;
 mod session;
 #[allow(dead_code, reason = "shared with the tests inside the library")]

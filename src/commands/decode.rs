@@ -42,12 +42,7 @@ fn meaning(explained: &Explained) -> Result<&Packet, (Fault, usize)> {
 }
 
 /// A packet of which nothing but the bytes is known.
-fn explained(
-    frame: Frame,
-    version: Version,
-    packet: Result<Packet, DecodeError>,
-    log: FieldLog,
-) -> Explained {
+fn explained(frame: Frame, version: Version, packet: Result<Packet, DecodeError>, log: FieldLog) -> Explained {
     let violation = packet.as_ref().err().map(|error| Violation {
         severity: match error.fault.severity() {
             error::Severity::Malformed => Severity::Malformed,
@@ -191,7 +186,11 @@ fn write_incomplete(
             let mut log = FieldLog::new();
             let read = Packet::decode_logged(version, Sender::Unknown, &frame, &mut log);
             let own = read.as_ref().map_or_else(|error| error.version, |_| version);
-            let cut = explained(frame, own, read, log);
+            let cut = Explained {
+                // That bytes are missing is said above.
+                violations: Vec::new(),
+                ..explained(frame, own, read, log)
+            };
             show(out, &cut, options)
         }
     }
@@ -222,10 +221,7 @@ fn decode_all(bytes: &[u8], mut version: Version, forced: bool) -> (Vec<Explaine
 fn infer(bytes: &[u8]) -> (Vec<Explained>, &[u8], bool) {
     let (newer, rest) = decode_all(bytes, Version::V5, false);
     let (older, _) = decode_all(bytes, Version::V311, false);
-    let same = newer
-        .iter()
-        .map(meaning)
-        .eq(older.iter().map(meaning));
+    let same = newer.iter().map(meaning).eq(older.iter().map(meaning));
     if same || sense(&older) > sense(&newer) {
         return (older, rest, false);
     }

@@ -123,12 +123,13 @@ impl Default for Encoder {
 /// The line is no packet; `out` is unchanged.
 pub fn encode_line(line: &[u8], default: Version, out: &mut BytesMut) -> Result<(PacketType, Version), Problem> {
     let mut fields = Fields::parse(line)?;
-    let kind = packet_type(&mut fields)?;
     let version = version(&mut fields)?;
     if let Some(raw) = fields.hex("raw")? {
         out.extend_from_slice(&raw);
-        return Ok((PacketType::from_first_byte(raw.first().copied().unwrap_or_default()), version.unwrap_or(default)));
+        let kind = PacketType::from_first_byte(raw.first().copied().unwrap_or_default());
+        return Ok((kind, version.unwrap_or(default)));
     }
+    let kind = packet_type(&mut fields)?;
     let packet = match kind {
         PacketType::Connect => Packet::Connect(Box::new(connect(&mut fields, version, default)?)),
         _ => packet(kind, version.unwrap_or(default), &mut fields)?,
@@ -268,7 +269,10 @@ fn connect(fields: &mut Fields, version: Option<Version>, default: Version) -> R
             format!("is not {}, that of MQTT {version}", version.level()),
         ));
     }
-    if fields.string("protocol_name")?.is_some_and(|name| name != version.protocol_name()) {
+    if fields
+        .string("protocol_name")?
+        .is_some_and(|name| name != version.protocol_name())
+    {
         return Err(Problem::value(
             "protocol_name",
             format!("is not {}, that of MQTT {version}", version.protocol_name()),

@@ -1,7 +1,7 @@
 //! Connections as ladders: client and server as two columns, an arrow for each packet. A ladder is printed when its
 //! connection ends. It must not know what was decoded.
 
-use super::packet::{Layout, Look, Options, facts, ink, mark, violation};
+use super::packet::{Layout, Look, Options, facts, marked};
 use super::style::{Ink, Style};
 use super::text::{columns, escape, fit, word};
 use super::time;
@@ -47,6 +47,8 @@ struct Ladder {
     version_assumed: bool,
     first: Option<Duration>,
     last: Option<Duration>,
+    /// Whether it is known of any packet who sent it.
+    directed: bool,
     rows: String,
     drawn: usize,
     left_out: u64,
@@ -130,6 +132,7 @@ impl Ladder {
             version_assumed: explained.version_assumed,
             first: explained.origin.time,
             last: None,
+            directed: false,
             rows: String::new(),
             drawn: 0,
             left_out: 0,
@@ -143,6 +146,7 @@ impl Ladder {
             Sender::Server => (origin.destination, origin.source),
             Sender::Unknown => (None, None),
         };
+        self.directed |= origin.sender != Sender::Unknown;
         self.client = self.client.or(client);
         self.server = self.server.or(server);
         if let Ok(Packet::Connect(connect)) = &explained.packet {
@@ -171,10 +175,7 @@ impl Ladder {
         out.push_str("│\n");
         for found in &explained.violations {
             let _ = write!(out, "{:MARGIN$}│  ", "");
-            style.paint(ink(found.severity), out, |out| {
-                let _ = write!(out, "{} ", mark(found.severity));
-                violation(found, out);
-            });
+            marked(found, style, out);
             out.push('\n');
         }
         self.drawn += 1;
@@ -201,6 +202,9 @@ impl Ladder {
             };
         });
         let _ = writeln!(out, ": {}", facts.join(", "));
+        if !self.directed {
+            return;
+        }
         let end = |name: &str, address: Option<SocketAddr>| {
             address.map_or_else(|| name.to_owned(), |address| format!("{name} {address}"))
         };
@@ -267,9 +271,6 @@ fn arrow(explained: &Explained, style: Style, out: &mut String) {
     const ENDS: usize = 5;
     let kind = explained.frame.packet_type().name();
     let mut facts_text = String::new();
-    if let Ok(Packet::Connect(connect)) = &explained.packet {
-        let _ = write!(facts_text, "MQTT {}, ", connect.version);
-    }
     let look = Look {
         layout: Layout::Arrow,
         style: Style { colour: false },

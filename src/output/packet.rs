@@ -58,14 +58,21 @@ pub(super) fn arrow(sender: Sender) -> &'static str {
     }
 }
 
-/// A violation in words: place, message, statement; severity when it is not one that counts.
-pub(super) fn violation(violation: &Violation, out: &mut String) {
-    match violation.severity {
-        Severity::Note | Severity::Warning => {
-            let _ = write!(out, "{}: ", violation.severity.name());
+/// A violation in words with its mark: `!` finds all that count. The severity of others is spelt out.
+pub(super) fn marked(violation: &Violation, style: Style, out: &mut String) {
+    style.paint(ink(violation.severity), out, |out| {
+        match violation.severity {
+            Severity::Note | Severity::Warning => {
+                let _ = write!(out, "- {}: ", violation.severity.name());
+            }
+            Severity::Protocol | Severity::Malformed => out.push_str("! "),
         }
-        Severity::Protocol | Severity::Malformed => {}
-    }
+        words(violation, out);
+    });
+}
+
+/// Field, message and statement of a violation.
+fn words(violation: &Violation, out: &mut String) {
     if let Some(field) = violation.field {
         let _ = write!(out, "{field}: ");
     }
@@ -82,14 +89,6 @@ pub(super) fn ink(severity: Severity) -> Ink {
         Severity::Note => Ink::Dim,
         Severity::Warning => Ink::Warning,
         Severity::Protocol | Severity::Malformed => Ink::Fault,
-    }
-}
-
-/// The mark in front of a violation: what counts can be found by `!`.
-pub(super) fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Note | Severity::Warning => "-",
-        Severity::Protocol | Severity::Malformed => "!",
     }
 }
 

@@ -188,7 +188,8 @@ impl Connection {
         };
         self.client = self.client.or(client);
         self.server = self.server.or(server);
-        self.version.get_or_insert((explained.version, explained.version_assumed));
+        self.version
+            .get_or_insert((explained.version, explained.version_assumed));
         if let Ok(Packet::Connect(connect)) = &explained.packet {
             let Connect { client_id, .. } = &**connect;
             self.client_id = Some(shorten(client_id, NAME).unwrap_or_else(|| client_id.as_str().to_owned()));

@@ -151,15 +151,20 @@ mod tests {
             ("a b", "\"a b\""),
             ("\u{1b}[2J", "\"\\u{1b}[2J\""),
             ("a\u{202e}b", "\"a\\u{202e}b\""),
-            ("0123456789abcdef", "01234…cdef"),
+            ("0123456789abcdefgh", "01234567…bcdefgh"),
         ] {
-            assert_eq!(text(|out| super::word(word, 10, out)), expected);
+            assert_eq!(text(|out| super::word(word, 16, out)), expected);
         }
     }
 
     #[test]
     fn text_fits_its_columns() {
-        for (text, limit, expected) in [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("温度温度", 5, "温度…"), ("温度", 3, "温…")] {
+        for (text, limit, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("温度温度", 5, "温度…"),
+            ("温度", 3, "温…"),
+        ] {
             let mut fitted = text.to_owned();
             fit(&mut fitted, limit);
             assert_eq!(fitted, expected);

@@ -124,7 +124,11 @@ impl Fields {
         if text.contains('*') {
             return Err(Problem::Masked(self.name(key)));
         }
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit = |byte: &u8| {
+            char::from(*byte)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
             [high, low] => Some(digit(high)? << 4 | digit(low)?),
             _ => None,

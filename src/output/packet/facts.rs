@@ -3,11 +3,11 @@
 use super::super::style::{Ink, Style};
 use super::super::text::{preview, quoted, word};
 use super::super::time;
-use super::missing;
+use super::{log, missing};
 use crate::analysis::Explained;
 use crate::protocol::{
-    Connack, Connect, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, RetainHandling,
-    Subscription, Version,
+    Connack, Connect, FieldValue, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
+    RetainHandling, Subscription, Version,
 };
 use std::fmt::Write as _;
 
@@ -62,19 +62,11 @@ impl Look {
 /// Appends the facts of a packet; nothing when its type says it all.
 pub(in crate::output) fn facts(explained: &Explained, look: Look, out: &mut String) {
     let version = explained.version;
-    let missing = missing(&explained.frame);
-    if missing > 0 {
-        let _ = write!(out, "cut, {missing} bytes are missing");
-    }
+    let start = out.len();
     let Ok(packet) = &explained.packet else {
-        if missing == 0 {
-            let _ = write!(out, "{} bytes", explained.frame.bytes().len());
-        }
-        return;
+        readable(explained, look, out);
+        return cut(explained, start, out);
     };
-    if missing > 0 {
-        out.push_str(GAP);
-    }
     match packet {
         Packet::Connect(packet) => connect(packet, look, out),
         Packet::Connack(packet) => connack(packet, version, look, out),
@@ -139,23 +131,60 @@ pub(in crate::output) fn facts(explained: &Explained, look: Look, out: &mut Stri
     }
     // The column of identifiers may end the line.
     out.truncate(out.trim_end_matches(' ').len());
+    cut(explained, start, out);
+}
+
+/// The first of what could be read of a packet with a fault.
+fn readable(explained: &Explained, look: Look, out: &mut String) {
+    let log = log(explained);
+    let id = log.iter().find_map(|field| match (field.name, &field.value) {
+        ("packet identifier", FieldValue::Number(id)) => u16::try_from(*id).ok().and_then(PacketId::new),
+        _ => None,
+    });
+    if id.is_some() || explained.frame.packet_type() == PacketType::Publish {
+        identifier(id, look, out);
+    }
+    let name = log.iter().find_map(|field| match (field.name, &field.value) {
+        ("topic name" | "topic filter" | "client identifier", FieldValue::Text(text)) => Some(text),
+        _ => None,
+    });
+    if let Some(name) = name {
+        look.name(name, out);
+        out.push_str("  ");
+    }
+    let _ = write!(out, "{} bytes", explained.frame.bytes().len());
+}
+
+fn cut(explained: &Explained, start: usize, out: &mut String) {
+    let missing = missing(&explained.frame);
+    if missing > 0 {
+        gap(start, out);
+        let _ = write!(out, "cut: {missing} bytes are missing");
+    }
 }
 
 fn connect(connect: &Connect, look: Look, out: &mut String) {
-    out.push_str("client ");
-    look.name(&connect.client_id, out);
+    // A ladder says version and client above.
+    if look.layout != Layout::Arrow {
+        if look.layout == Layout::Column {
+            let _ = write!(out, "MQTT {}, ", connect.version);
+        }
+        out.push_str("client ");
+        look.name(&connect.client_id, out);
+        out.push_str(GAP);
+    }
     let session = if connect.version == Version::V5 {
         "start"
     } else {
         "session"
     };
     let clean = if connect.clean_start { "clean" } else { "no clean" };
-    let _ = write!(out, ", {clean} {session}, keep alive {} s", connect.keep_alive);
+    let _ = write!(out, "{clean} {session}, keep alive {} s", connect.keep_alive);
     match connect.properties.number(PropertyId::SessionExpiryInterval) {
         None => {}
         Some(u32::MAX) => out.push_str(", session never expires"),
         Some(seconds) => {
-            let _ = write!(out, ", session expires after {seconds} s");
+            let _ = write!(out, ", session expiry {seconds} s");
         }
     }
     if let Some(username) = &connect.username {
@@ -166,12 +195,12 @@ fn connect(connect: &Connect, look: Look, out: &mut String) {
         out.push_str(", password");
     }
     if let Some(will) = &connect.will {
-        let _ = write!(out, ", will QoS {}", will.qos);
+        out.push_str(", will ");
+        look.word(&will.topic, out);
+        let _ = write!(out, " QoS {}", will.qos);
         if will.retain {
             out.push_str(" RETAIN");
         }
-        out.push_str(" to ");
-        look.word(&will.topic, out);
     }
     if connect.bridge {
         out.push_str(", bridge");
@@ -231,17 +260,24 @@ fn publish(publish: &Publish, explained: &Explained, look: Look, out: &mut Strin
 fn subscription(subscription: &Subscription, look: Look, out: &mut String) {
     look.name(&subscription.filter, out);
     let _ = write!(out, " QoS {}", subscription.qos);
-    if subscription.no_local {
-        out.push_str(" no local");
+    let options = [
+        (subscription.no_local, "no local"),
+        (subscription.retain_as_published, "retain as published"),
+        (
+            subscription.retain_handling == RetainHandling::SendIfNew,
+            "retained if new",
+        ),
+        (subscription.retain_handling == RetainHandling::DoNotSend, "no retained"),
+    ];
+    let mut gap = " (";
+    for (_, name) in options.iter().filter(|(set, _)| *set) {
+        out.push_str(gap);
+        out.push_str(name);
+        gap = GAP;
     }
-    if subscription.retain_as_published {
-        out.push_str(" retain as published");
+    if gap == GAP {
+        out.push(')');
     }
-    out.push_str(match subscription.retain_handling {
-        RetainHandling::SendAlways => "",
-        RetainHandling::SendIfNew => " retained if new",
-        RetainHandling::DoNotSend => " no retained",
-    });
 }
 
 /// `id 7`; in a column as wide as the largest.

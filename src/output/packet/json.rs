@@ -6,7 +6,7 @@
 
 use super::super::message::write_payload;
 use super::super::{base64, json, time};
-use super::{Options, is_secret, log, raw};
+use super::{Options, is_secret, log, missing, raw};
 use crate::analysis::{Answer, Explained, Origin, Violation};
 use crate::protocol::{
     Connack, Connect, Field, FieldValue, Frame, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
@@ -276,9 +276,14 @@ fn write_properties(properties: &Properties, options: Options, out: &mut Vec<u8>
 /// Whether the keys say every byte of the packet.
 fn says_all(packet: &Packet, version: Version, frame: &Frame) -> bool {
     let bytes = frame.bytes();
+    if missing(frame) > 0 {
+        return false;
+    }
     let properties = match packet {
         // Short acknowledgements can be written in one way only, but for the flag bits that 3.1 leaves free.
-        Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_) if bytes.len() == 4 => {
+        Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_)
+            if bytes.len() == 4 && frame.header_len() == 2 =>
+        {
             return Some(frame.first_byte() & 0x0f) == frame.packet_type().header_flags();
         }
         // The first byte says the same as the keys; the rest has one form of a length.

@@ -2,9 +2,9 @@
 
 use super::super::style::Ink;
 use super::super::time;
-use super::{Layout, Look, Options, arrow, facts, ink, mark, violation};
+use super::{Layout, Look, Options, arrow, facts, marked};
 use crate::analysis::Explained;
-use crate::protocol::{Packet, Sender};
+use crate::protocol::Sender;
 use std::fmt::Write as _;
 
 /// Appends one packet. Several violations follow on lines of their own, indented.
@@ -15,7 +15,9 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     if let Some(at) = origin.time {
         let mut clock = Vec::with_capacity(16);
         time::clock(at, &mut clock);
-        style.paint(Ink::Dim, &mut line, |out| out.push_str(&String::from_utf8_lossy(&clock)));
+        style.paint(Ink::Dim, &mut line, |out| {
+            out.push_str(&String::from_utf8_lossy(&clock))
+        });
         line.push(' ');
     }
     if let Some(connection) = origin.connection {
@@ -27,22 +29,22 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     }
     let kind = explained.frame.packet_type();
     style.paint(Ink::Bold, &mut line, |out| {
-        let _ = write!(out, "{kind:<12}");
+        let _ = write!(out, "{kind:<11} ");
     });
-    if let Ok(Packet::Connect(connect)) = &explained.packet {
-        let _ = write!(line, "MQTT {}, ", connect.version);
-    }
-    facts(explained, Look { layout: Layout::Column, style }, &mut line);
+    facts(
+        explained,
+        Look {
+            layout: Layout::Column,
+            style,
+        },
+        &mut line,
+    );
     let end = line.trim_end().len();
     line.truncate(end);
     let alone = explained.violations.len() == 1;
     for found in &explained.violations {
         line.push_str(if alone { "  " } else { "\n    " });
-        style.paint(ink(found.severity), &mut line, |out| {
-            out.push_str(mark(found.severity));
-            out.push(' ');
-            violation(found, out);
-        });
+        marked(found, style, &mut line);
     }
     line.push('\n');
     out.extend_from_slice(line.as_bytes());

@@ -4,7 +4,9 @@
 use super::super::style::{Ink, Style};
 use super::super::text::quoted;
 use super::super::time;
-use super::{Layout, Look, Options, arrow, facts, ink, is_secret, log, missing, secret_part, unread, unread_may_be_secret, violation};
+use super::{
+    Layout, Look, Options, arrow, facts, ink, is_secret, log, missing, secret_part, unread, unread_may_be_secret, words,
+};
 use crate::analysis::{Explained, Origin};
 use crate::protocol::{Field, FieldValue, PacketType, ReasonCode, Sender, Version};
 use std::fmt::Write as _;
@@ -27,14 +29,12 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     for found in &explained.violations {
         text.push_str("  ");
         style.paint(ink(found.severity), &mut text, |out| {
-            // A note and a warning say so themselves.
-            if found.severity >= crate::analysis::Severity::Protocol {
-                let _ = write!(out, "{}: ", found.severity.name());
-            }
-            violation(found, out);
+            out.push_str(found.severity.name());
             if let Some(offset) = found.offset {
                 let _ = write!(out, " at byte {offset}");
             }
+            out.push_str(": ");
+            words(found, out);
         });
         text.push('\n');
     }
@@ -45,12 +45,24 @@ fn title(explained: &Explained, style: Style, out: &mut String) {
     let frame = &explained.frame;
     style.paint(Ink::Bold, out, |out| out.push_str(frame.packet_type().name()));
     let assumed = if explained.version_assumed { " assumed" } else { "" };
-    let _ = write!(out, " (MQTT {}{assumed}, {} bytes)", explained.version, frame.bytes().len());
+    let _ = write!(
+        out,
+        " (MQTT {}{assumed}, {} bytes)",
+        explained.version,
+        frame.bytes().len()
+    );
     let start = out.len();
     if explained.packet.is_ok() {
-        facts(explained, Look { layout: Layout::Free, style }, out);
+        facts(
+            explained,
+            Look {
+                layout: Layout::Free,
+                style,
+            },
+            out,
+        );
     } else if missing(frame) > 0 {
-        let _ = write!(out, "cut, {} bytes are missing", missing(frame));
+        let _ = write!(out, "cut: {} bytes are missing", missing(frame));
     } else {
         out.push_str("faulty");
     }

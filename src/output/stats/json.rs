@@ -25,12 +25,17 @@ pub(super) fn write(stats: &Stats, out: &mut Vec<u8>) {
             });
         });
         number("other_packets", stats.other_packets, out);
-        json::array("topics", stats.sorted_topics().into_iter(), out, |(name, counts), out| {
-            object(out, |out| {
-                string("topic", name, out);
-                topic(counts, out);
-            });
-        });
+        json::array(
+            "topics",
+            stats.sorted_topics().into_iter(),
+            out,
+            |(name, counts), out| {
+                object(out, |out| {
+                    string("topic", name, out);
+                    topic(counts, out);
+                });
+            },
+        );
         if stats.other_topics.sum() > 0 {
             json::key("other_topics", out);
             object(out, |out| topic(&stats.other_topics, out));

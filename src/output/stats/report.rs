@@ -1,11 +1,12 @@
 //! Counts as tables for people. It must not know how they were counted.
 
 use super::super::flow::unacknowledged;
-use super::super::packet::{ink, mark};
+use super::super::packet::ink;
 use super::super::style::{Ink, Style};
 use super::super::text::{columns, escape, word};
 use super::super::time;
 use super::{BySender, Connection, Count, Stats, Topic};
+use crate::analysis::Severity;
 use crate::protocol::PacketType;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -32,7 +33,11 @@ pub(super) fn write(stats: &Stats, style: Style, out: &mut Vec<u8>) {
         connection(counts, style, &mut text);
     }
     if stats.other_packets > 0 {
-        let _ = writeln!(text, "\n{} packets of further connections count above only", stats.other_packets);
+        let _ = writeln!(
+            text,
+            "\n{} packets of further connections count above only",
+            stats.other_packets
+        );
     }
     topics(stats, style, &mut text);
     out.extend_from_slice(text.as_bytes());
@@ -64,7 +69,11 @@ fn identity(counts: &Connection, style: Style, out: &mut String) {
     if counts.keep_alive.is_some() || counts.silence.is_some() {
         let mut parts = Vec::new();
         parts.extend(counts.keep_alive.map(|seconds| format!("{seconds} s")));
-        parts.extend(counts.silence.map(|longest| format!("longest silence of the client {}", time::span(longest))));
+        parts.extend(
+            counts
+                .silence
+                .map(|longest| format!("longest silence of the client {}", time::span(longest))),
+        );
         row("keep alive", &parts.join(", "), out);
     }
 }
@@ -93,7 +102,8 @@ fn connection(counts: &Connection, style: Style, out: &mut String) {
         }
         out.push_str("  ");
         style.paint(ink(found.severity), out, |out| {
-            let _ = write!(out, "{} {:<12}", mark(found.severity), found.severity.name());
+            let mark = if found.severity >= Severity::Protocol { '!' } else { '-' };
+            let _ = write!(out, "{mark} {:<12}", found.severity.name());
         });
         let _ = writeln!(out, " {text}");
     }
@@ -133,7 +143,11 @@ fn packets(counts: &Connection, out: &mut String) {
         }
     };
     let _ = match directed {
-        true => writeln!(out, "  {:<14} {:>9} {:>11} {:>9} {:>11}", "packets", "→", "bytes", "←", "bytes"),
+        true => writeln!(
+            out,
+            "  {:<14} {:>9} {:>11} {:>9} {:>11}",
+            "packets", "→", "bytes", "←", "bytes"
+        ),
         false => writeln!(out, "  {:<14} {:>9} {:>11}", "packets", "", "bytes"),
     };
     for (number, by) in &counts.packets {
@@ -194,7 +208,9 @@ fn topics(stats: &Stats, style: Style, out: &mut String) {
     for (name, topic) in rows {
         let [client, server, unknown] = topic.messages;
         let [q0, q1, q2] = topic.qos;
-        let rate = topic.rate().map_or_else(|| "·".to_owned(), |rate| format!("{rate:.1}/s"));
+        let rate = topic
+            .rate()
+            .map_or_else(|| "·".to_owned(), |rate| format!("{rate:.1}/s"));
         let padding = width - columns(&name);
         out.push_str("  ");
         style.paint(Ink::Name, out, |out| out.push_str(&name));
