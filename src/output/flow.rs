@@ -6,7 +6,7 @@ use super::style::{Ink, Style};
 use super::text::{columns, escape, fit, word};
 use super::time;
 use crate::analysis::{Ending, Explained};
-use crate::protocol::{Packet, PacketType, Sender, Utf8, Version};
+use crate::protocol::{Packet, PacketType, Sender, Version};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -42,7 +42,8 @@ pub struct Flow {
 struct Ladder {
     client: Option<SocketAddr>,
     server: Option<SocketAddr>,
-    client_id: Option<Utf8>,
+    /// Ready to be printed.
+    client_id: Option<String>,
     version: Version,
     version_assumed: bool,
     first: Option<Duration>,
@@ -150,8 +151,9 @@ impl Ladder {
         self.client = self.client.or(client);
         self.server = self.server.or(server);
         if let Ok(Packet::Connect(connect)) = &explained.packet {
-            // In memory of its own: the ladder outlives the packet.
-            self.client_id = Some(connect.client_id.detached());
+            let mut name = String::new();
+            word(&connect.client_id, 60, &mut name);
+            self.client_id = Some(name);
             self.version = connect.version;
             self.version_assumed = false;
         }
@@ -184,9 +186,7 @@ impl Ladder {
     fn heading(&self, connection: Option<u32>, style: Style, out: &mut String) {
         let mut facts = Vec::new();
         if let Some(id) = &self.client_id {
-            let mut fact = "client ".to_owned();
-            word(id, 60, &mut fact);
-            facts.push(fact);
+            facts.push(format!("client {id}"));
         }
         let assumed = if self.version_assumed { " (assumed)" } else { "" };
         facts.push(format!("MQTT {}{assumed}", self.version));
@@ -233,11 +233,11 @@ impl Ladder {
         out.push_str("end: ");
         escape(&ending.cause, out);
         out.push('\n');
-        for request in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
+        for (sender, kind, id, topic) in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
             let _ = write!(out, "{:MARGIN$}", "");
             style.paint(Ink::Warning, out, |out| {
                 out.push_str("unacknowledged: ");
-                unacknowledged(request, out);
+                unacknowledged(*sender, *kind, *id, topic.as_deref(), out);
             });
             out.push('\n');
         }
@@ -249,9 +249,9 @@ impl Ladder {
 }
 
 /// `PUBLISH id 7 of the client, a/b`.
-pub(super) fn unacknowledged((sender, kind, id, topic): &(Sender, PacketType, u16, Option<Utf8>), out: &mut String) {
+pub(super) fn unacknowledged(sender: Sender, kind: PacketType, id: u16, topic: Option<&str>, out: &mut String) {
     let _ = write!(out, "{kind}");
-    if *id > 0 {
+    if id > 0 {
         let _ = write!(out, " id {id}");
     }
     out.push_str(match sender {

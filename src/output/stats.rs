@@ -7,7 +7,7 @@ mod report;
 
 use super::text::shorten;
 use crate::analysis::{Ending, Explained, Severity, Violation};
-use crate::protocol::{Connect, Packet, PacketType, Publish, QoS, Sender, Utf8, Version};
+use crate::protocol::{Packet, PacketType, Publish, QoS, Sender, Version};
 use histogram::Histogram;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use std::time::Duration;
 const CONNECTIONS: usize = 10_000;
 /// Topics that are told apart; the messages of others are summed.
 const TOPICS: usize = 10_000;
-/// Characters of a topic or client identifier that are kept.
-const NAME: usize = 512;
+/// Characters of a topic, client identifier or message that are kept.
+const NAME: usize = 256;
 /// Kinds of violation of one connection that are told apart.
-const VIOLATIONS: usize = 100;
+const VIOLATIONS: usize = 50;
 /// Unacknowledged requests of one connection that are listed.
 const UNACKNOWLEDGED: usize = 20;
 
@@ -83,7 +83,7 @@ struct Connection {
     /// Violations beyond [`VIOLATIONS`].
     other_violations: u64,
     cause: Option<String>,
-    unacknowledged: Vec<(Sender, PacketType, u16, Option<Utf8>)>,
+    unacknowledged: Vec<(Sender, PacketType, u16, Option<String>)>,
     unacknowledged_count: u64,
 }
 
@@ -144,10 +144,9 @@ impl Stats {
         connection.unacknowledged_count += ending.unacknowledged.len() as u64;
         let room = UNACKNOWLEDGED.saturating_sub(connection.unacknowledged.len());
         let listed = ending.unacknowledged.iter().take(room);
-        // In memory of its own, so that it does not pin the capture's buffers.
-        connection
-            .unacknowledged
-            .extend(listed.map(|(sender, kind, id, topic)| (*sender, *kind, *id, topic.as_ref().map(Utf8::detached))));
+        let listed =
+            listed.map(|(sender, kind, id, topic)| (*sender, *kind, *id, topic.as_ref().map(|name| kept(name))));
+        connection.unacknowledged.extend(listed);
     }
 
     /// Appends tables for people.
@@ -191,8 +190,7 @@ impl Connection {
         self.version
             .get_or_insert((explained.version, explained.version_assumed));
         if let Ok(Packet::Connect(connect)) = &explained.packet {
-            let Connect { client_id, .. } = &**connect;
-            self.client_id = Some(shorten(client_id, NAME).unwrap_or_else(|| client_id.as_str().to_owned()));
+            self.client_id = Some(kept(&connect.client_id));
             self.version = Some((connect.version, false));
             self.keep_alive = Some(connect.keep_alive);
         }
@@ -228,7 +226,7 @@ impl Connection {
             known.severity == violation.severity
                 && known.statement == violation.statement
                 && known.field == violation.field
-                && (known.statement.is_some() || known.message == violation.message)
+                && (known.statement.is_some() || known.message == kept(&violation.message))
         };
         if let Some(known) = self.violations.iter_mut().find(same) {
             known.count += 1;
@@ -237,7 +235,7 @@ impl Connection {
                 severity: violation.severity,
                 statement: violation.statement,
                 field: violation.field,
-                message: violation.message.clone(),
+                message: kept(&violation.message),
                 count: 1,
             });
         } else {
@@ -282,6 +280,11 @@ impl Topic {
         let seconds = self.last?.saturating_sub(self.first?).as_secs_f64();
         (seconds > 0.0 && self.sum() > 1).then(|| (self.sum() - 1) as f64 / seconds)
     }
+}
+
+/// Text in memory of its own, so that it does not pin the capture's buffers, and not too much of it.
+fn kept(text: &str) -> String {
+    shorten(text, NAME).unwrap_or_else(|| text.to_owned())
 }
 
 fn count_qos(counts: &mut [u64; 3], qos: QoS) {

@@ -5,8 +5,12 @@ use std::fmt::Write as _;
 /// Appends text in quotes, escaped so that it cannot do anything to a terminal, at most `limit` characters of it.
 pub(super) fn quoted(text: &str, limit: usize, out: &mut String) {
     out.push('"');
-    // `escape_debug` leaves nothing that is not printable.
-    out.extend(text.chars().take(limit).flat_map(char::escape_debug));
+    for c in text.chars().take(limit) {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        printable(c, out);
+    }
     out.push('"');
     if text.chars().nth(limit).is_some() {
         out.push('…');
@@ -26,12 +30,7 @@ pub(super) fn word(text: &str, limit: usize, out: &mut String) {
 
 /// Appends text without characters that a terminal acts on.
 pub(super) fn escape(text: &str, out: &mut String) {
-    for c in text.chars() {
-        match c {
-            '"' | '\'' | '\\' => out.push(c),
-            _ => out.extend(c.escape_debug()),
-        }
-    }
+    text.chars().for_each(|c| printable(c, out));
 }
 
 /// Appends the first characters of a payload: text quoted, JSON objects and arrays on one line, else hexadecimal
@@ -48,6 +47,15 @@ pub(super) fn preview(payload: &[u8], limit: usize, out: &mut String) {
                 out.push('…');
             }
         }
+    }
+}
+
+/// Appends a character as it is, or its code when a terminal might act on it.
+fn printable(c: char, out: &mut String) {
+    match c {
+        ' '..='~' => out.push(c),
+        // Leaves nothing that is not printable.
+        _ => out.extend(c.escape_debug()),
     }
 }
 
@@ -119,12 +127,11 @@ fn json(text: &str, limit: usize, out: &mut String) {
     for _ in 0..limit {
         let Some(c) = chars.next() else { return };
         match c {
-            '"' | '\'' | '\\' => out.push(c),
             ' ' | '\n' | '\r' | '\t' => {
                 while chars.next_if(|next| matches!(next, ' ' | '\n' | '\r' | '\t')).is_some() {}
                 out.push(' ');
             }
-            _ => out.extend(c.escape_debug()),
+            _ => printable(c, out),
         }
     }
     if chars.next().is_some() {

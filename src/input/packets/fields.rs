@@ -144,7 +144,7 @@ impl Fields {
     }
 
     pub(super) fn objects(&mut self, key: &'static str) -> Result<Option<Vec<Self>>, Problem> {
-        self.list(key, |path, value| object(path, value))
+        self.list(key, object)
     }
 
     pub(super) fn texts(&mut self, key: &'static str) -> Result<Option<Vec<Utf8>>, Problem> {

@@ -16,6 +16,13 @@ use bytes::BytesMut;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
+/// `,"KEY":`, put together by the compiler: most of a line is keys.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
 /// Appends one packet as one object and a newline.
 pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     let frame = &explained.frame;
@@ -26,11 +33,11 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     out.extend_from_slice(explained.version.name().as_bytes());
     out.push(b'"');
     if explained.version_assumed {
-        json::flag("version_assumed", true, out);
+        flag(key!("version_assumed"), true, out);
     }
     write_origin(&explained.origin, out);
-    number("size", frame.bytes().len() as u64, out);
-    number("flags", (frame.first_byte() & 0x0f).into(), out);
+    number(key!("size"), frame.bytes().len() as u64, out);
+    number(key!("flags"), (frame.first_byte() & 0x0f).into(), out);
     let complete = match &explained.packet {
         Ok(packet) => {
             write_packet(packet, explained, options, out);
@@ -61,14 +68,19 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-fn number(name: &str, number: u64, out: &mut Vec<u8>) {
-    json::key(name, out);
+fn number(key: &str, number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(key.as_bytes());
     json::number(number, out);
 }
 
-fn string(name: &str, text: &str, out: &mut Vec<u8>) {
-    json::key(name, out);
+fn string(key: &str, text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(key.as_bytes());
     json::string(text, out);
+}
+
+fn flag(key: &str, value: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 fn write_origin(origin: &Origin, out: &mut Vec<u8>) {
@@ -78,21 +90,21 @@ fn write_origin(origin: &Origin, out: &mut Vec<u8>) {
         out.push(b'"');
     }
     if let Some(connection) = origin.connection {
-        number("connection", connection.into(), out);
+        number(key!("connection"), connection.into(), out);
     }
     out.extend_from_slice(match origin.sender {
         Sender::Client => b",\"direction\":\"c2s\"",
         Sender::Server => b",\"direction\":\"s2c\"",
         Sender::Unknown => b"",
     });
-    for (name, address) in [("src", origin.source), ("dst", origin.destination)] {
+    for (key, address) in [(key!("src"), origin.source), (key!("dst"), origin.destination)] {
         if let Some(address) = address {
-            json::key(name, out);
+            out.extend_from_slice(key.as_bytes());
             write_address(address, out);
         }
     }
     if let Some(record) = origin.record {
-        number("frame", record, out);
+        number(key!("frame"), record, out);
     }
 }
 
@@ -163,17 +175,17 @@ fn write_packet(packet: &Packet, explained: &Explained, options: Options, out: &
 fn write_connect(connect: &Connect, options: Options, out: &mut Vec<u8>) {
     const BRIDGE: u8 = 0x80;
     let level = connect.version.level() | if connect.bridge { BRIDGE } else { 0 };
-    string("protocol_name", connect.version.protocol_name(), out);
-    number("protocol_level", level.into(), out);
-    json::flag("clean_start", connect.clean_start, out);
-    number("keep_alive", connect.keep_alive.into(), out);
+    string(key!("protocol_name"), connect.version.protocol_name(), out);
+    number(key!("protocol_level"), level.into(), out);
+    flag(key!("clean_start"), connect.clean_start, out);
+    number(key!("keep_alive"), connect.keep_alive.into(), out);
     write_properties(&connect.properties, options, out);
-    string("client_id", &connect.client_id, out);
+    string(key!("client_id"), &connect.client_id, out);
     if let Some(will) = &connect.will {
         write_will(will, options, out);
     }
     if let Some(username) = &connect.username {
-        string("username", username, out);
+        string(key!("username"), username, out);
     }
     match &connect.password {
         None => {}
@@ -185,34 +197,34 @@ fn write_connect(connect: &Connect, options: Options, out: &mut Vec<u8>) {
 fn write_will(will: &Will, options: Options, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"will\":{\"topic\":");
     json::string(&will.topic, out);
-    number("qos", u8::from(will.qos).into(), out);
-    json::flag("retain", will.retain, out);
+    number(key!("qos"), u8::from(will.qos).into(), out);
+    flag(key!("retain"), will.retain, out);
     write_properties(&will.properties, options, out);
     write_payload(&will.payload, out);
     out.push(b'}');
 }
 
 fn write_connack(connack: &Connack, version: Version, options: Options, out: &mut Vec<u8>) {
-    json::flag("session_present", connack.session_present, out);
+    flag(key!("session_present"), connack.session_present, out);
     let code = match version {
         Version::V5 => connack.reason.0,
         Version::V31 | Version::V311 => connack.reason.return_code(),
     };
-    number("reason_code", code.into(), out);
-    string("reason", connack.reason.name(), out);
+    number(key!("reason_code"), code.into(), out);
+    string(key!("reason"), connack.reason.name(), out);
     write_properties(&connack.properties, options, out);
 }
 
 /// The names are those of `sub`, but for the packet identifier.
 fn write_publish(publish: &Publish, explained: &Explained, options: Options, out: &mut Vec<u8>) {
-    string("topic", &publish.topic, out);
+    string(key!("topic"), &publish.topic, out);
     if let Some(topic) = &explained.alias_topic {
-        string("topic_from_alias", topic, out);
+        string(key!("topic_from_alias"), topic, out);
     }
-    number("qos", u8::from(publish.qos).into(), out);
-    json::flag("retain", publish.retain, out);
-    json::flag("dup", publish.dup, out);
-    number("payloadlen", publish.payload.len() as u64, out);
+    number(key!("qos"), u8::from(publish.qos).into(), out);
+    flag(key!("retain"), publish.retain, out);
+    flag(key!("dup"), publish.dup, out);
+    number(key!("payloadlen"), publish.payload.len() as u64, out);
     if let Some(packet_id) = publish.packet_id {
         write_id(packet_id, out);
     }
@@ -223,22 +235,22 @@ fn write_publish(publish: &Publish, explained: &Explained, options: Options, out
 fn write_subscription(subscription: &Subscription, version: Version, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"filter\":");
     json::string(&subscription.filter, out);
-    number("qos", u8::from(subscription.qos).into(), out);
+    number(key!("qos"), u8::from(subscription.qos).into(), out);
     if version == Version::V5 {
-        json::flag("no_local", subscription.no_local, out);
-        json::flag("retain_as_published", subscription.retain_as_published, out);
+        flag(key!("no_local"), subscription.no_local, out);
+        flag(key!("retain_as_published"), subscription.retain_as_published, out);
         let handling = match subscription.retain_handling {
             RetainHandling::SendAlways => 0,
             RetainHandling::SendIfNew => 1,
             RetainHandling::DoNotSend => 2,
         };
-        number("retain_handling", handling, out);
+        number(key!("retain_handling"), handling, out);
     }
     out.push(b'}');
 }
 
 fn write_id(packet_id: PacketId, out: &mut Vec<u8>) {
-    number("packet_id", packet_id.get().into(), out);
+    number(key!("packet_id"), packet_id.get().into(), out);
 }
 
 /// Reason code and properties, which acknowledgements and DISCONNECT have in version 5.
@@ -251,8 +263,8 @@ fn write_end(
     out: &mut Vec<u8>,
 ) {
     if version == Version::V5 {
-        number("reason_code", reason.0.into(), out);
-        string("reason", reason.name_in(kind), out);
+        number(key!("reason_code"), reason.0.into(), out);
+        string(key!("reason"), reason.name_in(kind), out);
     }
     write_properties(properties, options, out);
 }
@@ -359,12 +371,12 @@ fn write_readable(explained: &Explained, options: Options, out: &mut Vec<u8>) {
 fn write_field(field: &Field, options: Options, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"name\":");
     json::string(field.name, out);
-    number("offset", field.offset as u64, out);
-    number("length", field.length as u64, out);
+    number(key!("offset"), field.offset as u64, out);
+    number(key!("length"), field.length as u64, out);
     json::key("value", out);
     write_value(field, options, out);
     if is_secret(field.name) && !options.show_secrets {
-        json::flag("value_masked", true, out);
+        flag(key!("value_masked"), true, out);
     }
     out.push(b'}');
 }
@@ -401,7 +413,7 @@ fn write_answer(answer: &Answer, out: &mut Vec<u8>) {
     out.extend_from_slice(answer.to.name().as_bytes());
     out.push(b'"');
     if let Some(topic) = &answer.topic {
-        string("topic", topic, out);
+        string(key!("topic"), topic, out);
     }
     if let Some(after) = answer.after {
         json::key("after_ms", out);
@@ -415,14 +427,14 @@ fn write_violation(violation: &Violation, out: &mut Vec<u8>) {
     out.extend_from_slice(violation.severity.name().as_bytes());
     out.push(b'"');
     if let Some(statement) = violation.statement {
-        string("statement", statement, out);
+        string(key!("statement"), statement, out);
     }
     if let Some(offset) = violation.offset {
-        number("offset", offset as u64, out);
+        number(key!("offset"), offset as u64, out);
     }
     if let Some(field) = violation.field {
-        string("field", field, out);
+        string(key!("field"), field, out);
     }
-    string("message", &violation.message, out);
+    string(key!("message"), &violation.message, out);
     out.push(b'}');
 }

@@ -3,7 +3,7 @@
 use super::super::{json, time};
 use super::histogram::Histogram;
 use super::{BySender, Connection, Count, Stats, Topic, Violations};
-use crate::protocol::{PacketType, Sender, Utf8};
+use crate::protocol::{PacketType, Sender};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -173,7 +173,7 @@ fn violations(found: &Violations, out: &mut Vec<u8>) {
     });
 }
 
-fn unacknowledged((sender, kind, id, topic): &(Sender, PacketType, u16, Option<Utf8>), out: &mut Vec<u8>) {
+fn unacknowledged((sender, kind, id, topic): &(Sender, PacketType, u16, Option<String>), out: &mut Vec<u8>) {
     object(out, |out| {
         string("type", kind.name(), out);
         match sender {

@@ -117,9 +117,9 @@ fn connection(counts: &Connection, style: Style, out: &mut String) {
     }
     if counts.unacknowledged_count > 0 {
         row("unacknowledged", &counts.unacknowledged_count.to_string(), out);
-        for request in &counts.unacknowledged {
+        for (sender, kind, id, topic) in &counts.unacknowledged {
             let mut text = String::new();
-            unacknowledged(request, &mut text);
+            unacknowledged(*sender, *kind, *id, topic.as_deref(), &mut text);
             row("", &text, out);
         }
     }
