@@ -90,6 +90,35 @@ proptest! {
     }
 }
 
+#[test]
+fn raw_is_there_only_where_the_keys_do_not_say_it_all() {
+    for (version, bytes, raw) in [
+        (Version::V311, "3005 0003612f62", false),
+        (Version::V311, "308500 0003612f62", true),
+        // User properties that do not stand together.
+        (Version::V5, "3014 000174 10 26000161000162 0101 26000163000164", true),
+        (Version::V5, "3014 000174 10 26000161000162 26000163000164 0101", false),
+        (Version::V5, "4002 0001", false),
+        (Version::V5, "4003 000100", true),
+        (Version::V5, "4003 000110", false),
+        (Version::V5, "4004 00011000", true),
+        // Flag bits that 3.1 leaves free.
+        (Version::V31, "4f02 0001", true),
+        (Version::V31, "c100", true),
+        // A bridge.
+        (Version::V311, "100d 0004 4d515454 84 02 003c 0001 62", false),
+        // Cut.
+        (Version::V311, "3006 0003612f62", true),
+        (Version::V311, "4003 0001", true),
+    ] {
+        let bytes = hex(bytes);
+        let line = line(version, Sender::Unknown, &bytes, SECRETS);
+        let value: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value.get("raw").is_some(), raw, "{value}");
+        assert_eq!(there_and_back(version, Sender::Unknown, &bytes), Ok(bytes));
+    }
+}
+
 fn bytes_of(line: &str) -> Result<Vec<u8>, String> {
     let mut out = BytesMut::new();
     match encode_line(line.as_bytes(), Version::V311, &mut out) {

@@ -60,10 +60,13 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+/// Time in microseconds, sender, bytes, and what it answers after how many microseconds.
+type Sent = (u32, Sender, &'static str, Option<(PacketType, u32)>);
+
 /// A session of version 5 as a capture shows it: packets with time, direction and what they answer.
 fn session() -> (Vec<Explained>, Ending) {
     use Sender::{Client as C, Server as S};
-    let packets: &[(u32, Sender, &str, Option<(PacketType, u32)>)] = &[
+    let packets: &[Sent] = &[
         (
             0,
             C,

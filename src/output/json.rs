@@ -30,14 +30,14 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     while let Some(at) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0) {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);
-        let byte = tail[0];
-        match ESCAPES[usize::from(byte)] {
+        let Some((byte, after)) = tail.split_first() else { break };
+        match ESCAPES[usize::from(*byte)] {
             b'u' => {
                 let _ = write!(out, "\\u{byte:04x}");
             }
             escape => out.extend_from_slice(&[b'\\', escape]),
         }
-        rest = &tail[1..];
+        rest = after;
     }
     out.extend_from_slice(rest);
     out.push(b'"');

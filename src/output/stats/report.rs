@@ -152,7 +152,11 @@ fn packets(counts: &Connection, out: &mut String) {
     };
     for (number, by) in &counts.packets {
         let kind = PacketType::from_first_byte(number << 4);
-        let _ = writeln!(out, "    {:<12}{}", kind.name(), figures(by));
+        let name = match kind {
+            PacketType::Reserved => "reserved",
+            _ => kind.name(),
+        };
+        let _ = writeln!(out, "    {name:<12}{}", figures(by));
     }
     let _ = writeln!(out, "    {:<12}{}", "all", figures(&sum));
 }
