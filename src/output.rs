@@ -1,8 +1,13 @@
-//! What is printed: received messages as JSON lines, payloads or by a format, decoded packets as annotated text. It
-//! must not know where it came from.
+//! What is printed: received messages as JSON lines, payloads or by a format; explained packets as lines, fields, JSON,
+//! ladders and statistics. It must not know where it came from.
 
 mod base64;
+pub mod flow;
 mod json;
 pub mod message;
 pub mod packet;
+pub mod stats;
+mod style;
 pub mod template;
+mod text;
+mod time;

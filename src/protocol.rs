@@ -71,15 +71,21 @@ impl Version {
             Self::V311 | Self::V5 => "MQTT",
         }
     }
+
+    /// As the standard numbers it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V31 => "3.1",
+            Self::V311 => "3.1.1",
+            Self::V5 => "5.0",
+        }
+    }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V31 => "3.1",
-            Self::V311 => "3.1.1",
-            Self::V5 => "5.0",
-        })
+        f.write_str(self.name())
     }
 }
 

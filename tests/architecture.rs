@@ -96,6 +96,13 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "client"],
     },
     Layer {
+        name: "input/packets",
+        files: &["input/packets"],
+        crates: &["input", "protocol"],
+        external: &["bytes", "serde_json", "thiserror"],
+        forbidden: &["clap", "client::"],
+    },
+    Layer {
         name: "input/messages",
         files: &["input/messages"],
         crates: &["input", "protocol"],
@@ -112,7 +119,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["output", "protocol"],
+        crates: &["analysis", "output", "protocol"],
         external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
@@ -136,7 +143,7 @@ const LAYERS: &[Layer] = &[
         name: "commands",
         files: &["commands"],
         crates: &[
-            "commands", "cli", "client", "broker", "session", "net", "protocol", "input", "output", "exit",
+            "analysis", "commands", "cli", "client", "broker", "session", "net", "protocol", "input", "output", "exit",
         ],
         external: &["clap", "clap_complete", "tokio", "anyhow", "bytes", "jiff", "fastrand"],
         forbidden: &["process::exit", "ExitCode"],

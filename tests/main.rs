@@ -6,8 +6,10 @@ mod broker;
 mod capture_files;
 mod cli;
 mod decode;
+mod encode;
 mod generated;
 mod interop;
+mod output;
 mod protocol;
 mod session;
 #[allow(dead_code, reason = "shared with the tests inside the library")]

@@ -9,7 +9,7 @@ use mqkit::protocol::{
 };
 use proptest::prelude::*;
 
-fn version() -> impl Strategy<Value = Version> {
+pub(crate) fn version() -> impl Strategy<Value = Version> {
     prop::sample::select(vec![Version::V31, Version::V311, Version::V5])
 }
 
@@ -125,7 +125,7 @@ fn publish(version: Version) -> impl Strategy<Value = Packet> {
         })
 }
 
-fn packet(version: Version) -> impl Strategy<Value = Packet> {
+pub(crate) fn packet(version: Version) -> impl Strategy<Value = Packet> {
     let at = move |kind| properties(version, Place::Packet(kind));
     let subscriptions = prop::collection::vec((topic(), qos()), 1..4);
     let filters = prop::collection::vec(topic(), 1..4);

@@ -4,31 +4,42 @@ use super::base64;
 use crate::protocol::{Properties, PropertyId, PropertyValue};
 use std::io::Write as _;
 
+/// What follows the backslash for each byte; `u` for a code in hexadecimal digits, 0 for bytes that stand as they are.
+const ESCAPES: [u8; 256] = {
+    let mut escapes = [0; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        escapes[control] = b'u';
+        control += 1;
+    }
+    escapes[b'\n' as usize] = b'n';
+    escapes[b'\r' as usize] = b'r';
+    escapes[b'\t' as usize] = b't';
+    escapes[8] = b'b';
+    escapes[12] = b'f';
+    escapes[b'"' as usize] = b'"';
+    escapes[b'\\' as usize] = b'\\';
+    escapes
+};
+
 /// A string with its quotes.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut plain = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[plain..at]);
-        plain = at + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            8 => out.extend_from_slice(b"\\b"),
-            12 => out.extend_from_slice(b"\\f"),
-            control => {
-                let _ = write!(out, "\\u{control:04x}");
+    while let Some(at) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0) {
+        let (plain, tail) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = tail.split_first() else { break };
+        match ESCAPES[usize::from(*byte)] {
+            b'u' => {
+                let _ = write!(out, "\\u{byte:04x}");
             }
+            escape => out.extend_from_slice(&[b'\\', escape]),
         }
+        rest = after;
     }
-    out.extend_from_slice(&bytes[plain..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 
@@ -46,6 +57,12 @@ pub(super) fn number(mut number: u64, out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(&digits[start..]);
+}
+
+/// `,"KEY":true` or `false`.
+pub(super) fn flag(name: &str, value: bool, out: &mut Vec<u8>) {
+    key(name, out);
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 /// `"KEY":` with a comma before it.
@@ -71,9 +88,12 @@ pub(super) fn bytes(name: &str, bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// In place of a secret value; `,"KEY_masked":true` behind it says that this is not the value itself.
+pub(super) const MASK: &str = "********";
+
 /// The object of all properties in wire order: user properties together at the place of the first one, several
-/// subscription identifiers as an array.
-pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
+/// subscription identifiers as an array. With `mask`, authentication data is not shown.
+pub(super) fn properties(properties: &Properties, mask: bool, out: &mut Vec<u8>) {
     let start = out.len();
     let mut done: Vec<PropertyId> = Vec::new();
     for (id, value) in properties.iter() {
@@ -96,6 +116,7 @@ pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
                 key(id.name(), out);
                 string(text, out);
             }
+            PropertyValue::Binary(_) if mask && *id == PropertyId::AuthenticationData => masked(id.name(), out),
             PropertyValue::Binary(data) => bytes(id.name(), data, out),
             PropertyValue::Byte(_) | PropertyValue::U16(_) | PropertyValue::U32(_) | PropertyValue::Varint(_) => {
                 let numbers = || {
@@ -118,6 +139,24 @@ pub(super) fn properties(properties: &Properties, out: &mut Vec<u8>) {
         None => out.push(b'{'),
     }
     out.push(b'}');
+}
+
+/// `,"KEY":"********","KEY_masked":true`.
+pub(super) fn masked(name: &str, out: &mut Vec<u8>) {
+    key(name, out);
+    string(MASK, out);
+    flag(&format!("{name}_masked"), true, out);
+}
+
+/// `,"KEY":` and an array.
+pub(super) fn array<T>(
+    name: &str,
+    items: impl Iterator<Item = T>,
+    out: &mut Vec<u8>,
+    item: impl FnMut(T, &mut Vec<u8>),
+) {
+    key(name, out);
+    list(items, out, item);
 }
 
 fn list<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, mut item: impl FnMut(T, &mut Vec<u8>)) {

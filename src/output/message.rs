@@ -3,9 +3,9 @@
 
 use super::json;
 use super::template::Template;
+use super::time;
 use crate::protocol::Publish;
 use jiff::Timestamp;
-use std::cell::Cell;
 use std::io::Write as _;
 
 /// A message, and when it arrived.
@@ -81,7 +81,9 @@ impl Format {
 pub(super) fn write_json(message: &Received<'_>, out: &mut Vec<u8>, payload: impl FnOnce(&[u8], &mut Vec<u8>)) {
     let publish = message.publish;
     out.extend_from_slice(b"{\"tst\":\"");
-    write_time(message.time, out);
+    // Microseconds, as `mosquitto_sub` prints them.
+    let micros = u32::try_from(message.time.subsec_microsecond()).unwrap_or_default();
+    time::rfc3339(message.time.as_second(), micros * 1000, out);
     out.push(b'"');
     json::key("topic", out);
     json::string(&publish.topic, out);
@@ -97,7 +99,7 @@ pub(super) fn write_json(message: &Received<'_>, out: &mut Vec<u8>, payload: imp
     }
     if !publish.properties.is_empty() {
         json::key("properties", out);
-        json::properties(&publish.properties, out);
+        json::properties(&publish.properties, false, out);
     }
     payload(&publish.payload, out);
     out.push(b'}');
@@ -121,30 +123,6 @@ pub(super) fn write_parsed_payload(payload: &[u8], out: &mut Vec<u8>) {
         }
         Err(_) => write_payload(payload, out),
     }
-}
-
-thread_local! {
-    /// The second that was written last: many messages share one.
-    static LAST_SECOND: Cell<(i64, [u8; 20])> = const { Cell::new((i64::MIN, [0; 20])) };
-}
-
-/// RFC 3339 in UTC with microseconds: `2026-11-23T04:42:52.456768Z`.
-fn write_time(time: Timestamp, out: &mut Vec<u8>) {
-    let second = time.as_second();
-    let (known, mut text) = LAST_SECOND.get();
-    if known != second {
-        let _ = write!(&mut text[..], "{}", time.strftime("%Y-%m-%dT%H:%M:%S."));
-        LAST_SECOND.set((second, text));
-    }
-    out.extend_from_slice(&text);
-    let mut micros = time.subsec_microsecond();
-    let mut digits = *b"000000Z";
-    for digit in digits[..6].iter_mut().rev() {
-        // A digit is below 10.
-        *digit = b'0' + (micros % 10) as u8;
-        micros /= 10;
-    }
-    out.extend_from_slice(&digits);
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl DecodeError {
             Fault::RemainingLengthTooLong | Fault::VarintTooLong => ("", ""),
             Fault::VarintOverlong => ("", "MQTT-1.5.5-1"),
             Fault::PacketTooLarge { .. } => ("", "MQTT-3.2.2-15"),
-            Fault::FieldPastEnd { .. } if self.field == "property length" => ("", "MQTT-2.2.2-1"),
+            Fault::FieldPastEnd { .. } if self.field.ends_with("property length") => ("", "MQTT-2.2.2-1"),
             Fault::FieldPastEnd { .. }
             | Fault::TrailingBytes(_)
             | Fault::PropertyLengthPastEnd(_)

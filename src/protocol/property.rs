@@ -321,9 +321,13 @@ impl Properties {
 
     pub(super) fn read(reader: &mut Reader<'_>, place: Place) -> Result<Self, DecodeError> {
         let length_at = reader.offset();
-        let length = reader.varint("property length")?;
+        let name = match place {
+            Place::Will => "will property length",
+            Place::Packet(_) => "property length",
+        };
+        let length = reader.varint(name)?;
         let Some(len) = usize::try_from(length).ok().filter(|len| *len <= reader.remaining()) else {
-            return reader.fault("property length", length_at, Fault::PropertyLengthPastEnd(length));
+            return reader.fault(name, length_at, Fault::PropertyLengthPastEnd(length));
         };
         if len == 0 {
             return Ok(Self::new());
