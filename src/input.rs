@@ -1,4 +1,5 @@
-//! What is read besides the network: payloads and lines, hex text. It must not know where it goes.
+//! What is read besides the network: payloads and lines, dumps and other texts of bytes. It must not know where it goes.
 
-pub mod hex;
+pub mod form;
 pub mod messages;
+pub mod text;

@@ -1,7 +1,6 @@
 //! What is printed: received messages as JSON lines, payloads or by a format, decoded packets as annotated text. It
 //! must not know where it came from.
 
-mod base64;
 mod json;
 pub mod message;
 pub mod packet;

@@ -89,9 +89,16 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "stdout", "std::env"],
     },
     Layer {
+        name: "base64",
+        files: &["base64"],
+        crates: &[],
+        external: &[],
+        forbidden: PURE,
+    },
+    Layer {
         name: "input",
         files: &["input"],
-        crates: &["input", "protocol"],
+        crates: &["input", "protocol", "base64"],
         external: &["bytes", "memchr", "thiserror"],
         forbidden: &["clap", "client"],
     },
@@ -105,14 +112,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["output", "protocol"],
+        crates: &["output", "protocol", "base64"],
         external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "session", "net", "protocol"],
+        crates: &["cli", "client", "session", "net", "protocol", "base64"],
         external: &[
             "clap",
             "clap_complete",

@@ -4,6 +4,7 @@ mod architecture;
 mod broker;
 mod cli;
 mod decode;
+mod decode_text;
 mod generated;
 mod interop;
 mod protocol;

@@ -2,7 +2,7 @@
 
 use crate::cli::values::{self, VersionChoice};
 use crate::exit::{Outcome, OutputError};
-use crate::input::hex;
+use crate::input::text::{self, Content};
 use crate::output::packet::{self, Options};
 use crate::protocol::{
     DecodeError, Fault, FieldLog, Frame, MAX_REMAINING_LENGTH, Packet, PacketType, Sender, Version, frame,
@@ -55,7 +55,9 @@ impl Explained {
 /// # Errors
 /// The input is no hex text or cannot be read; the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let bytes = hex::parse(&read(&args.hex)?)?;
+    let Content::Bytes(bytes) = text::parse(read(&args.hex)?.as_bytes())?.content else {
+        anyhow::bail!("the text holds packets of a network, not MQTT packets alone");
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let options = Options {
         show_secrets: args.show_secrets,
@@ -80,7 +82,7 @@ fn read(words: &[String]) -> anyhow::Result<String> {
     match words {
         [] => stdin(),
         [dash] if dash == "-" => stdin(),
-        [path] if hex::parse(path).is_err() && Path::new(path).exists() => {
+        [path] if text::parse(path.as_bytes()).is_err() && Path::new(path).exists() => {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {path:?} as text"))
         }
         words => Ok(words.join(" ")),
