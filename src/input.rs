@@ -1,6 +1,7 @@
-//! What is read besides the network: payloads and lines, hex text, packets as JSON lines. It must not know where it
-//! goes.
+//! What is read besides the network: payloads and lines, dumps and other texts of bytes, packets as JSON lines. It must
+//! not know where it goes.
 
-pub mod hex;
+pub mod form;
 pub mod messages;
 pub mod packets;
+pub mod text;

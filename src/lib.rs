@@ -18,6 +18,7 @@
 //! - [`client`]: a session on a byte stream, with the clock and reconnecting. `Client::next` is the only place where a
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
+//! - [`base64`]: one encoding that both need.
 //! - [`input`], [`output`]: payloads and hex text in; JSON lines, formats and annotated packets out.
 //! - [`cli`], [`commands`]: flags to plain data, and one file for each subcommand.
 //! - [`exit`]: the table of exit statuses.
@@ -36,6 +37,7 @@
 //! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`.
 
 pub mod analysis;
+pub mod base64;
 pub mod broker;
 pub mod capture;
 pub mod cli;

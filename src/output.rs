@@ -1,7 +1,6 @@
 //! What is printed: received messages as JSON lines, payloads or by a format; explained packets as lines, fields, JSON,
 //! ladders and statistics. It must not know where it came from.
 
-mod base64;
 pub mod flow;
 mod json;
 pub mod message;

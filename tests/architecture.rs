@@ -89,9 +89,16 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "stdout", "std::env"],
     },
     Layer {
+        name: "base64",
+        files: &["base64"],
+        crates: &[],
+        external: &[],
+        forbidden: PURE,
+    },
+    Layer {
         name: "input",
         files: &["input"],
-        crates: &["input", "protocol"],
+        crates: &["input", "protocol", "base64"],
         external: &["bytes", "memchr", "thiserror"],
         forbidden: &["clap", "client"],
     },
@@ -119,14 +126,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["analysis", "output", "protocol"],
+        crates: &["analysis", "base64", "output", "protocol"],
         external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "session", "net", "protocol"],
+        crates: &["cli", "client", "session", "net", "protocol", "base64"],
         external: &[
             "clap",
             "clap_complete",

@@ -2,12 +2,14 @@
 
 use mqkit::cli::values::VersionChoice;
 use mqkit::commands::decode::explain;
-use mqkit::input::hex;
+use mqkit::input::text::{self, Content};
 use mqkit::output::packet::Options;
 
 fn show(text: &str) -> (String, bool) {
     let mut out = Vec::new();
-    let bytes = hex::parse(text).unwrap();
+    let Content::Bytes(bytes) = text::parse(text.as_bytes()).unwrap().content else {
+        panic!("{text:?} holds no bytes");
+    };
     let clean = explain(&mut out, &bytes, VersionChoice::Auto, Options::default()).unwrap();
     (String::from_utf8(out).unwrap(), clean)
 }

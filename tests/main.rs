@@ -7,6 +7,7 @@ mod capture_files;
 mod cli;
 mod decode;
 mod encode;
+mod decode_text;
 mod generated;
 mod interop;
 mod output;

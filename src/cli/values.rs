@@ -1,6 +1,7 @@
 //! Values on the command line: durations, versions, properties. Pure. It must not know which flags they belong to.
 
 use super::Usage;
+use crate::base64;
 use crate::protocol::property::{Place, PropertyType};
 use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, Utf8, Version, topic};
 use bytes::Bytes;
@@ -181,40 +182,23 @@ fn property_value(id: PropertyId, values: &[String]) -> Result<PropertyValue, St
 /// The bytes of the text, or those that `hex:…` and `base64:…` stand for.
 fn binary(text: &str) -> Result<Bytes, String> {
     if let Some(digits) = text.strip_prefix("hex:") {
-        return decode(digits, 4, |c| c.to_digit(16)).ok_or_else(|| format!("`{digits}` is not pairs of hex digits"));
+        return hex_pairs(digits).ok_or_else(|| format!("`{digits}` is not pairs of hex digits"));
     }
     if let Some(digits) = text.strip_prefix("base64:") {
-        let bare = digits.trim_end_matches('=');
-        return decode(bare, 6, base64_digit).ok_or_else(|| format!("`{digits}` is not base64"));
+        return base64::decode(digits.as_bytes())
+            .map(Bytes::from)
+            .map_err(|_| format!("`{digits}` is not base64"));
     }
     Ok(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn base64_digit(c: char) -> Option<u32> {
-    let alphabet = ('A'..='Z').chain('a'..='z').chain('0'..='9');
-    match c {
-        '+' | '-' => Some(62),
-        '/' | '_' => Some(63),
-        _ => alphabet
-            .zip(0..)
-            .find_map(|(letter, value)| (letter == c).then_some(value)),
-    }
-}
-
-/// Digits of `bits` bits each to bytes. What is left at the end must be shorter than a digit, and zero.
-fn decode(text: &str, bits: u32, digit: impl Fn(char) -> Option<u32>) -> Option<Bytes> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let (mut left, mut have) = (0_u32, 0);
-    for c in text.chars() {
-        left = left << bits | digit(c)?;
-        have += bits;
-        if have >= 8 {
-            have -= 8;
-            bytes.push(u8::try_from(left >> have & 0xff).ok()?);
-            left &= (1 << have) - 1;
-        }
-    }
-    (have < bits && left == 0).then(|| Bytes::from(bytes))
+fn hex_pairs(text: &str) -> Option<Bytes> {
+    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+    let pair = |pair: &[u32]| match pair {
+        [high, low] => u8::try_from(high << 4 | low).ok(),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! JSON written straight into a buffer: strings, numbers, properties. It must not know messages.
 
-use super::base64;
+use crate::base64;
 use crate::protocol::{Properties, PropertyId, PropertyValue};
 use std::io::Write as _;
 

@@ -5,7 +5,8 @@
 //! packet that cannot be decoded), `raw` has every byte.
 
 use super::super::message::write_payload;
-use super::super::{base64, json, time};
+use super::super::{json, time};
+use crate::base64;
 use super::{Options, is_secret, log, missing, raw};
 use crate::analysis::{Answer, Explained, Origin, Violation};
 use crate::protocol::{
