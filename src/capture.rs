@@ -25,6 +25,17 @@ pub enum Side {
     B,
 }
 
+impl Side {
+    /// The end that receives what this one sends.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
 /// Where and when something was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
