@@ -26,13 +26,19 @@ pub enum Side {
 }
 
 impl Side {
-    /// The end that receives what this one sends.
+    /// The other one.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::A => Self::B,
             Self::B => Self::A,
         }
+    }
+
+    /// 0 for A, 1 for B.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self == Self::B)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod architecture;
 mod broker;
+mod capture_tls;
+mod capture_websocket;
 mod cli;
 mod decode;
 mod generated;

@@ -14,8 +14,8 @@ use super::{Note, Piece, Side};
 use hello::{ClientHello, ServerHello};
 pub use keylog::KeyLog;
 use record::{
-    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, HEADER, Header, KEY_UPDATE,
-    Messages, Records, SERVER_HELLO,
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, Header, KEY_UPDATE, Messages,
+    Records, SERVER_HELLO,
 };
 use schedule::{Opened, Opener};
 
@@ -32,6 +32,12 @@ const FAILURES: u32 = 64;
 /// How many bytes may be decrypted in vain in the search for the number of a record; more is earned by success, so
 /// that the work stays linear in what the capture holds.
 const BUDGET: u64 = 64 << 20;
+/// What part of it one record may use up.
+const SHARE: u64 = 8;
+/// A search is given up when less than that is left of it.
+const LEAST: u64 = 256 << 10;
+/// How many keys may have been passed in a hole.
+const GENERATIONS: usize = 3;
 /// What each byte that was opened adds to the budget.
 const EARNED: u64 = 1024;
 
@@ -282,28 +288,33 @@ impl Tls {
     ) -> Option<Opened> {
         let direction = self.direction(side);
         let (phase, doubt) = (direction.phase, direction.doubt);
+        let mut opener = direction.opener.take()?;
         let mut budget = direction.budget.unwrap_or(BUDGET);
-        let mut found = direction
-            .opener
-            .as_mut()
-            .and_then(|opener| try_numbers(opener, doubt.unwrap_or(0), candidate, &mut budget, scratch));
+        let mut found = opener.open_next(0, candidate, &mut budget, scratch);
         if found.is_none() && (doubt.is_some() || phase == Phase::Handshake) {
             // The Finished or KeyUpdate before it may be what is missing.
-            let next = match phase {
-                Phase::Handshake => self.key(side, Phase::Application, keys).ok(),
-                _ => self.direction(side).opener.as_ref().and_then(Opener::updated),
-            };
+            let later = self.later_keys(side, phase, &opener, doubt.is_some(), keys);
             budget = budget.saturating_sub(EARNED);
-            if let Some(mut next) = next {
-                found = try_numbers(&mut next, doubt.unwrap_or(0), candidate, &mut budget, scratch);
-                if found.is_some() {
-                    let direction = self.direction(side);
-                    direction.opener = Some(next);
-                    direction.phase = Phase::Application;
-                }
+            let mut share = budget / SHARE;
+            budget -= share;
+            let more = doubt.unwrap_or(0);
+            let mut openers: Vec<_> = std::iter::once(opener).chain(later).collect();
+            let hit = [more.min(DOUBT), more].into_iter().find_map(|more| {
+                openers.iter_mut().enumerate().find_map(|(index, opener)| {
+                    let opened = opener.open_next(more, candidate, &mut share, scratch)?;
+                    Some((index, opened))
+                })
+            });
+            budget += share;
+            let index = hit.map_or(0, |(index, _)| index);
+            found = hit.map(|(_, opened)| opened);
+            opener = openers.swap_remove(index);
+            if index > 0 {
+                self.direction(side).phase = Phase::Application;
             }
         }
         let direction = self.direction(side);
+        direction.opener = Some(opener);
         if found.is_some() {
             direction.opened = true;
             direction.doubt = None;
@@ -312,6 +323,17 @@ impl Tls {
         }
         direction.budget = Some(budget);
         found
+    }
+
+    /// The keys that may follow on this one.
+    fn later_keys(&self, side: Side, phase: Phase, current: &Opener, doubt: bool, keys: &KeyLog) -> Vec<Opener> {
+        let first = match phase {
+            Phase::Handshake => self.key(side, Phase::Application, keys).ok(),
+            Phase::Clear | Phase::Application => current.updated(),
+        };
+        std::iter::successors(first, Opener::updated)
+            .take(if doubt { GENERATIONS } else { 1 })
+            .collect()
     }
 
     fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: &mut Out<'_>) {
@@ -336,7 +358,7 @@ impl Tls {
     fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: &mut Out<'_>) -> bool {
         let early = self.sends_early_data(side);
         let direction = self.direction(side);
-        if direction.budget == Some(0) {
+        if direction.budget.is_some_and(|budget| budget < LEAST) {
             let why = "no record opens behind a hole in the capture";
             self.refuse(side, Note::Undecryptable(why.to_owned()), out);
             return true;
@@ -471,7 +493,7 @@ impl Direction {
     /// Counts a record that cannot be opened. Gives how many bytes of application data it holds at most.
     fn skip_record(&mut self, header: Header) -> u64 {
         match &mut self.opener {
-            Some(opener) if self.doubt.is_none() => opener.sequence = opener.sequence.wrapping_add(1),
+            Some(opener) if self.doubt.is_none() => opener.skip(),
             _ => self.miss(1),
         }
         if self.phase != Phase::Application || header.kind != APPLICATION_DATA {
@@ -482,28 +504,6 @@ impl Direction {
             None => plain_length13(header),
         }
     }
-}
-
-/// Tries the number that is next and so many behind it.
-fn try_numbers(
-    opener: &mut Opener,
-    more: u64,
-    candidate: &Candidate<'_>,
-    budget: &mut u64,
-    scratch: &mut Vec<u8>,
-) -> Option<Opened> {
-    let cost = (candidate.body.len() + 8 * HEADER) as u64;
-    for number in opener.sequence..=opener.sequence.saturating_add(more) {
-        *budget = budget.checked_sub(cost).unwrap_or_default();
-        if *budget == 0 {
-            return None;
-        }
-        if let Some(opened) = opener.open(number, candidate.header, candidate.body, scratch) {
-            opener.sequence = number.wrapping_add(1);
-            return Some(opened);
-        }
-    }
-    None
 }
 
 /// How many bytes a record of TLS 1.3 holds at most.

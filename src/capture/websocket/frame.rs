@@ -157,7 +157,8 @@ fn carries_mqtt(payload: &[u8], head: &Head) -> Guess {
     let mut at = 0;
     for _ in 0..2 {
         if at == head.length {
-            return Guess::Yes;
+            // An empty one says nothing.
+            return if at > 0 { Guess::Yes } else { Guess::Unknown };
         }
         let header: Vec<u8> = (at..head.length.min(at + MQTT_HEADER))
             .map_while(|at| {
