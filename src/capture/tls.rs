@@ -1,9 +1,10 @@
 //! TLS 1.2 and 1.3 records, decrypted with the secrets of a key log (the NSS format, `SSLKEYLOGFILE`). It must not know
 //! what the bytes say.
 //!
-//! [`keylog`] has the secrets, [`hello`] reads what both ends agree on, [`record`] cuts the streams, [`suite`] names the
-//! ciphers, [`schedule`] makes keys and opens records. Here is the order of things: which key is for which record.
+//! [`keylog`] has the secrets, [`hello`] and [`agreement`] what both ends agree on, [`record`] cuts the streams, [`suite`]
+//! names the ciphers, [`schedule`] makes keys and opens records. Here is the order of things: what is opened when.
 
+mod agreement;
 mod hello;
 mod keylog;
 mod record;
@@ -11,7 +12,7 @@ mod schedule;
 mod suite;
 
 use super::{Note, Piece, Side};
-use hello::{ClientHello, ServerHello};
+use agreement::{Agreement, Phase};
 pub use keylog::KeyLog;
 use record::{
     APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, Header, KEY_UPDATE, Messages,
@@ -19,8 +20,6 @@ use record::{
 };
 use schedule::{Opened, Opener};
 
-const TLS12: u16 = 0x0303;
-const TLS13: u16 = 0x0304;
 /// So many bytes go into the buffer of a direction at once.
 const CHUNK: usize = 16 * 1024;
 /// The smallest encrypted record in bytes: header, tag and one byte. It bounds how many records fit into a hole.
@@ -36,17 +35,13 @@ const BUDGET: u64 = 64 << 20;
 const SHARE: u64 = 8;
 /// A search is given up when less than that is left of it.
 const LEAST: u64 = 256 << 10;
-/// How many keys may have been passed in a hole.
-const GENERATIONS: usize = 3;
 /// What each byte that was opened adds to the budget.
 const EARNED: u64 = 1024;
 
 /// One connection that speaks TLS.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Tls {
-    client: Option<Side>,
-    client_hello: Option<ClientHello>,
-    server_hello: Option<ServerHello>,
+    agreement: Agreement,
     directions: [Direction; 2],
     noted: Noted,
     /// Where records are opened.
@@ -54,7 +49,7 @@ pub struct Tls {
 }
 
 /// Which notes were given; each is given once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Noted {
     decrypted: bool,
     refused: bool,
@@ -62,7 +57,7 @@ struct Noted {
 }
 
 /// What one side sends.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Direction {
     records: Records,
     messages: Messages,
@@ -77,18 +72,6 @@ struct Direction {
     budget: Option<u64>,
     /// Nothing of it will be decrypted.
     dead: bool,
-}
-
-/// Which secret is for the next record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Phase {
-    /// None.
-    #[default]
-    Clear,
-    /// The handshake traffic secret (TLS 1.3).
-    Handshake,
-    /// The application traffic secret, or for TLS 1.2 the master secret.
-    Application,
 }
 
 /// Where decrypted data and notes go.
@@ -112,7 +95,7 @@ impl Tls {
     /// The side that sent the ClientHello, as far as the capture shows it.
     #[must_use]
     pub fn client_side(&self) -> Option<Side> {
-        self.client
+        self.agreement.client
     }
 
     /// Takes the next piece of one direction; `data` gets the application data in the clear, `note` what is to be known.
@@ -166,15 +149,15 @@ impl Tls {
 
     /// Takes a record. False when it was only a candidate and is none.
     fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
-        let tls13 = self.is_tls13();
+        let tls13 = self.agreement.is_tls13();
         let kind = candidate.header.kind;
         if self.direction(side).phase == Phase::Clear {
             match kind {
                 HANDSHAKE => self.messages(side, candidate.body),
-                CHANGE_CIPHER_SPEC if self.server_hello.is_some() && !tls13 => {
+                CHANGE_CIPHER_SPEC if self.agreement.is_complete() && !tls13 => {
                     self.direction(side).phase = Phase::Application;
                 }
-                APPLICATION_DATA if self.server_hello.is_none() && self.sends_early_data(side) => {
+                APPLICATION_DATA if !self.agreement.is_complete() && self.agreement.sends_early_data(side) => {
                     self.early_data(candidate.header, out);
                 }
                 APPLICATION_DATA => {
@@ -214,12 +197,12 @@ impl Tls {
     /// Makes the key that the next record wants. False when there is none, which ends the direction.
     fn find_key(&mut self, side: Side, keys: &KeyLog, out: &mut Out<'_>) -> bool {
         let phase = self.direction(side).phase;
-        let found = match self.key(side, phase, keys) {
+        let found = match self.agreement.key(side, phase, keys) {
             // Key logs may have the secrets of application data only.
-            Err(_) if phase == Phase::Handshake && self.key(side, Phase::Application, keys).is_ok() => {
+            Err(_) if phase == Phase::Handshake && self.agreement.key(side, Phase::Application, keys).is_ok() => {
                 self.direction(side).phase = Phase::Application;
                 self.direction(side).miss(0);
-                self.key(side, Phase::Application, keys)
+                self.agreement.key(side, Phase::Application, keys)
             }
             found => found,
         };
@@ -233,49 +216,6 @@ impl Tls {
                 false
             }
         }
-    }
-
-    fn key(&self, side: Side, phase: Phase, keys: &KeyLog) -> Result<Opener, Note> {
-        let undecryptable = |why: &str| Note::Undecryptable(why.to_owned());
-        let client_hello = self.client_hello.as_ref().ok_or(Note::Encrypted(None))?;
-        let secrets = keys
-            .secrets(&client_hello.random)
-            .ok_or_else(|| Note::Encrypted(client_hello.server_name.clone()))?;
-        let server_hello = self
-            .server_hello
-            .as_ref()
-            .ok_or_else(|| undecryptable("the ServerHello is missing from the capture"))?;
-        let version = server_hello.version;
-        if version != TLS12 && version != TLS13 {
-            return Err(Note::Undecryptable(match version {
-                0x0302 => "TLS 1.1".to_owned(),
-                0x0301 => "TLS 1.0".to_owned(),
-                0x0300 => "SSL 3.0".to_owned(),
-                _ => format!("TLS version 0x{version:04X}"),
-            }));
-        }
-        let suite =
-            suite::suite(server_hello.suite).ok_or_else(|| Note::Undecryptable(suite::name(server_hello.suite)))?;
-        let from_client = self.client == Some(side);
-        if version == TLS12 {
-            let master = secrets
-                .master
-                .as_ref()
-                .ok_or_else(|| undecryptable("the key log has no CLIENT_RANDOM for it"))?;
-            return Opener::tls12(suite, master, &client_hello.random, &server_hello.random, from_client)
-                .ok_or_else(|| undecryptable(suite.name));
-        }
-        let (secret, label) = match (phase, from_client) {
-            (Phase::Handshake, true) => (&secrets.handshake.client, "CLIENT_HANDSHAKE_TRAFFIC_SECRET"),
-            (Phase::Handshake, false) => (&secrets.handshake.server, "SERVER_HANDSHAKE_TRAFFIC_SECRET"),
-            (_, true) => (&secrets.application.client, "CLIENT_TRAFFIC_SECRET_0"),
-            (_, false) => (&secrets.application.server, "SERVER_TRAFFIC_SECRET_0"),
-        };
-        let secret = secret
-            .as_ref()
-            .ok_or_else(|| Note::Undecryptable(format!("the key log has no {label} for it")))?;
-        Opener::tls13(suite, secret)
-            .ok_or_else(|| Note::Undecryptable(format!("{label} is too short or too long for {}", suite.name)))
     }
 
     /// Looks for the key and number under which the record opens: the next, or behind holes one of the next.
@@ -293,7 +233,7 @@ impl Tls {
         let mut found = opener.open_next(0, candidate, &mut budget, scratch);
         if found.is_none() && (doubt.is_some() || phase == Phase::Handshake) {
             // The Finished or KeyUpdate before it may be what is missing.
-            let later = self.later_keys(side, phase, &opener, doubt.is_some(), keys);
+            let later = self.agreement.later_keys(side, phase, &opener, doubt.is_some(), keys);
             budget = budget.saturating_sub(EARNED);
             let mut share = budget / SHARE;
             budget -= share;
@@ -325,24 +265,10 @@ impl Tls {
         found
     }
 
-    /// The keys that may follow on this one.
-    fn later_keys(&self, side: Side, phase: Phase, current: &Opener, doubt: bool, keys: &KeyLog) -> Vec<Opener> {
-        let first = match phase {
-            Phase::Handshake => self.key(side, Phase::Application, keys).ok(),
-            Phase::Clear | Phase::Application => current.updated(),
-        };
-        std::iter::successors(first, Opener::updated)
-            .take(if doubt { GENERATIONS } else { 1 })
-            .collect()
-    }
-
     fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: &mut Out<'_>) {
         if !self.noted.decrypted {
             self.noted.decrypted = true;
-            let version = if self.is_tls13() { "1.3" } else { "1.2" };
-            let suite = self.server_hello.as_ref().and_then(|hello| suite::suite(hello.suite));
-            let name = suite.map_or("", |suite| suite.name);
-            (out.note)(Note::Decrypted(format!("TLS {version}, {name}")));
+            (out.note)(Note::Decrypted(self.agreement.name()));
         }
         gap(candidate.passed, out);
         match kind {
@@ -356,7 +282,7 @@ impl Tls {
 
     /// A record did not open. False when it was only a candidate.
     fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: &mut Out<'_>) -> bool {
-        let early = self.sends_early_data(side);
+        let early = self.agreement.sends_early_data(side);
         let direction = self.direction(side);
         if direction.budget.is_some_and(|budget| budget < LEAST) {
             let why = "no record opens behind a hole in the capture";
@@ -391,25 +317,13 @@ impl Tls {
     fn messages(&mut self, side: Side, mut bytes: &[u8]) {
         while let Some(message) = self.direction(side).messages.next(&mut bytes) {
             match message.kind {
-                CLIENT_HELLO => {
-                    if let Some(hello) = ClientHello::parse(&message.body) {
-                        self.client = Some(side);
-                        self.client_hello = Some(hello);
-                    }
-                }
-                SERVER_HELLO => {
-                    if let Some(hello) = ServerHello::parse(&message.body) {
-                        self.client.get_or_insert(side.other());
-                        if !hello.retry {
-                            self.server_hello = Some(hello);
-                        }
-                    }
-                }
-                FINISHED if self.is_tls13() && self.direction(side).phase == Phase::Handshake => {
+                CLIENT_HELLO => self.agreement.client_hello(side, &message.body),
+                SERVER_HELLO => self.agreement.server_hello(side, &message.body),
+                FINISHED if self.agreement.is_tls13() && self.direction(side).phase == Phase::Handshake => {
                     self.direction(side).phase = Phase::Application;
                     self.direction(side).opener = None;
                 }
-                KEY_UPDATE if self.is_tls13() && self.direction(side).phase == Phase::Application => {
+                KEY_UPDATE if self.agreement.is_tls13() && self.direction(side).phase == Phase::Application => {
                     let direction = self.direction(side);
                     direction.opener = direction.opener.as_ref().and_then(Opener::updated);
                 }
@@ -420,7 +334,7 @@ impl Tls {
 
     /// Bytes are missing.
     fn hole(&mut self, side: Side, size: u64, out: &mut Out<'_>) {
-        let tls13 = self.is_tls13();
+        let tls13 = self.agreement.is_tls13();
         let direction = self.direction(side);
         if direction.dead {
             return;
@@ -451,10 +365,6 @@ impl Tls {
         gap(plain_length13(header), out);
     }
 
-    fn sends_early_data(&self, side: Side) -> bool {
-        self.client == Some(side) && self.client_hello.as_ref().is_some_and(|hello| hello.early_data)
-    }
-
     fn refuse(&mut self, side: Side, note: Note, out: &mut Out<'_>) {
         if !self.noted.refused {
             self.noted.refused = true;
@@ -464,10 +374,6 @@ impl Tls {
             dead: true,
             ..Direction::default()
         };
-    }
-
-    fn is_tls13(&self) -> bool {
-        self.server_hello.as_ref().is_some_and(|hello| hello.version == TLS13)
     }
 
     fn direction(&mut self, side: Side) -> &mut Direction {

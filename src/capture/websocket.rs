@@ -17,7 +17,7 @@ use handshake::Opening;
 const REACH: u64 = 1 << 20;
 
 /// One connection that speaks WebSocket.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct WebSocket {
     shared: Shared,
     directions: [Direction; 2],

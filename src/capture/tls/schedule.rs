@@ -16,6 +16,7 @@ const ATTEMPT: usize = 40;
 const EXPLICIT: usize = 8;
 
 /// Opens the records of one direction under one key.
+#[derive(Debug)]
 pub(super) struct Opener {
     key: LessSafeKey,
     sealing: Sealing,

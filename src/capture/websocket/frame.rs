@@ -127,7 +127,9 @@ pub(super) fn plausible(bytes: &[u8], masked: Option<bool>, reach: u64) -> Guess
             }
             Parsed::Whole(head) => head,
         };
-        if *masked.get_or_insert(head.mask.is_some()) != head.mask.is_some() || !head.is_minimal() {
+        let other = masked.is_some_and(|masked| masked != head.mask.is_some());
+        masked = Some(head.mask.is_some());
+        if other || !head.is_minimal() {
             return Guess::No;
         }
         let behind = rest.get(head.size..).unwrap_or_default();
