@@ -291,12 +291,15 @@ fn without_the_right_keys() {
         ..Heard::default()
     };
     for suite in [SUITES[0], SUITES[TLS12]] {
-        let ends = Ends::new(&[suite], false);
+        let ends = Ends::new(&[suite], suite == SUITES[0]);
+        ends.meet();
         let recording = ends.meet();
         let encrypted = Note::Encrypted(Some("broker.example".to_owned()));
         let heard = recording.hear(&KeyLog::default(), &[1000]);
         assert_eq!((&heard.notes, &heard.bytes), (&vec![encrypted], &none.bytes));
 
+        let ends = Ends::new(&[suite], false);
+        let recording = ends.meet();
         let text = ends.secrets.0.lock().unwrap().clone();
         let other: String = text
             .lines()
@@ -398,6 +401,35 @@ fn goes_on_behind_a_hole_in_the_handshake() {
 }
 
 #[test]
+fn a_suite_that_cannot_be_decrypted_is_named() {
+    let record = |kind: u8, body: &[u8]| [&[kind, 3, 3, 0, body.len() as u8], body].concat();
+    let hello = |kind: u8, rest: &[u8]| {
+        let body = [&[3, 3][..], &[kind; 32], &[0], rest].concat();
+        record(22, &[&[kind, 0, 0, body.len() as u8], &body[..]].concat())
+    };
+    let mut keys = KeyLog::default();
+    keys.add(format!("CLIENT_RANDOM {} {}", "01".repeat(32), "02".repeat(48)).as_bytes());
+    for (suite, why) in [
+        ([0xc0, 0x13], "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+        ([0xab, 0xcd], "cipher suite 0xABCD"),
+    ] {
+        let mut ear = Ear::default();
+        ear.push(
+            Side::A,
+            Piece::Data(&hello(1, &[0, 2, suite[0], suite[1], 1, 0])),
+            &keys,
+        );
+        ear.push(Side::B, Piece::Data(&hello(2, &[suite[0], suite[1], 0])), &keys);
+        for side in [Side::A, Side::B] {
+            ear.push(side, Piece::Data(&record(20, &[1])), &keys);
+            ear.push(side, Piece::Data(&record(22, &[7; 64])), &keys);
+            ear.push(side, Piece::Data(&record(23, &[7; 64])), &keys);
+        }
+        assert_eq!(ear.heard().notes, [Note::Undecryptable(why.to_owned())]);
+    }
+}
+
+#[test]
 fn what_tls_begins_with() {
     assert_eq!(Tls::guess(b""), None);
     assert_eq!(Tls::guess(&[22, 3, 1, 2]), None);
@@ -431,11 +463,11 @@ proptest! {
 
 #[test]
 fn damage_anywhere_does_no_harm() {
-    let ends = Ends::new(&SUITES[..1], false);
-    let recording = ends.meet();
-    let keys = ends.keys();
+    let ends = [SUITES[0], SUITES[TLS12]].map(|suite| Ends::new(&[suite], false));
+    let recordings = ends.each_ref().map(Ends::meet);
     let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..60 {
+    for round in 0..60 {
+        let (recording, keys) = (&recordings[round % 2], ends[round % 2].keys());
         let mut ear = Ear::default();
         for (side, bytes) in &recording.wire {
             let mut bytes = bytes.clone();

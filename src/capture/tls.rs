@@ -1,8 +1,8 @@
 //! TLS 1.2 and 1.3 records, decrypted with the secrets of a key log (the NSS format, `SSLKEYLOGFILE`). It must not know
 //! what the bytes say.
 //!
-//! [`keylog`] has the secrets, [`hello`] and [`agreement`] what both ends agree on, [`record`] cuts the streams, [`suite`]
-//! names the ciphers, [`schedule`] makes keys and opens records. Here is the order of things: what is opened when.
+//! `keylog` has the secrets, `hello` and `agreement` what both ends agree on, `record` cuts the streams, `suite`
+//! names the ciphers, `schedule` makes keys and opens records. Here is the order of things: what is opened when.
 
 mod agreement;
 mod hello;
@@ -114,6 +114,7 @@ impl Tls {
                     self.bytes(side, chunk, keys, out);
                 }
             }
+            Piece::Gap(0) => {}
             Piece::Gap(size) => self.hole(side, size, out),
         }
     }
@@ -157,7 +158,7 @@ impl Tls {
                 CHANGE_CIPHER_SPEC if self.agreement.is_complete() && !tls13 => {
                     self.direction(side).phase = Phase::Application;
                 }
-                APPLICATION_DATA if !self.agreement.is_complete() && self.agreement.sends_early_data(side) => {
+                APPLICATION_DATA if self.agreement.awaits_server(side, keys) => {
                     self.early_data(candidate.header, out);
                 }
                 APPLICATION_DATA => {
@@ -292,11 +293,11 @@ impl Tls {
         if candidate.lost {
             return false;
         }
-        if early && !direction.opened {
+        direction.failures += 1;
+        if early && !direction.opened && direction.failures <= FAILURES {
             self.early_data(candidate.header, out);
             return true;
         }
-        direction.failures += 1;
         if !direction.opened && direction.doubt.is_none() {
             let why = "the secrets of the key log do not fit";
             self.refuse(side, Note::Undecryptable(why.to_owned()), out);

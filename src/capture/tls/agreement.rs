@@ -65,6 +65,15 @@ impl Agreement {
         self.client == Some(side) && self.client_hello.as_ref().is_some_and(|hello| hello.early_data)
     }
 
+    /// Whether what that side sends now is early data of a connection whose keys are known.
+    pub(super) fn awaits_server(&self, side: Side, keys: &KeyLog) -> bool {
+        let known = self
+            .client_hello
+            .as_ref()
+            .is_some_and(|hello| keys.secrets(&hello.random).is_some());
+        !self.is_complete() && self.sends_early_data(side) && known
+    }
+
     /// Version and cipher suite, for people.
     pub(super) fn name(&self) -> String {
         let version = if self.is_tls13() { "1.3" } else { "1.2" };

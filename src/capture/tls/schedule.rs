@@ -234,4 +234,30 @@ mod tests {
         assert_eq!(expand(Hash::Sha256, &secret, b"key", 16).unwrap(), key);
         assert_eq!(expand(Hash::Sha256, &secret, b"iv", 12).unwrap(), iv);
     }
+
+    #[test]
+    fn padding_is_taken_off() {
+        let suite = super::super::suite::suite(0x1301).unwrap();
+        let mut opener = Opener::tls13(suite, &[5; 32]).unwrap();
+        let bytes = [23, 3, 3, 0, 26];
+        let header = Header::check(&bytes).unwrap().unwrap();
+        let mut record = b"hello\x17\0\0\0\0".to_vec();
+        let nonce = Nonce::assume_unique_for_key(opener.iv);
+        opener
+            .key
+            .seal_in_place_append_tag(nonce, Aad::from(bytes), &mut record)
+            .unwrap();
+        let candidate = Candidate {
+            header,
+            body: &record,
+            lost: false,
+            passed: 0,
+        };
+        let mut scratch = Vec::new();
+        let opened = opener.open_next(0, &candidate, &mut 1000, &mut scratch).unwrap();
+        assert_eq!((opened.kind, &scratch[..opened.length]), (23, &b"hello"[..]));
+        assert_eq!(opener.open_next(0, &candidate, &mut 1000, &mut scratch), None);
+        assert_eq!(opener.open_next(0, &candidate, &mut 10, &mut scratch), None);
+        assert!(Opener::tls13(suite, &[5; 48]).is_none());
+    }
 }

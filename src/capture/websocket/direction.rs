@@ -249,7 +249,10 @@ impl Direction {
             None => part,
             Some(mask) => {
                 scratch.clear();
-                scratch.extend(part.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+                scratch.extend_from_slice(part);
+                for word in scratch.chunks_mut(4) {
+                    word.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+                }
                 scratch.as_slice()
             }
         };
