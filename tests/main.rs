@@ -4,6 +4,8 @@ mod analysis;
 mod architecture;
 mod broker;
 mod capture_files;
+mod capture_tls;
+mod capture_websocket;
 mod cli;
 mod decode;
 mod encode;
