@@ -1,0 +1,174 @@
+//! Link layers: from the first byte of a record to an IP header. It must not know IP.
+
+use super::{Layer, Next, u16_at};
+
+const NULL: u16 = 0;
+const ETHERNET: u16 = 1;
+const PPP: u16 = 9;
+const RAW_BSD: u16 = 12;
+const RAW_OPENBSD: u16 = 14;
+const PPP_HDLC: u16 = 50;
+const PPPOE: u16 = 51;
+const RAW: u16 = 101;
+const CISCO_HDLC: u16 = 104;
+const WIFI: u16 = 105;
+const LOOP: u16 = 108;
+const LINUX_SLL: u16 = 113;
+const WIFI_RADIOTAP: u16 = 127;
+const IPV4: u16 = 228;
+const IPV6: u16 = 229;
+const LINUX_SLL2: u16 = 276;
+
+/// The link types of which a [`Network`](super::Network) knows the headers (`LINKTYPE_…`, as registered for pcap).
+pub const KNOWN_LINKS: [u16; 16] = [
+    NULL,
+    ETHERNET,
+    PPP,
+    RAW_BSD,
+    RAW_OPENBSD,
+    PPP_HDLC,
+    PPPOE,
+    RAW,
+    CISCO_HDLC,
+    WIFI,
+    LOOP,
+    LINUX_SLL,
+    WIFI_RADIOTAP,
+    IPV4,
+    IPV6,
+    LINUX_SLL2,
+];
+
+const ETHER_IPV4: u16 = 0x0800;
+const ETHER_IPV6: u16 = 0x86dd;
+/// Ethernet over GRE and others.
+const ETHER_BRIDGING: u16 = 0x6558;
+const ETHER_PPP: u16 = 0x880b;
+const ETHER_MPLS: [u16; 2] = [0x8847, 0x8848];
+const ETHER_PPPOE_SESSION: u16 = 0x8864;
+const ETHER_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+/// Smaller values of Ethernet's type field are lengths, those of LINUX_SLL's say nearly the same: IEEE 802.2 follows.
+const FIRST_ETHER_TYPE: u16 = 0x0600;
+
+/// The layer below the link header of a record; nothing for a link type that is not in [`KNOWN_LINKS`].
+pub(super) fn link(link: u16, data: &[u8]) -> Option<Next<'_>> {
+    match link {
+        ETHERNET => ethernet(data),
+        LINUX_SLL => Some((type_or_length(u16_at(data, 14)?), data.get(16..)?)),
+        LINUX_SLL2 => Some((type_or_length(u16_at(data, 0)?), data.get(20..)?)),
+        NULL | LOOP => family(data),
+        RAW_BSD | RAW_OPENBSD | RAW | IPV4 | IPV6 => Some((Layer::Ip, data)),
+        PPP | PPP_HDLC | CISCO_HDLC => hdlc(data),
+        PPPOE => pppoe(data),
+        WIFI => wifi(data),
+        // Radiotap says its length, little-endian.
+        WIFI_RADIOTAP => wifi(data.get(usize::from(u16_at(data, 2)?.swap_bytes())..)?),
+        _ => None,
+    }
+}
+
+pub(super) fn ethernet(data: &[u8]) -> Option<Next<'_>> {
+    Some((type_or_length(u16_at(data, 12)?), data.get(14..)?))
+}
+
+/// What follows a field that says `kind`.
+pub(super) fn ether_type(kind: u16, data: &[u8]) -> Option<Next<'_>> {
+    match kind {
+        ETHER_IPV4 | ETHER_IPV6 => Some((Layer::Ip, data)),
+        ETHER_BRIDGING => Some((Layer::Ethernet, data)),
+        ETHER_PPP => Some((Layer::Ppp, data)),
+        ETHER_PPPOE_SESSION => pppoe(data),
+        kind if ETHER_VLAN.contains(&kind) => Some((type_or_length(u16_at(data, 2)?), data.get(4..)?)),
+        kind if ETHER_MPLS.contains(&kind) => Some((Layer::Mpls, data)),
+        _ => None,
+    }
+}
+
+/// IEEE 802.2, with SNAP.
+pub(super) fn llc(data: &[u8]) -> Option<Next<'_>> {
+    const SNAP: [u8; 3] = [0xaa, 0xaa, 3];
+    if !data.starts_with(&SNAP) {
+        return None;
+    }
+    Some((Layer::EtherType(u16_at(data, 6)?), data.get(8..)?))
+}
+
+/// One label; IP behind the last.
+pub(super) fn mpls(data: &[u8]) -> Option<Next<'_>> {
+    let last = data.get(2)? & 1 == 1;
+    Some((if last { Layer::Ip } else { Layer::Mpls }, data.get(4..)?))
+}
+
+/// PPP from its protocol field, of which a leading zero byte may be left out.
+pub(super) fn ppp(data: &[u8]) -> Option<Next<'_>> {
+    let first = *data.first()?;
+    let (protocol, rest) = if first & 1 == 1 {
+        (first.into(), data.get(1..)?)
+    } else {
+        (u16_at(data, 0)?, data.get(2..)?)
+    };
+    match protocol {
+        0x0021 | 0x0057 => Some((Layer::Ip, rest)),
+        0x0281 | 0x0283 => Some((Layer::Mpls, rest)),
+        _ => None,
+    }
+}
+
+/// What follows the type field of Ethernet, or the protocol field of Linux' "cooked" captures.
+fn type_or_length(field: u16) -> Layer {
+    if field < FIRST_ETHER_TYPE {
+        Layer::Llc
+    } else {
+        Layer::EtherType(field)
+    }
+}
+
+/// BSD's loopback: an address family in the byte order of some machine, with the values of some system.
+fn family(data: &[u8]) -> Option<Next<'_>> {
+    const INET: u32 = 2;
+    // Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin.
+    const INET6: [u32; 5] = [10, 23, 24, 28, 30];
+    let family = u32::from_le_bytes(*data.first_chunk()?);
+    let family = family.min(family.swap_bytes());
+    (family == INET || INET6.contains(&family)).then_some((Layer::Ip, data.get(4..)?))
+}
+
+/// PPP or Cisco's HDLC: an address and a control byte, which PPP may leave out.
+fn hdlc(data: &[u8]) -> Option<Next<'_>> {
+    match data {
+        [0xff, 0x03, rest @ ..] => Some((Layer::Ppp, rest)),
+        [0x0f | 0x8f, _, rest @ ..] => Some((Layer::EtherType(u16_at(rest, 0)?), rest.get(2..)?)),
+        _ => Some((Layer::Ppp, data)),
+    }
+}
+
+fn pppoe(data: &[u8]) -> Option<Next<'_>> {
+    // Version 1, type 1, code 0: a session.
+    data.starts_with(&[0x11, 0]).then_some((Layer::Ppp, data.get(6..)?))
+}
+
+/// IEEE 802.11 data frames that are not encrypted.
+fn wifi(data: &[u8]) -> Option<Next<'_>> {
+    let (control, flags) = (*data.first()?, *data.get(1)?);
+    let is_data = control & 0b1100 == 0b1000;
+    let without_data = control & 0b0100_0000 != 0;
+    let encrypted = flags & 0b0100_0000 != 0;
+    if !is_data || without_data || encrypted {
+        return None;
+    }
+    let mut length = 24;
+    if flags & 0b11 == 0b11 {
+        length += 6;
+    }
+    if control & 0b1000_0000 != 0 {
+        let aggregated = data.get(length)? & 0b1000_0000 != 0;
+        if aggregated {
+            return None;
+        }
+        length += 2;
+        if flags & 0b1000_0000 != 0 {
+            length += 4;
+        }
+    }
+    Some((Layer::Llc, data.get(length..)?))
+}
