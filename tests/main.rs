@@ -2,6 +2,7 @@
 
 mod architecture;
 mod broker;
+mod captures;
 mod cli;
 mod decode;
 mod generated;
