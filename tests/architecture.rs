@@ -174,7 +174,6 @@ const CRATES: &[&str] = &[
     "jiff",
     "memchr",
     "mqkit",
-    "ring",
     "rustls",
     "rustls_native_certs",
     "serde_json",

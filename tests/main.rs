@@ -2,6 +2,7 @@
 
 mod architecture;
 mod broker;
+mod capture_files;
 mod captures;
 mod cli;
 mod decode;

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use etherparse::{
-    IpAuthHeaderSlice, IpFragOffset, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice,
-};
+use super::{u16_at, u32_at};
+use etherparse::{IpAuthHeaderSlice, IpFragOffset, Ipv4HeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
 
 pub(super) const HOP_BY_HOP: u8 = 0;
 pub(super) const IPV4: u8 = 4;
@@ -112,11 +111,14 @@ pub(super) fn authentication(data: &[u8]) -> Option<(u8, &[u8])> {
 
 /// A fragment header of IPv6; no [`Fragment`] when it is all of the datagram.
 pub(super) fn fragment(data: &[u8]) -> Option<(u8, &[u8], Option<Fragment>)> {
-    let header = Ipv6FragmentHeaderSlice::from_slice(data).ok()?;
-    let fragment = header.is_fragmenting_payload().then(|| Fragment {
-        identification: header.identification(),
-        offset: header.fragment_offset(),
-        more: header.more_fragments(),
+    // etherparse 0.18 takes the lowest bits of this field, which are flags (RFC 8200, 4.5), for the highest.
+    let field = u16_at(data, 2)?;
+    let more = field & 1 != 0;
+    let offset = IpFragOffset::try_new(field >> 3).ok()?;
+    let fragment = (more || offset.value() > 0).then_some(Fragment {
+        identification: u32_at(data, 4)?,
+        offset,
+        more,
     });
-    Some((header.next_header().0, data.get(header.slice().len()..)?, fragment))
+    Some((*data.first()?, data.get(8..)?, fragment))
 }
