@@ -197,3 +197,182 @@ fn find(search: &mut Search, ended: bool, found: &mut dyn FnMut(Found)) -> Optio
     }
     Some(State::Aligned { buffer, trust: 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Packet;
+    use crate::protocol::{Sender, Version};
+
+    const PINGREQ: &[u8] = &[0xc0, 0];
+    const PUBACK: &[u8] = &[0x40, 2, 0, 7];
+
+    fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
+        let length = 2 + topic.len() + payload.len();
+        let mut packet = vec![0x30];
+        match length {
+            0..128 => packet.push(length as u8),
+            _ => packet.extend([length as u8 | 0x80, (length >> 7) as u8]),
+        }
+        packet.extend([0, topic.len() as u8]);
+        packet.extend(topic.as_bytes());
+        packet.extend(payload);
+        packet
+    }
+
+    /// What a framer says of the pieces: packets as their bytes.
+    fn frame_all(aligned: bool, pieces: &[Piece<'_>]) -> Vec<Said> {
+        let mut said = Vec::new();
+        let mut found = |found: Found| {
+            said.push(match found {
+                Found::Frame(frame) if frame.bytes().len() < frame.header_len() + frame.remaining_length() => {
+                    Said::Cut(frame.bytes().to_vec())
+                }
+                Found::Frame(frame) => Said::Whole(frame.bytes().to_vec()),
+                Found::Skipped(bytes) => Said::Skipped(bytes),
+                Found::Missing(bytes) => Said::Missing(bytes),
+            });
+        };
+        let mut framer = Framer::new(aligned);
+        for piece in pieces {
+            framer.push(*piece, &mut found);
+        }
+        framer.finish(&mut found);
+        said
+    }
+
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    enum Said {
+        Whole(Vec<u8>),
+        Cut(Vec<u8>),
+        Skipped(u64),
+        Missing(u64),
+    }
+    use Said::{Cut, Missing, Skipped, Whole};
+
+    #[test]
+    fn packets_are_whole_however_they_are_cut() {
+        let stream = [&publish("a/b", &[b'x'; 300])[..], PINGREQ, PUBACK].concat();
+        let want = [
+            Whole(publish("a/b", &[b'x'; 300])),
+            Whole(PINGREQ.into()),
+            Whole(PUBACK.into()),
+        ];
+        for size in [1, 2, 3, 7, 100, 1000] {
+            let pieces: Vec<_> = stream.chunks(size).map(Piece::Data).collect();
+            assert_eq!(frame_all(true, &pieces), want, "{size} bytes");
+            assert_eq!(frame_all(false, &pieces), want, "{size} bytes, found");
+        }
+    }
+
+    #[test]
+    fn a_hole_in_a_packet_is_passed_by_its_length() {
+        let stream = [&publish("a/b", &[b'x'; 300])[..], PINGREQ].concat();
+        let (front, back) = (&stream[..100], &stream[150..]);
+        let said = frame_all(
+            true,
+            &[Piece::Data(front), Piece::Gap(20), Piece::Gap(30), Piece::Data(back)],
+        );
+        assert_eq!(
+            said,
+            [Cut(front.into()), Missing(20), Missing(30), Whole(PINGREQ.into())]
+        );
+        // It ends with the packet.
+        let left = stream.len() as u64 - 102;
+        let said = frame_all(true, &[Piece::Data(front), Piece::Gap(left), Piece::Data(PINGREQ)]);
+        assert_eq!(said, [Cut(front.into()), Missing(left), Whole(PINGREQ.into())]);
+    }
+
+    #[test]
+    fn behind_a_larger_hole_the_next_packet_is_found() {
+        let first = publish("a/b", &[b'x'; 300]);
+        let tail = b"the end of some other packet's payload, 10 bytes";
+        let behind = [&tail[..], PUBACK, &publish("c/d", b"hello")].concat();
+        let said = frame_all(
+            true,
+            &[Piece::Data(&first[..100]), Piece::Gap(5000), Piece::Data(&behind)],
+        );
+        let want = [
+            Cut(first[..100].into()),
+            Missing(5000),
+            Skipped(tail.len() as u64),
+            Whole(PUBACK.into()),
+            Whole(publish("c/d", b"hello")),
+        ];
+        assert_eq!(said, want);
+    }
+
+    #[test]
+    fn a_hole_of_whole_packets_needs_no_search() {
+        let packet = publish("a/b", b"1");
+        let said = frame_all(true, &[Piece::Data(&packet), Piece::Gap(9), Piece::Data(PINGREQ)]);
+        assert_eq!(said, [Whole(packet), Missing(9), Whole(PINGREQ.into())]);
+    }
+
+    #[test]
+    fn a_fault_in_a_body_is_no_reason_to_search() {
+        // A type that does not exist, QoS 3, a topic that is longer than the packet.
+        let stream = [
+            &[0x00, 3, 1, 2, 3][..],
+            &[0x36, 3, 0, 1, b'a'],
+            &[0x30, 3, 0, 9, b'a'],
+            PINGREQ,
+        ]
+        .concat();
+        let want = [
+            Whole(vec![0x00, 3, 1, 2, 3]),
+            Whole(vec![0x36, 3, 0, 1, b'a']),
+            Whole(vec![0x30, 3, 0, 9, b'a']),
+            Whole(PINGREQ.into()),
+        ];
+        assert_eq!(frame_all(true, &[Piece::Data(&stream)]), want);
+    }
+
+    #[test]
+    fn a_length_that_does_not_end_loses_the_framing() {
+        let broken = [0x30, 0xff, 0xff, 0xff, 0xff];
+        let next = publish("a/b", b"hello");
+        let stream = [&broken[..], b"junk", &next, PINGREQ].concat();
+        let want = [Cut(broken.into()), Skipped(4), Whole(next), Whole(PINGREQ.into())];
+        assert_eq!(frame_all(true, &[Piece::Data(&stream)]), want);
+        let frame = Frame::cut(
+            broken.to_vec().into(),
+            Extent {
+                header: 5,
+                remaining: MAX_REMAINING_LENGTH,
+            },
+        );
+        assert!(frame::extent(frame.bytes()).is_err(), "so a reader can tell");
+        assert!(Packet::decode(Version::V5, Sender::Client, &frame).is_err());
+    }
+
+    #[test]
+    fn a_false_beginning_swallows_little() {
+        // A PUBLISH that claims 200 MB, in the middle of a payload, and what follows.
+        let claim = [0x30, 0x80, 0x84, 0xaf, 0x5f, 0, 2, 0xff, 0xfe];
+        let next = publish("a/b", b"hello");
+        let stream = [&claim[..], &next, PINGREQ].concat();
+        let want = [Skipped(claim.len() as u64), Whole(next), Whole(PINGREQ.into())];
+        assert_eq!(frame_all(false, &[Piece::Data(&stream)]), want);
+    }
+
+    #[test]
+    fn the_beginning_of_a_packet_at_the_end_is_given() {
+        let packet = publish("a/b", b"hello");
+        assert_eq!(frame_all(true, &[Piece::Data(&packet[..6])]), [Cut(packet[..6].into())]);
+        assert_eq!(frame_all(true, &[Piece::Data(&packet[..1])]), [Skipped(1)]);
+        assert_eq!(
+            frame_all(false, &[Piece::Data(&packet[..7])]),
+            [Cut(packet[..7].into())]
+        );
+    }
+
+    #[test]
+    fn text_and_zeros_hold_no_packets() {
+        let text = b"GET / HTTP/1.1\r\nHost: example\r\n\r\n0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ bbbbb".repeat(40);
+        for bytes in [text, vec![0; 5000], vec![0xff; 5000], vec![b'0'; 5000]] {
+            let length = bytes.len() as u64;
+            assert_eq!(frame_all(false, &[Piece::Data(&bytes)]), [Skipped(length)]);
+        }
+    }
+}

@@ -136,9 +136,9 @@ impl Direction {
             self.advance(1);
             start = self.position;
         }
-        self.firm = true;
         let middle = start.saturating_add(data.len() as u64);
         let end = middle.saturating_add(cut as u64);
+        self.firm |= end > self.position;
         let free = self.waiting.first_key_value().is_none_or(|(first, _)| *first >= end);
         if hold || start > self.position || !free {
             self.keep(start, middle, Some(data), stamp);
