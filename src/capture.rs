@@ -37,7 +37,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other one.
+    /// The end that receives what this one sends.
     #[must_use]
     pub fn other(self) -> Self {
         match self {

@@ -1,37 +1,518 @@
 //! TLS 1.2 and 1.3 records, decrypted with the secrets of a key log (the NSS format, `SSLKEYLOGFILE`). It must not know
 //! what the bytes say.
+//!
+//! [`keylog`] has the secrets, [`hello`] reads what both ends agree on, [`record`] cuts the streams, [`suite`] names the
+//! ciphers, [`schedule`] makes keys and opens records. Here is the order of things: which key is for which record.
+
+mod hello;
+mod keylog;
+mod record;
+mod schedule;
+mod suite;
 
 use super::{Note, Piece, Side};
+use hello::{ClientHello, ServerHello};
+pub use keylog::KeyLog;
+use record::{
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, HEADER, Header, KEY_UPDATE,
+    Messages, Records, SERVER_HELLO,
+};
+use schedule::{Opened, Opener};
 
-/// Secrets by client random.
-#[derive(Default)]
-pub struct KeyLog;
-
-impl KeyLog {
-    /// Adds the lines of a key log; lines that are none are passed over. Gives how many secrets it found.
-    pub fn add(&mut self, _text: &[u8]) -> usize {
-        todo!()
-    }
-}
+const TLS12: u16 = 0x0303;
+const TLS13: u16 = 0x0304;
+/// So many bytes go into the buffer of a direction at once.
+const CHUNK: usize = 16 * 1024;
+/// The smallest encrypted record in bytes: header, tag and one byte. It bounds how many records fit into a hole.
+const SMALLEST: u64 = 22;
+/// How many records may be missing where it is not known how many bytes are.
+const DOUBT: u64 = 64;
+/// So many records in a row that do not open end the decryption.
+const FAILURES: u32 = 64;
+/// How many bytes may be decrypted in vain in the search for the number of a record; more is earned by success, so
+/// that the work stays linear in what the capture holds.
+const BUDGET: u64 = 64 << 20;
+/// What each byte that was opened adds to the budget.
+const EARNED: u64 = 1024;
 
 /// One connection that speaks TLS.
-pub struct Tls;
+#[derive(Default)]
+pub struct Tls {
+    client: Option<Side>,
+    client_hello: Option<ClientHello>,
+    server_hello: Option<ServerHello>,
+    directions: [Direction; 2],
+    noted: Noted,
+    /// Where records are opened.
+    scratch: Vec<u8>,
+}
+
+/// Which notes were given; each is given once.
+#[derive(Default)]
+struct Noted {
+    decrypted: bool,
+    refused: bool,
+    early_data: bool,
+}
+
+/// What one side sends.
+#[derive(Default)]
+struct Direction {
+    records: Records,
+    messages: Messages,
+    phase: Phase,
+    opener: Option<Opener>,
+    /// A record was opened.
+    opened: bool,
+    /// How many records may be missing before the next; `None` when its number is known.
+    doubt: Option<u64>,
+    /// Records in a row that did not open.
+    failures: u32,
+    budget: Option<u64>,
+    /// Nothing of it will be decrypted.
+    dead: bool,
+}
+
+/// Which secret is for the next record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    /// None.
+    #[default]
+    Clear,
+    /// The handshake traffic secret (TLS 1.3).
+    Handshake,
+    /// The application traffic secret, or for TLS 1.2 the master secret.
+    Application,
+}
+
+/// Where decrypted data and notes go.
+struct Out<'a> {
+    data: &'a mut dyn FnMut(Piece<'_>),
+    note: &'a mut dyn FnMut(Note),
+}
 
 impl Tls {
-    /// True when the first bytes that a side sent are a TLS handshake record (ClientHello or ServerHello); `None` when
-    /// more bytes are needed to say.
-    pub fn guess(_first: &[u8]) -> Option<bool> {
-        todo!()
+    /// True when the first bytes that a side sent are a TLS record: a handshake, or the middle of a connection; `None`
+    /// when more bytes are needed to say. Five are enough. No MQTT packet begins like that.
+    #[must_use]
+    pub fn guess(first: &[u8]) -> Option<bool> {
+        match Header::check(first) {
+            None => Some(false),
+            Some(None) => None,
+            Some(Some(_)) => Some(true),
+        }
     }
+
+    /// The side that sent the ClientHello, as far as the capture shows it.
+    #[must_use]
+    pub fn client_side(&self) -> Option<Side> {
+        self.client
+    }
+
     /// Takes the next piece of one direction; `data` gets the application data in the clear, `note` what is to be known.
     pub fn push(
         &mut self,
-        _side: Side,
-        _piece: Piece<'_>,
-        _keys: &KeyLog,
-        _data: &mut dyn FnMut(Piece<'_>),
-        _note: &mut dyn FnMut(Note),
+        side: Side,
+        piece: Piece<'_>,
+        keys: &KeyLog,
+        data: &mut dyn FnMut(Piece<'_>),
+        note: &mut dyn FnMut(Note),
     ) {
-        todo!()
+        let out = &mut Out { data, note };
+        match piece {
+            Piece::Data(bytes) => {
+                for chunk in bytes.chunks(CHUNK) {
+                    self.bytes(side, chunk, keys, out);
+                }
+            }
+            Piece::Gap(size) => self.hole(side, size, out),
+        }
+    }
+
+    fn bytes(&mut self, side: Side, bytes: &[u8], keys: &KeyLog, out: &mut Out<'_>) {
+        // Out of the way, so that a record can be lent out while the rest changes.
+        let mut records = std::mem::take(&mut self.direction(side).records);
+        records.data(bytes);
+        while !self.direction(side).dead {
+            let in_place = !records.is_lost();
+            let next = records.next();
+            let Some(candidate) = next else {
+                if in_place && records.is_lost() {
+                    self.direction(side).miss(DOUBT);
+                }
+                break;
+            };
+            if in_place && candidate.lost {
+                self.direction(side).miss(DOUBT);
+            }
+            let header = candidate.header;
+            if self.record(side, &candidate, keys, out) {
+                records.taken(header);
+            } else {
+                records.refused();
+            }
+        }
+        let direction = self.direction(side);
+        if !direction.dead {
+            direction.records = records;
+        }
+    }
+
+    /// Takes a record. False when it was only a candidate and is none.
+    fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+        let tls13 = self.is_tls13();
+        let kind = candidate.header.kind;
+        if self.direction(side).phase == Phase::Clear {
+            match kind {
+                HANDSHAKE => self.messages(side, candidate.body),
+                CHANGE_CIPHER_SPEC if self.server_hello.is_some() && !tls13 => {
+                    self.direction(side).phase = Phase::Application;
+                }
+                APPLICATION_DATA if self.server_hello.is_none() && self.sends_early_data(side) => {
+                    self.early_data(candidate.header, out);
+                }
+                APPLICATION_DATA => {
+                    self.direction(side).encrypted(tls13);
+                    return self.open(side, candidate, keys, out);
+                }
+                _ => {}
+            }
+            return true;
+        }
+        if tls13 && kind != APPLICATION_DATA {
+            // A ChangeCipherSpec for the eyes of middleboxes (RFC 8446 appendix D.4), or an alert in the clear.
+            return !candidate.lost;
+        }
+        self.open(side, candidate, keys, out)
+    }
+
+    /// Opens a record and leads on what it holds. False when it was only a candidate and is none.
+    fn open(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+        if self.direction(side).opener.is_none() && !self.find_key(side, keys, out) {
+            return true;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let opened = self.search(side, candidate, keys, &mut scratch);
+        let going = match opened {
+            Some(opened) => {
+                let content = scratch.get(..opened.length).unwrap_or_default();
+                self.opened(side, candidate, opened.kind, content, out);
+                true
+            }
+            None => self.failed(side, candidate, out),
+        };
+        self.scratch = scratch;
+        going
+    }
+
+    /// Makes the key that the next record wants. False when there is none, which ends the direction.
+    fn find_key(&mut self, side: Side, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+        let phase = self.direction(side).phase;
+        let found = match self.key(side, phase, keys) {
+            // Key logs may have the secrets of application data only.
+            Err(_) if phase == Phase::Handshake && self.key(side, Phase::Application, keys).is_ok() => {
+                self.direction(side).phase = Phase::Application;
+                self.direction(side).miss(0);
+                self.key(side, Phase::Application, keys)
+            }
+            found => found,
+        };
+        match found {
+            Ok(opener) => {
+                self.direction(side).opener = Some(opener);
+                true
+            }
+            Err(note) => {
+                self.refuse(side, note, out);
+                false
+            }
+        }
+    }
+
+    fn key(&self, side: Side, phase: Phase, keys: &KeyLog) -> Result<Opener, Note> {
+        let undecryptable = |why: &str| Note::Undecryptable(why.to_owned());
+        let client_hello = self.client_hello.as_ref().ok_or(Note::Encrypted(None))?;
+        let secrets = keys
+            .secrets(&client_hello.random)
+            .ok_or_else(|| Note::Encrypted(client_hello.server_name.clone()))?;
+        let server_hello = self
+            .server_hello
+            .as_ref()
+            .ok_or_else(|| undecryptable("the ServerHello is missing from the capture"))?;
+        let version = server_hello.version;
+        if version != TLS12 && version != TLS13 {
+            return Err(Note::Undecryptable(match version {
+                0x0302 => "TLS 1.1".to_owned(),
+                0x0301 => "TLS 1.0".to_owned(),
+                0x0300 => "SSL 3.0".to_owned(),
+                _ => format!("TLS version 0x{version:04X}"),
+            }));
+        }
+        let suite =
+            suite::suite(server_hello.suite).ok_or_else(|| Note::Undecryptable(suite::name(server_hello.suite)))?;
+        let from_client = self.client == Some(side);
+        if version == TLS12 {
+            let master = secrets
+                .master
+                .as_ref()
+                .ok_or_else(|| undecryptable("the key log has no CLIENT_RANDOM for it"))?;
+            return Opener::tls12(suite, master, &client_hello.random, &server_hello.random, from_client)
+                .ok_or_else(|| undecryptable(suite.name));
+        }
+        let (secret, label) = match (phase, from_client) {
+            (Phase::Handshake, true) => (&secrets.handshake.client, "CLIENT_HANDSHAKE_TRAFFIC_SECRET"),
+            (Phase::Handshake, false) => (&secrets.handshake.server, "SERVER_HANDSHAKE_TRAFFIC_SECRET"),
+            (_, true) => (&secrets.application.client, "CLIENT_TRAFFIC_SECRET_0"),
+            (_, false) => (&secrets.application.server, "SERVER_TRAFFIC_SECRET_0"),
+        };
+        let secret = secret
+            .as_ref()
+            .ok_or_else(|| Note::Undecryptable(format!("the key log has no {label} for it")))?;
+        Opener::tls13(suite, secret)
+            .ok_or_else(|| Note::Undecryptable(format!("{label} is too short or too long for {}", suite.name)))
+    }
+
+    /// Looks for the key and number under which the record opens: the next, or behind holes one of the next.
+    fn search(
+        &mut self,
+        side: Side,
+        candidate: &Candidate<'_>,
+        keys: &KeyLog,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Opened> {
+        let direction = self.direction(side);
+        let (phase, doubt) = (direction.phase, direction.doubt);
+        let mut budget = direction.budget.unwrap_or(BUDGET);
+        let mut found = direction
+            .opener
+            .as_mut()
+            .and_then(|opener| try_numbers(opener, doubt.unwrap_or(0), candidate, &mut budget, scratch));
+        if found.is_none() && (doubt.is_some() || phase == Phase::Handshake) {
+            // The Finished or KeyUpdate before it may be what is missing.
+            let next = match phase {
+                Phase::Handshake => self.key(side, Phase::Application, keys).ok(),
+                _ => self.direction(side).opener.as_ref().and_then(Opener::updated),
+            };
+            budget = budget.saturating_sub(EARNED);
+            if let Some(mut next) = next {
+                found = try_numbers(&mut next, doubt.unwrap_or(0), candidate, &mut budget, scratch);
+                if found.is_some() {
+                    let direction = self.direction(side);
+                    direction.opener = Some(next);
+                    direction.phase = Phase::Application;
+                }
+            }
+        }
+        let direction = self.direction(side);
+        if found.is_some() {
+            direction.opened = true;
+            direction.doubt = None;
+            direction.failures = 0;
+            budget = BUDGET.min(budget.saturating_add(EARNED * candidate.body.len() as u64));
+        }
+        direction.budget = Some(budget);
+        found
+    }
+
+    fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: &mut Out<'_>) {
+        if !self.noted.decrypted {
+            self.noted.decrypted = true;
+            let version = if self.is_tls13() { "1.3" } else { "1.2" };
+            let suite = self.server_hello.as_ref().and_then(|hello| suite::suite(hello.suite));
+            let name = suite.map_or("", |suite| suite.name);
+            (out.note)(Note::Decrypted(format!("TLS {version}, {name}")));
+        }
+        gap(candidate.passed, out);
+        match kind {
+            APPLICATION_DATA if !content.is_empty() => (out.data)(Piece::Data(content)),
+            HANDSHAKE => self.messages(side, content),
+            // TLS 1.2 negotiates again: the hellos before it say which key is next.
+            CHANGE_CIPHER_SPEC => self.direction(side).opener = None,
+            _ => {}
+        }
+    }
+
+    /// A record did not open. False when it was only a candidate.
+    fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: &mut Out<'_>) -> bool {
+        let early = self.sends_early_data(side);
+        let direction = self.direction(side);
+        if direction.budget == Some(0) {
+            let why = "no record opens behind a hole in the capture";
+            self.refuse(side, Note::Undecryptable(why.to_owned()), out);
+            return true;
+        }
+        if candidate.lost {
+            return false;
+        }
+        if early && !direction.opened {
+            self.early_data(candidate.header, out);
+            return true;
+        }
+        direction.failures += 1;
+        if !direction.opened && direction.doubt.is_none() {
+            let why = "the secrets of the key log do not fit";
+            self.refuse(side, Note::Undecryptable(why.to_owned()), out);
+        } else if direction.failures > FAILURES {
+            let why = "the records do not open any more";
+            self.refuse(side, Note::Undecryptable(why.to_owned()), out);
+        } else {
+            let size = direction.skip_record(candidate.header);
+            // Without a record before it, it may be of the handshake.
+            if direction.opened {
+                gap(size, out);
+            }
+        }
+        true
+    }
+
+    /// Handshake messages, encrypted or not.
+    fn messages(&mut self, side: Side, mut bytes: &[u8]) {
+        while let Some(message) = self.direction(side).messages.next(&mut bytes) {
+            match message.kind {
+                CLIENT_HELLO => {
+                    if let Some(hello) = ClientHello::parse(&message.body) {
+                        self.client = Some(side);
+                        self.client_hello = Some(hello);
+                    }
+                }
+                SERVER_HELLO => {
+                    if let Some(hello) = ServerHello::parse(&message.body) {
+                        self.client.get_or_insert(side.other());
+                        if !hello.retry {
+                            self.server_hello = Some(hello);
+                        }
+                    }
+                }
+                FINISHED if self.is_tls13() && self.direction(side).phase == Phase::Handshake => {
+                    self.direction(side).phase = Phase::Application;
+                    self.direction(side).opener = None;
+                }
+                KEY_UPDATE if self.is_tls13() && self.direction(side).phase == Phase::Application => {
+                    let direction = self.direction(side);
+                    direction.opener = direction.opener.as_ref().and_then(Opener::updated);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Bytes are missing.
+    fn hole(&mut self, side: Side, size: u64, out: &mut Out<'_>) {
+        let tls13 = self.is_tls13();
+        let direction = self.direction(side);
+        if direction.dead {
+            return;
+        }
+        let hole = direction.records.gap(size);
+        direction.messages = Messages::default();
+        let mut missing = hole.beyond;
+        if let Some(header) = hole.record {
+            if header.kind == APPLICATION_DATA && direction.phase == Phase::Clear {
+                direction.encrypted(tls13);
+            }
+            if direction.phase != Phase::Clear && (header.kind == APPLICATION_DATA || !tls13) {
+                missing += direction.skip_record(header);
+            }
+        }
+        if hole.beyond > 0 {
+            direction.miss(hole.beyond / SMALLEST + 1);
+        }
+        gap(missing, out);
+    }
+
+    fn early_data(&mut self, header: Header, out: &mut Out<'_>) {
+        if !self.noted.early_data {
+            self.noted.early_data = true;
+            let why = "early data (0-RTT) is not decrypted";
+            (out.note)(Note::Undecryptable(why.to_owned()));
+        }
+        gap(plain_length13(header), out);
+    }
+
+    fn sends_early_data(&self, side: Side) -> bool {
+        self.client == Some(side) && self.client_hello.as_ref().is_some_and(|hello| hello.early_data)
+    }
+
+    fn refuse(&mut self, side: Side, note: Note, out: &mut Out<'_>) {
+        if !self.noted.refused {
+            self.noted.refused = true;
+            (out.note)(note);
+        }
+        *self.direction(side) = Direction {
+            dead: true,
+            ..Direction::default()
+        };
+    }
+
+    fn is_tls13(&self) -> bool {
+        self.server_hello.as_ref().is_some_and(|hello| hello.version == TLS13)
+    }
+
+    fn direction(&mut self, side: Side) -> &mut Direction {
+        let [a, b] = &mut self.directions;
+        match side {
+            Side::A => a,
+            Side::B => b,
+        }
+    }
+}
+
+impl Direction {
+    /// The first encrypted record was seen.
+    fn encrypted(&mut self, tls13: bool) {
+        self.phase = if tls13 { Phase::Handshake } else { Phase::Application };
+    }
+
+    /// Up to so many records more may be missing.
+    fn miss(&mut self, records: u64) {
+        self.doubt = Some(self.doubt.unwrap_or(0).saturating_add(records));
+    }
+
+    /// Counts a record that cannot be opened. Gives how many bytes of application data it holds at most.
+    fn skip_record(&mut self, header: Header) -> u64 {
+        match &mut self.opener {
+            Some(opener) if self.doubt.is_none() => opener.sequence = opener.sequence.wrapping_add(1),
+            _ => self.miss(1),
+        }
+        if self.phase != Phase::Application || header.kind != APPLICATION_DATA {
+            return 0;
+        }
+        match &self.opener {
+            Some(opener) => opener.plain_length(header.length) as u64,
+            None => plain_length13(header),
+        }
+    }
+}
+
+/// Tries the number that is next and so many behind it.
+fn try_numbers(
+    opener: &mut Opener,
+    more: u64,
+    candidate: &Candidate<'_>,
+    budget: &mut u64,
+    scratch: &mut Vec<u8>,
+) -> Option<Opened> {
+    let cost = (candidate.body.len() + 8 * HEADER) as u64;
+    for number in opener.sequence..=opener.sequence.saturating_add(more) {
+        *budget = budget.checked_sub(cost).unwrap_or_default();
+        if *budget == 0 {
+            return None;
+        }
+        if let Some(opened) = opener.open(number, candidate.header, candidate.body, scratch) {
+            opener.sequence = number.wrapping_add(1);
+            return Some(opened);
+        }
+    }
+    None
+}
+
+/// How many bytes a record of TLS 1.3 holds at most.
+fn plain_length13(header: Header) -> u64 {
+    (header.length as u64).saturating_sub(17)
+}
+
+fn gap(size: u64, out: &mut Out<'_>) {
+    if size > 0 {
+        (out.data)(Piece::Gap(size));
     }
 }

@@ -1,36 +1,66 @@
 //! WebSocket under MQTT (RFC 6455, RFC 7692): handshake, frames, masks, permessage-deflate -> the bytes of both
 //! directions. It must not know MQTT.
+//!
+//! [`handshake`] reads HTTP, [`frame`] heads of frames, [`inflate`] compressed messages; [`direction`] puts them in
+//! order.
+
+mod direction;
+mod frame;
+mod handshake;
+mod inflate;
 
 use super::{Note, Piece, Side};
+use direction::{Direction, Out, Shared};
+use handshake::Opening;
+
+/// How far `guess` follows a frame, in bytes.
+const REACH: u64 = 1 << 20;
 
 /// One connection that speaks WebSocket.
-pub struct WebSocket;
+#[derive(Default)]
+pub struct WebSocket {
+    shared: Shared,
+    directions: [Direction; 2],
+}
 
 /// Whether the first bytes of a direction are an HTTP request that asks for WebSocket, the answer to it, or, in the
 /// middle of a stream, a plausible WebSocket frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess {
-    /** More bytes are needed to say. */
+    /// More bytes are needed to say.
     Unknown,
-    /** It is not. */
+    /// It is not.
     No,
-    /** It is. */
+    /// It is.
     Yes,
 }
 
 impl WebSocket {
-    /// Looks at the first bytes that `side` sent.
-    pub fn guess(_first: &[u8]) -> Guess {
-        todo!()
+    /// Looks at the first bytes that a side sent. A head of HTTP may want 64 KiB before it gives a decision; frames give
+    /// one as soon as the first packet or a few frames are seen.
+    #[must_use]
+    pub fn guess(first: &[u8]) -> Guess {
+        match handshake::opening(first, 0) {
+            Opening::More => Guess::Unknown,
+            Opening::Request { .. } | Opening::Granted { .. } => Guess::Yes,
+            Opening::Http { .. } => Guess::No,
+            Opening::Other => frame::plausible(first, None, REACH),
+        }
     }
+
+    /// The client: it asked for WebSocket, or masks its frames.
+    #[must_use]
+    pub fn client_side(&self) -> Option<Side> {
+        self.shared.client
+    }
+
     /// Takes the next piece of one direction; `data` gets what the messages hold, in order, `note` what is to be known.
-    pub fn push(
-        &mut self,
-        _side: Side,
-        _piece: Piece<'_>,
-        _data: &mut dyn FnMut(Piece<'_>),
-        _note: &mut dyn FnMut(Note),
-    ) {
-        todo!()
+    pub fn push(&mut self, side: Side, piece: Piece<'_>, data: &mut dyn FnMut(Piece<'_>), note: &mut dyn FnMut(Note)) {
+        let [a, b] = &mut self.directions;
+        let direction = match side {
+            Side::A => a,
+            Side::B => b,
+        };
+        direction.push(side, piece, &mut self.shared, &mut Out { data, note });
     }
 }
