@@ -145,8 +145,6 @@ impl Detector {
                 let client = websocket_client(side, first);
                 match WebSocket::guess(first) {
                     Guess::Yes if is_http(first) => return Some(Kind::WebSocket(client)),
-                    // A frame does not come first.
-                    _ if self.is_begin(side) && !may_be_http(first) => {}
                     Guess::Yes => frames = Some(Kind::WebSocket(client)),
                     Guess::No => {}
                     Guess::Unknown => open = true,
@@ -258,10 +256,6 @@ const ANSWER: &[u8] = b"HTTP/";
 
 fn is_http(first: &[u8]) -> bool {
     first.starts_with(REQUEST) || first.starts_with(ANSWER)
-}
-
-fn may_be_http(first: &[u8]) -> bool {
-    is_http(first) || REQUEST.starts_with(first) || ANSWER.starts_with(first)
 }
 
 enum Proxy {

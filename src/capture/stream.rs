@@ -31,7 +31,7 @@ struct About {
     ends: Ends,
     client: Option<Side>,
     mqtt: bool,
-    /// TLS that cannot be decrypted.
+    /// TLS without a key.
     sealed: bool,
     /// What waits until it is clear that this is MQTT and who is the client.
     waiting: Vec<(Side, Stamp, Held)>,
@@ -293,7 +293,7 @@ impl Context<'_> {
     fn note(&mut self, side: Side, stamp: Stamp, note: Note) {
         // What is said of TLS that stays closed is all that can be said of the connection.
         if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
-            self.about.sealed = true;
+            self.about.sealed |= matches!(note, Note::Encrypted(_));
             let sender = self.about.sender(side);
             self.about.event(stamp, EventKind::Note { sender, note }, self.out);
         } else {
