@@ -132,10 +132,21 @@ fn what_a_reader_should_know_is_said() {
     };
     assert_eq!(notes("base-v31.pcap"), []);
     assert_eq!(notes("http-on-1883.pcap"), []);
-    assert_eq!(notes("proxyproto-v2.pcap"), []);
-    assert_eq!(notes("ws-continuation.pcap"), []);
-    assert_eq!(notes("sv-mqtt-events-missing-connect.pcap"), []);
-    assert_eq!(notes("snaplen-96.pcap"), []);
+    assert_eq!(
+        notes("proxyproto-v2.pcap"),
+        [Note::Proxy("192.0.2.1:50000 -> 10.0.0.2:1883".into())]
+    );
+    assert_eq!(notes("ws-continuation.pcap"), [Note::WebSocket("/mqtt".into())]);
+    assert_eq!(notes("ws-midstream.pcap"), [Note::WebSocket(String::new())]);
+    // A TLS connection beside it, and the CONNECT.
+    assert_eq!(
+        notes("sv-mqtt-events-missing-connect.pcap"),
+        [Note::Encrypted(None), Note::Missing(16)]
+    );
+    // The CONNACK.
+    assert_eq!(notes("sv-mqtt-events-unintroduced.pcap"), [Note::Missing(4)]);
+    let cut = [10, 479, 1358, 1358, 171].map(Note::Missing);
+    assert_eq!(notes("snaplen-96.pcap"), cut);
 }
 
 /// Name, path and reference of each capture that has such a reference; one with a truth needs no other.

@@ -10,6 +10,7 @@ mod generated;
 mod interop;
 mod protocol;
 mod session;
+mod streams;
 #[allow(dead_code, reason = "shared with the tests inside the library")]
 mod support;
 mod vectors;
