@@ -3,18 +3,30 @@
 //!
 //! Nothing here does IO but [`file`], which reads; everything is bounded in memory whatever the capture says.
 
+pub mod detect;
 pub mod file;
 pub mod framer;
 pub mod network;
+pub mod search;
 pub mod stream;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
 
+use crate::protocol::{Frame, Sender};
+use file::Item;
+use network::Network;
+use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
+use stream::Stream;
+use tcp::{Part, Reassembler};
+use tls::KeyLog;
 
-use crate::protocol::{Frame, Sender};
+/// What all streams together may hold back, in bytes: packets that are not whole, and beginnings that are not
+/// recognised yet.
+const MAX_HELD: usize = 512 << 20;
 
 /// One of the two ends of a TCP connection, as the sender of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,4 +132,157 @@ pub enum Note {
     Proxy(String),
     /// The WebSocket stream is broken: how.
     BadWebSocket(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Skipped(1) => f.write_str("1 byte was skipped to find the next packet"),
+            Self::Skipped(bytes) => write!(f, "{bytes} bytes were skipped to find the next packet"),
+            Self::Missing(1) => f.write_str("1 byte is missing from the capture"),
+            Self::Missing(bytes) => write!(f, "{bytes} bytes are missing from the capture"),
+            Self::Encrypted(None) => f.write_str("TLS, and no key is known for it"),
+            Self::Encrypted(Some(name)) => write!(f, "TLS to {:?}, and no key is known for it", name),
+            Self::Undecryptable(why) => write!(f, "TLS that cannot be decrypted: {why}"),
+            Self::Decrypted(how) => write!(f, "decrypted: {how}"),
+            Self::WebSocket(path) if path.is_empty() => f.write_str("in WebSocket"),
+            Self::WebSocket(path) => write!(f, "in WebSocket, {path:?}"),
+            Self::Proxy(addresses) if addresses.is_empty() => f.write_str("behind a PROXY header"),
+            Self::Proxy(addresses) => write!(f, "behind a PROXY header: {addresses}"),
+            Self::BadWebSocket(how) => write!(f, "WebSocket is broken: {how}"),
+        }
+    }
+}
+
+/// What is known before a capture is read.
+#[derive(Default)]
+pub struct Options {
+    /// Secrets for TLS.
+    pub keylog: KeyLog,
+    /// Drop connections that show the bytes of another one again, under other addresses.
+    pub collapse: bool,
+}
+
+/// What a capture held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packet records.
+    pub records: u64,
+    /// TCP connections.
+    pub connections: u32,
+    /// Connections that carried MQTT.
+    pub mqtt: u64,
+    /// Connections that were dropped because they repeat another one.
+    pub mirrors: u64,
+}
+
+/// Reads MQTT out of the items of a capture file.
+pub struct Capture {
+    network: Network,
+    reassembler: Reassembler,
+    streams: Streams,
+    records: u64,
+    damage: Vec<String>,
+}
+
+/// The byte streams of all connections.
+#[derive(Default)]
+struct Streams {
+    keys: KeyLog,
+    open: HashMap<u32, Stream>,
+    held: usize,
+    mqtt: u64,
+}
+
+impl Capture {
+    /// A capture of which nothing is read yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            network: Network::default(),
+            reassembler: Reassembler::new(options.collapse),
+            streams: Streams {
+                keys: options.keylog,
+                ..Streams::default()
+            },
+            records: 0,
+            damage: Vec::new(),
+        }
+    }
+
+    /// Takes the next item of the file; `out` gets what became known by it.
+    pub fn push(&mut self, item: Item<'_>, out: &mut Vec<Event>) {
+        match item {
+            Item::Record(record) => {
+                self.records += 1;
+                let streams = &mut self.streams;
+                if let Some(segment) = self.network.segment(&record) {
+                    self.reassembler
+                        .push(&segment, record.stamp, &mut |number, ends, stamp, part| {
+                            streams.take(number, ends, stamp, part, out);
+                        });
+                }
+            }
+            Item::Secrets(text) => {
+                self.streams.keys.add(text);
+            }
+            Item::Damage(what) => self.damage.push(what),
+        }
+    }
+
+    /// The file is over; `out` gets what was held back.
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
+        let streams = &mut self.streams;
+        self.reassembler
+            .finish(&mut |number, ends, stamp, part| streams.take(number, ends, stamp, part, out));
+    }
+
+    /// What the capture held so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            records: self.records,
+            connections: self.reassembler.connections(),
+            mqtt: self.streams.mqtt,
+            mirrors: self.reassembler.mirrors(),
+        }
+    }
+
+    /// The faults of the file since the last call, in order.
+    pub fn take_damage(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.damage)
+    }
+
+    /// The first link-layer header type that cannot be taken apart, if there was one.
+    #[must_use]
+    pub fn unknown_link(&self) -> Option<u16> {
+        self.network.unknown_link()
+    }
+}
+
+impl Streams {
+    fn take(&mut self, number: u32, ends: tcp::Ends, stamp: Stamp, part: Part<'_>, out: &mut Vec<Event>) {
+        let keys = &self.keys;
+        let Part::Piece(side, piece) = part else {
+            let Some(mut stream) = self.open.remove(&number) else {
+                return;
+            };
+            self.held = self.held.saturating_sub(stream.held());
+            let known = stream.is_mqtt();
+            match part {
+                Part::Closed(side, reset) => stream.close(side, reset, stamp, keys, out),
+                _ => stream.finish(stamp, keys, out),
+            }
+            self.mqtt += u64::from(stream.is_mqtt() && !known);
+            return;
+        };
+        let stream = self.open.entry(number).or_insert_with(|| Stream::new(number, ends));
+        let (before, known) = (stream.held(), stream.is_mqtt());
+        stream.push(side, piece, stamp, keys, out);
+        if self.held.saturating_add(stream.held()) > MAX_HELD {
+            stream.give_up(stamp, keys, out);
+        }
+        self.held = self.held.saturating_add(stream.held()).saturating_sub(before);
+        self.mqtt += u64::from(stream.is_mqtt() && !known);
+    }
 }

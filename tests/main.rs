@@ -6,15 +6,17 @@ mod broker;
 mod capture_files;
 mod capture_tls;
 mod capture_websocket;
+mod captures;
 mod cli;
 mod decode;
-mod encode;
 mod decode_text;
+mod encode;
 mod generated;
 mod interop;
 mod output;
 mod protocol;
 mod session;
+mod streams;
 #[allow(dead_code, reason = "shared with the tests inside the library")]
 mod support;
 mod vectors;

@@ -1,2 +1,386 @@
 //! One TCP connection: recognises PROXY headers, TLS, WebSocket and MQTT by content on any port, and leads the bytes
 //! through them. It must not know how the bytes were captured.
+
+use super::detect::{Detector, Inside, Kind, is_mqtt_port};
+use super::framer::{Found, Framer};
+use super::tcp::Ends;
+use super::tls::{KeyLog, Tls};
+use super::websocket::WebSocket;
+use super::{Event, EventKind, Note, Piece, Side, Stamp};
+use crate::protocol::{Frame, PacketType, Sender};
+use std::cell::RefCell;
+
+/// Frames that are held back until it is clear who is the client.
+const MAX_WAITING: usize = 64;
+/// Bytes of frames that are held back until it is clear who is the client.
+const MAX_WAITING_BYTES: usize = 256 << 10;
+
+/// What a stream that is not recognised yet may keep, in bytes.
+const MAX_OPEN: usize = 512 << 10;
+
+/// A connection.
+pub struct Stream {
+    level: Level,
+    about: About,
+}
+
+/// What is known of the connection as a whole.
+#[derive(Debug)]
+struct About {
+    number: u32,
+    ends: Ends,
+    client: Option<Side>,
+    mqtt: bool,
+    /// TLS without a key.
+    sealed: bool,
+    /// What waits until it is clear that this is MQTT and who is the client.
+    waiting: Vec<(Side, Stamp, Held)>,
+    waiting_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Held {
+    Found(Found),
+    Note(Note),
+}
+
+/// What the bytes are, from the outside to the inside.
+enum Level {
+    Open(Box<Open>),
+    Tls(Box<Tls>, Box<Level>),
+    WebSocket(Box<WebSocket>, Box<Level>),
+    Mqtt(Box<[Framer; 2]>),
+    Other,
+}
+
+/// A stream that is not recognised yet, and what it said.
+#[derive(Debug)]
+struct Open {
+    opened: bool,
+    detector: Detector,
+    pieces: Vec<(Side, Stamp, Part)>,
+    held: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    Data(Vec<u8>),
+    Gap(u64),
+}
+
+/// What a level needs beside its own bytes.
+struct Context<'c> {
+    keys: &'c KeyLog,
+    about: &'c mut About,
+    out: &'c mut Vec<Event>,
+}
+
+impl Stream {
+    /// A connection of which nothing is known but its ends.
+    #[must_use]
+    pub fn new(number: u32, ends: Ends) -> Self {
+        Self {
+            level: Level::open(Inside::Tcp, ends.opened, ends),
+            about: About {
+                number,
+                ends,
+                // A client of MQTT opens the connection.
+                client: ends.opened.then_some(Side::A),
+                mqtt: false,
+                sealed: false,
+                waiting: Vec::new(),
+                waiting_bytes: 0,
+            },
+        }
+    }
+
+    /// Takes the next piece of one direction; `out` gets what became known by it.
+    pub fn push(&mut self, side: Side, piece: Piece<'_>, stamp: Stamp, keys: &KeyLog, out: &mut Vec<Event>) {
+        let Self { level, about } = self;
+        level.push(side, piece, stamp, &mut Context { keys, about, out });
+    }
+
+    /// Both directions are over: gives what was held back.
+    pub fn finish(&mut self, stamp: Stamp, keys: &KeyLog, out: &mut Vec<Event>) {
+        let Self { level, about } = self;
+        let context = &mut Context { keys, about, out };
+        level.finish(stamp, context);
+        context.about.decide_client(true, context.out);
+    }
+
+    /// The TCP connection ended; as [`Self::finish`].
+    pub fn close(&mut self, side: Side, reset: bool, stamp: Stamp, keys: &KeyLog, out: &mut Vec<Event>) {
+        self.finish(stamp, keys, out);
+        if self.about.mqtt {
+            let sender = self.about.sender(side);
+            self.about.event(stamp, EventKind::Closed { sender, reset }, out);
+        }
+    }
+
+    /// Gives what was held back and takes nothing more: there is no memory for it.
+    pub fn give_up(&mut self, stamp: Stamp, keys: &KeyLog, out: &mut Vec<Event>) {
+        self.finish(stamp, keys, out);
+        self.level = Level::Other;
+    }
+
+    /// Whether it is known to carry MQTT.
+    #[must_use]
+    pub fn is_mqtt(&self) -> bool {
+        self.about.mqtt
+    }
+
+    /// What is held back, in bytes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.level.held().saturating_add(self.about.waiting_bytes)
+    }
+}
+
+impl Level {
+    fn open(inside: Inside, opened: bool, ends: Ends) -> Self {
+        let likely = inside == Inside::WebSocket || is_mqtt_port(ends.a.port()) || is_mqtt_port(ends.b.port());
+        Self::Open(Box::new(Open {
+            opened,
+            detector: Detector::new(inside, opened, likely),
+            pieces: Vec::new(),
+            held: 0,
+        }))
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            // The bytes are also with the detector, twice.
+            Self::Open(open) => open.held.saturating_mul(3),
+            Self::Tls(_, inner) | Self::WebSocket(_, inner) => inner.held(),
+            Self::Mqtt(framers) => framers.iter().map(Framer::held).sum(),
+            Self::Other => 0,
+        }
+    }
+
+    fn push(&mut self, side: Side, piece: Piece<'_>, stamp: Stamp, context: &mut Context<'_>) {
+        match self {
+            Self::Open(open) => {
+                open.keep(side, piece, stamp);
+                let mut kind = open.detector.push(side, piece);
+                if open.held > MAX_OPEN {
+                    kind = kind.or_else(|| Some(open.detector.finish()));
+                }
+                if let Some(kind) = kind {
+                    self.become_kind(kind, context);
+                }
+            }
+            Self::Tls(tls, inner) => {
+                let keys = context.keys;
+                let inside = RefCell::new((&mut *inner, &mut *context));
+                let mut data = |piece: Piece<'_>| {
+                    let (inner, context) = &mut *inside.borrow_mut();
+                    inner.push(side, piece, stamp, context);
+                };
+                let mut note = |note| inside.borrow_mut().1.note(side, stamp, note);
+                tls.push(side, piece, keys, &mut data, &mut note);
+                if context.about.sealed || matches!(**inner, Self::Other) {
+                    *self = Self::Other;
+                }
+            }
+            Self::WebSocket(websocket, inner) => {
+                let inside = RefCell::new((&mut *inner, &mut *context));
+                let mut data = |piece: Piece<'_>| {
+                    let (inner, context) = &mut *inside.borrow_mut();
+                    inner.push(side, piece, stamp, context);
+                };
+                let mut note = |note| inside.borrow_mut().1.note(side, stamp, note);
+                websocket.push(side, piece, &mut data, &mut note);
+                if matches!(**inner, Self::Other) {
+                    *self = Self::Other;
+                }
+            }
+            Self::Mqtt(framers) => {
+                let mut found = |found| context.found(side, stamp, found);
+                framers[side.index()].push(piece, &mut found);
+            }
+            Self::Other => {}
+        }
+    }
+
+    fn finish(&mut self, stamp: Stamp, context: &mut Context<'_>) {
+        match self {
+            Self::Open(open) => {
+                let kind = open.detector.finish();
+                self.become_kind(kind, context);
+                self.finish(stamp, context);
+            }
+            Self::Tls(_, inner) | Self::WebSocket(_, inner) => inner.finish(stamp, context),
+            Self::Mqtt(framers) => {
+                for side in [Side::A, Side::B] {
+                    let mut found = |found| context.found(side, stamp, found);
+                    framers[side.index()].finish(&mut found);
+                }
+            }
+            Self::Other => {}
+        }
+    }
+
+    /// The stream is recognised: what it said so far goes to the next level.
+    fn become_kind(&mut self, kind: Kind, context: &mut Context<'_>) {
+        let Self::Open(open) = std::mem::replace(self, Self::Other) else {
+            return;
+        };
+        let mut skip = (Side::A, 0);
+        *self = match kind {
+            Kind::Proxy(side, length, says) => {
+                skip = (side, length);
+                let stamp = open.pieces.first().map(|(_, stamp, _)| *stamp);
+                if let Some(stamp) = stamp {
+                    context.note(side, stamp, Note::Proxy(says));
+                }
+                context.about.client = Some(side);
+                Self::open(Inside::Proxy, open.opened, context.about.ends)
+            }
+            Kind::Tls(client) => {
+                context.about.client = context.about.client.or(client);
+                Self::Tls(
+                    Box::default(),
+                    Box::new(Self::open(Inside::Tls, open.opened, context.about.ends)),
+                )
+            }
+            Kind::WebSocket(client) => {
+                context.about.client = context.about.client.or(client);
+                let inner = Self::open(Inside::WebSocket, open.opened, context.about.ends);
+                Self::WebSocket(Box::default(), Box::new(inner))
+            }
+            Kind::Mqtt(aligned) => {
+                context.about.mqtt = true;
+                Self::Mqtt(Box::new(aligned.map(Framer::new)))
+            }
+            Kind::Other => {
+                context.about.waiting = Vec::new();
+                context.about.waiting_bytes = 0;
+                return;
+            }
+        };
+        for (side, stamp, part) in open.pieces {
+            match part {
+                Part::Gap(missing) => self.push(side, Piece::Gap(missing), stamp, context),
+                Part::Data(bytes) => {
+                    let passed = if side == skip.0 { skip.1.min(bytes.len()) } else { 0 };
+                    skip.1 -= passed;
+                    if let Some(rest) = bytes.get(passed..).filter(|rest| !rest.is_empty()) {
+                        self.push(side, Piece::Data(rest), stamp, context);
+                    }
+                }
+            }
+        }
+        context.about.decide_client(false, context.out);
+    }
+}
+
+impl Open {
+    fn keep(&mut self, side: Side, piece: Piece<'_>, stamp: Stamp) {
+        let part = match piece {
+            Piece::Data(bytes) => Part::Data(bytes.to_vec()),
+            Piece::Gap(missing) => Part::Gap(missing),
+        };
+        self.held += match &part {
+            Part::Data(bytes) => bytes.len(),
+            Part::Gap(_) => 0,
+        };
+        self.held += size_of::<(Side, Stamp, Part)>();
+        self.pieces.push((side, stamp, part));
+    }
+}
+
+impl Context<'_> {
+    fn note(&mut self, side: Side, stamp: Stamp, note: Note) {
+        // What is said of TLS that stays closed is all that can be said of the connection.
+        if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
+            self.about.sealed |= matches!(note, Note::Encrypted(_));
+            let sender = self.about.sender(side);
+            self.about.event(stamp, EventKind::Note { sender, note }, self.out);
+        } else {
+            self.about.waiting.push((side, stamp, Held::Note(note)));
+            self.about.decide_client(false, self.out);
+        }
+    }
+
+    fn found(&mut self, side: Side, stamp: Stamp, found: Found) {
+        if let Found::Frame(frame) = &found {
+            self.about.waiting_bytes += frame.bytes().len();
+            self.about.client = self.about.client.or_else(|| client_by_type(side, frame));
+        }
+        self.about.waiting.push((side, stamp, Held::Found(found)));
+        self.about.decide_client(false, self.out);
+    }
+}
+
+impl About {
+    /// Finds out who is the client, if it must be, and gives what waited for it.
+    fn decide_client(&mut self, at_once: bool, out: &mut Vec<Event>) {
+        if !self.mqtt {
+            return;
+        }
+        if self.client.is_none() {
+            let (a, b) = (self.ends.a.port(), self.ends.b.port());
+            let full = self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES;
+            self.client = match (is_mqtt_port(a), is_mqtt_port(b)) {
+                (true, false) => Some(Side::B),
+                (false, true) => Some(Side::A),
+                _ if at_once || full => Some(if a < b { Side::B } else { Side::A }),
+                _ => return,
+            };
+        }
+        self.waiting_bytes = 0;
+        for (side, stamp, held) in std::mem::take(&mut self.waiting) {
+            let sender = self.sender(side);
+            let (source, destination) = match side {
+                Side::A => (self.ends.a, self.ends.b),
+                Side::B => (self.ends.b, self.ends.a),
+            };
+            let kind = match held {
+                Held::Found(Found::Frame(frame)) => EventKind::Frame {
+                    sender,
+                    source,
+                    destination,
+                    frame,
+                },
+                Held::Found(Found::Skipped(bytes)) => EventKind::Note {
+                    sender,
+                    note: Note::Skipped(bytes),
+                },
+                Held::Found(Found::Missing(bytes)) => EventKind::Note {
+                    sender,
+                    note: Note::Missing(bytes),
+                },
+                Held::Note(note) => EventKind::Note { sender, note },
+            };
+            self.event(stamp, kind, out);
+        }
+    }
+
+    fn sender(&self, side: Side) -> Sender {
+        match self.client {
+            None => Sender::Unknown,
+            Some(client) if client == side => Sender::Client,
+            Some(_) => Sender::Server,
+        }
+    }
+
+    fn event(&self, stamp: Stamp, kind: EventKind, out: &mut Vec<Event>) {
+        out.push(Event {
+            connection: self.number,
+            stamp,
+            kind,
+        });
+    }
+}
+
+/// Who is the client, when only one end may send this packet.
+fn client_by_type(side: Side, frame: &Frame) -> Option<Side> {
+    use PacketType as T;
+    match frame.packet_type() {
+        T::Connect | T::Subscribe | T::Unsubscribe | T::Pingreq => Some(side),
+        // A server that disconnects gives a reason.
+        T::Disconnect if frame.remaining_length() == 0 => Some(side),
+        T::Connack | T::Suback | T::Unsuback | T::Pingresp => Some(side.other()),
+        _ => None,
+    }
+}

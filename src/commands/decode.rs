@@ -8,7 +8,7 @@ use crate::analysis::{Analyst, Origin};
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
 use crate::exit::{Outcome, OutputError};
-use crate::input::packets;
+use crate::input::packets::Encoder;
 use crate::output::packet::Options;
 use crate::protocol::{PacketType, Sender, Utf8, Version};
 use anyhow::Context;
@@ -176,6 +176,10 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
             let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
             source::read_frames(link, &frames, capture, &mut analyst, &mut view)
         }
+        Source::Turns(turns) => {
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            source::read_turns(&turns, capture, &mut analyst, &mut view)
+        }
         Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
     };
     match read.and_then(|()| view.finish(&mut analyst).map_err(Into::into)) {
@@ -213,16 +217,17 @@ fn encode(args: &Args, encoding: Encoding) -> anyhow::Result<Outcome> {
     let version = args.version().unwrap_or(Version::V5);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let (mut line, mut packet) = (Vec::new(), BytesMut::new());
-    for number in 1_u64.. {
+    let mut encoder = Encoder::new(version);
+    loop {
         line.clear();
         if lines.read_until(b'\n', &mut line).context("cannot read the input")? == 0 {
             break;
         }
-        if line.trim_ascii().is_empty() {
+        packet.clear();
+        encoder.line(&line, &mut packet)?;
+        if packet.is_empty() {
             continue;
         }
-        packet.clear();
-        packets::encode_line(line.trim_ascii(), version, &mut packet).with_context(|| format!("line {number}"))?;
         let written = match encoding {
             Encoding::Raw => out.write_all(&packet),
             Encoding::Hex => packet

@@ -576,7 +576,10 @@ mod tests {
                 for byte in [0, b'+', b' ', 0x80, 0xff] {
                     let mut bytes = clean.clone();
                     bytes[at] = byte;
-                    assert!(any_word(&bytes, |word| has_byte(word, byte)), "{byte} at {at} of {length}");
+                    assert!(
+                        any_word(&bytes, |word| has_byte(word, byte)),
+                        "{byte} at {at} of {length}"
+                    );
                     let plain = bytes.is_ascii() && !bytes.contains(&0);
                     assert_eq!(Utf8::check(&bytes).is_ok(), plain, "{byte} at {at} of {length}");
                 }

@@ -5,16 +5,19 @@ use super::nowhere;
 use super::view::View;
 use crate::analysis::{Analyst, Origin, infer};
 use crate::capture::file::{Item, Reader, Record};
+use crate::capture::stream::Stream;
+use crate::capture::tcp::Ends;
 use crate::capture::tls::KeyLog;
-use crate::capture::{Capture, Event, EventKind, Note, Options, Stamp};
+use crate::capture::{Capture, Event, EventKind, Note, Options, Piece, Side, Stamp};
 use crate::cli::{Console, Usage};
 use crate::input::form;
 use crate::input::text::{self, Content, TextForm};
-use crate::protocol::{Frame, MAX_REMAINING_LENGTH, Sender, frame};
+use crate::protocol::{Frame, MAX_REMAINING_LENGTH, frame};
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,6 +49,8 @@ pub(super) enum Source {
         /// Their times and bytes.
         frames: Vec<(Option<Duration>, Vec<u8>)>,
     },
+    /// What the two ends of a TCP connection said; true is the end that did not open it.
+    Turns(Vec<(bool, Vec<u8>)>),
 }
 
 /// Why reading ended early.
@@ -116,7 +121,11 @@ impl Source {
             form::Form::Text => {
                 let mut text = Vec::new();
                 let limit = TEXT_LIMIT as u64 + 1;
-                reader.by_ref().take(limit).read_to_end(&mut text).with_context(failed)?;
+                reader
+                    .by_ref()
+                    .take(limit)
+                    .read_to_end(&mut text)
+                    .with_context(failed)?;
                 if text.len() > TEXT_LIMIT {
                     return Err(Usage::Bad(format!("{name} is text of more than {} MB", TEXT_LIMIT >> 20)).into());
                 }
@@ -127,7 +136,9 @@ impl Source {
 
     fn parse(text: &[u8], form: Form, console: &Console) -> anyhow::Result<Self> {
         let parsed = match form {
-            Form::Raw | Form::Pcap => return Err(Usage::Bad("--input raw and --input pcap need a file".to_owned()).into()),
+            Form::Raw | Form::Pcap => {
+                return Err(Usage::Bad("--input raw and --input pcap need a file".to_owned()).into());
+            }
             Form::Auto => text::parse(text)?,
             Form::Hex => text::parse_as(text, TextForm::Hex)?,
             Form::Base64 => text::parse_as(text, TextForm::Base64)?,
@@ -138,13 +149,17 @@ impl Source {
         Ok(match parsed.content {
             Content::Bytes(bytes) => Self::Bytes(Box::new(Cursor::new(bytes))),
             Content::Frames { link, frames } => Self::Frames { link, frames },
+            Content::Turns(turns) => Self::Turns(turns),
         })
     }
 }
 
 /// A word that can only be meant as a file's name.
 fn looks_like_a_path(word: &str) -> bool {
-    word.contains(['/', '\\']) || [".pcap", ".pcapng", ".cap", ".gz", ".txt", ".bin", ".log"].iter().any(|end| word.ends_with(end))
+    word.contains(['/', '\\'])
+        || [".pcap", ".pcapng", ".cap", ".gz", ".txt", ".bin", ".log"]
+            .iter()
+            .any(|end| word.ends_with(end))
 }
 
 /// How captures are read.
@@ -196,6 +211,36 @@ pub(super) fn read_frames(
     way.finish()
 }
 
+/// What the two ends of a TCP connection said.
+pub(super) fn read_turns(
+    turns: &[(bool, Vec<u8>)],
+    options: Options,
+    analyst: &mut Analyst,
+    view: &mut View,
+) -> Result<(), Error> {
+    // The text does not say the addresses.
+    let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+    let mut stream = Stream::new(
+        0,
+        Ends {
+            a: nobody,
+            b: nobody,
+            opened: false,
+        },
+    );
+    let keys = options.keylog;
+    let mut way = Way::new(Options::default(), analyst, view);
+    let mut stamp = Stamp { time: None, record: 0 };
+    for (answers, bytes) in turns {
+        stamp.record += 1;
+        let side = if *answers { Side::B } else { Side::A };
+        stream.push(side, Piece::Data(bytes), stamp, &keys, &mut way.events);
+        way.pass_on()?;
+    }
+    stream.finish(stamp, &keys, &mut way.events);
+    way.pass_on()
+}
+
 /// The way of what a capture holds to the view.
 struct Way<'a> {
     capture: Capture,
@@ -216,6 +261,9 @@ impl<'a> Way<'a> {
 
     fn item(&mut self, item: Item<'_>) -> Result<(), Error> {
         self.capture.push(item, &mut self.events);
+        for damage in self.capture.take_damage() {
+            self.view.say(&format!("the capture is damaged: {damage}"));
+        }
         self.pass_on()
     }
 
@@ -227,7 +275,12 @@ impl<'a> Way<'a> {
     }
 
     fn pass_on(&mut self) -> Result<(), Error> {
-        for Event { connection, stamp, kind } in self.events.drain(..) {
+        for Event {
+            connection,
+            stamp,
+            kind,
+        } in self.events.drain(..)
+        {
             match kind {
                 EventKind::Frame {
                     sender,
@@ -239,8 +292,8 @@ impl<'a> Way<'a> {
                         connection: Some(connection),
                         sender,
                         time: stamp.time,
-                        source: Some(source),
-                        destination: Some(destination),
+                        source: known(source),
+                        destination: known(destination),
                         record: Some(stamp.record),
                     };
                     self.view.packet(self.analyst.packet(origin, frame))?;
@@ -262,6 +315,10 @@ impl<'a> Way<'a> {
     }
 }
 
+fn known(address: SocketAddr) -> Option<SocketAddr> {
+    (!address.ip().is_unspecified()).then_some(address)
+}
+
 /// Packets one after the other, without anything around them.
 pub(super) fn read_bytes(
     source: Box<dyn Read>,
@@ -274,7 +331,10 @@ pub(super) fn read_bytes(
     let mut chunk = vec![0; CHUNK];
     let mut version_known = version_known;
     loop {
-        let read = reader.read(&mut chunk).context("cannot read the input").map_err(Error::Input)?;
+        let read = reader
+            .read(&mut chunk)
+            .context("cannot read the input")
+            .map_err(Error::Input)?;
         buffer.extend_from_slice(chunk.get(..read).unwrap_or_default());
         let mut frames = Vec::new();
         let framed = loop {

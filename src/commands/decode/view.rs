@@ -36,8 +36,13 @@ impl Filter {
     fn shows(&self, explained: &Explained) -> bool {
         let kind = explained.frame.packet_type();
         (self.types.is_empty() || self.types.contains(&kind))
-            && self.connection.is_none_or(|number| explained.origin.connection == Some(number))
-            && self.client.as_ref().is_none_or(|id| explained.client_id.as_deref() == Some(id))
+            && self
+                .connection
+                .is_none_or(|number| explained.origin.connection == Some(number))
+            && self
+                .client
+                .as_ref()
+                .is_none_or(|id| explained.client_id.as_deref() == Some(id))
             && (self.topics.is_empty() || topic_of(explained).is_some_and(|topic| self.matches(topic)))
     }
 
@@ -132,7 +137,7 @@ impl View {
             console,
             output: Rc::new(RefCell::new(output)),
             flow: Flow::new(options),
-            stats: Stats::new(options),
+            stats: Stats::new(),
             notes: BTreeMap::new(),
             shown: 0,
             faulty: false,
@@ -174,7 +179,11 @@ impl View {
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
-        if let Some(notes) = explained.origin.connection.and_then(|number| self.notes.remove(&number)) {
+        if let Some(notes) = explained
+            .origin
+            .connection
+            .and_then(|number| self.notes.remove(&number))
+        {
             explained.violations.extend(notes);
         }
         if !self.filter.shows(&explained) {
@@ -201,8 +210,15 @@ impl View {
 
     /// A connection ended, or the capture did.
     pub(super) fn ending(&mut self, ending: &Ending) -> Result<(), Error> {
-        let other = self.filter.connection.is_some_and(|number| ending.connection != Some(number))
-            || self.filter.client.as_ref().is_some_and(|id| ending.client_id.as_deref() != Some(id));
+        let other = self
+            .filter
+            .connection
+            .is_some_and(|number| ending.connection != Some(number))
+            || self
+                .filter
+                .client
+                .as_ref()
+                .is_some_and(|id| ending.client_id.as_deref() != Some(id));
         if other {
             return Ok(());
         }
@@ -230,11 +246,27 @@ impl View {
     pub(super) fn sum_up(&mut self, capture: &Capture) {
         for (connection, notes) in std::mem::take(&mut self.notes) {
             for note in notes {
-                self.console.note(format_args!("connection #{connection}: {}", note.message));
+                self.console
+                    .note(format_args!("connection #{connection}: {}", note.message));
             }
         }
-        for line in capture.remarks() {
-            self.console.note(line);
+        let counts = capture.counts();
+        if let Some(link) = capture.unknown_link() {
+            self.console.note(format_args!(
+                "link-layer header type {link} is not known: its packets are left out"
+            ));
+        }
+        if counts.mirrors > 0 {
+            self.console.note(format_args!(
+                "{} connection(s) repeat another one and are left out",
+                counts.mirrors
+            ));
+        }
+        if counts.mqtt == 0 {
+            self.console.note(format_args!(
+                "no MQTT in {} packet(s) and {} TCP connection(s)",
+                counts.records, counts.connections
+            ));
         }
     }
 
@@ -246,7 +278,7 @@ impl View {
         let mut output = self.output.borrow_mut();
         match self.shape {
             Shape::Flow => self.flow.finish(&mut output.buffer),
-            Shape::Stats { json: false } => self.stats.write_text(&mut output.buffer),
+            Shape::Stats { json: false } => self.stats.write_text(self.options, &mut output.buffer),
             Shape::Stats { json: true } => self.stats.write_json(&mut output.buffer),
             Shape::Line | Shape::Verbose | Shape::Json => {}
         }

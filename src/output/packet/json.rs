@@ -6,9 +6,9 @@
 
 use super::super::message::write_payload;
 use super::super::{json, time};
-use crate::base64;
 use super::{Options, is_secret, log, missing, raw};
 use crate::analysis::{Answer, Explained, Origin, Violation};
+use crate::base64;
 use crate::protocol::{
     Connack, Connect, Field, FieldValue, Frame, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
     ReasonCode, RetainHandling, Sender, Subscription, Version, Will,

@@ -1,11 +1,17 @@
 //! One line for each packet: time, connection, direction, type, facts, violations. It must not know what was decoded.
 
-use super::super::style::Ink;
+use super::super::flow::unacknowledged;
+use super::super::style::{Ink, Style};
+use super::super::text::escape;
 use super::super::time;
 use super::{Layout, Look, Options, arrow, facts, marked};
-use crate::analysis::Explained;
+use crate::analysis::{Ending, Explained};
 use crate::protocol::Sender;
 use std::fmt::Write as _;
+use std::time::Duration;
+
+/// What is not acknowledged at the end, on a line each.
+const UNACKNOWLEDGED: usize = 10;
 
 /// Appends one packet. Several violations follow on lines of their own, indented.
 pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
@@ -48,4 +54,43 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     }
     line.push('\n');
     out.extend_from_slice(line.as_bytes());
+}
+
+/// Appends how a connection ended, and what was not acknowledged then.
+pub fn ending(ending: &Ending, options: Options, out: &mut Vec<u8>) {
+    let style = options.style();
+    let mut line = beginning(ending.time, ending.connection, style);
+    line.push_str("■ ");
+    escape(&ending.cause, &mut line);
+    line.push('\n');
+    for (sender, kind, id, topic) in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
+        line.push_str("    ");
+        style.paint(Ink::Warning, &mut line, |line| {
+            line.push_str("- unacknowledged: ");
+            unacknowledged(*sender, *kind, *id, topic.as_deref(), line);
+        });
+        line.push('\n');
+    }
+    let more = ending.unacknowledged.len().saturating_sub(UNACKNOWLEDGED);
+    if more > 0 {
+        let _ = writeln!(line, "    … and {more} more");
+    }
+    out.extend_from_slice(line.as_bytes());
+}
+
+/// Time and connection.
+fn beginning(at: Option<Duration>, connection: Option<u32>, style: Style) -> String {
+    let mut line = String::with_capacity(160);
+    if let Some(at) = at {
+        let mut clock = Vec::with_capacity(16);
+        time::clock(at, &mut clock);
+        style.paint(Ink::Dim, &mut line, |out| {
+            out.push_str(&String::from_utf8_lossy(&clock))
+        });
+        line.push(' ');
+    }
+    if let Some(connection) = connection {
+        let _ = write!(line, "#{connection:<2} ");
+    }
+    line
 }
