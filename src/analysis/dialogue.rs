@@ -630,6 +630,12 @@ impl Dialogue {
             Some(Stage::Pubrel) => {}
             // A session that goes on: PUBREC was received on an earlier connection.
             None => sent.start(id, Stage::Pubrel, time, None, Vec::new()),
+            Some(Stage::Publish(_)) => {
+                sent.step(id, Stage::Pubrel, time);
+                if complete {
+                    view.breaks(rules::WRONG_ACK, format!("comes before the PUBREC of packet identifier {id}"));
+                }
+            }
             Some(stage) if complete => {
                 let message = format!(
                     "releases packet identifier {id}, whose {} waits for its answer",

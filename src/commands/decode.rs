@@ -23,7 +23,7 @@ use view::{Filter, Shape, View};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// A file, hex text, or `-` for standard input
-    #[arg(value_name = "INPUT", allow_hyphen_values = true)]
+    #[arg(value_name = "INPUT")]
     input: Vec<String>,
 
     /// What the input is
