@@ -171,6 +171,8 @@ struct Shape {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
     Dump,
+    /// Its errors say where the text stops to be hex, whatever it was meant to be.
+    Plain,
     Other,
     Base64,
 }
@@ -183,20 +185,20 @@ const fn shape(name: &'static str, read: fn(&[Line]) -> Reading, family: Family)
 const SHAPES: &[Shape] = &[
     shape("followed TCP stream", frames::follow, Family::Other),
     shape("packet dump", frames::packets, Family::Other),
+    shape("binary dump", dump::binary, Family::Dump),
     shape("hex dump", dump::bytes, Family::Dump),
     shape("hex dump of little-endian words", dump::words, Family::Dump),
     shape("octal dump of little-endian words", dump::octal_words, Family::Dump),
     shape("octal dump of bytes", dump::octal_bytes, Family::Dump),
     shape("decimal dump of bytes", dump::decimal_bytes, Family::Dump),
-    shape("binary dump", dump::binary, Family::Dump),
     shape("character dump", dump::characters, Family::Dump),
     shape("hex dump without offsets", dump::bare, Family::Other),
-    shape("Node.js buffer", plain::node_buffer, Family::Other),
+    shape("Node.js buffer", plain::node_buffer, Family::Plain),
     shape("string of percent codes", literal::percent, Family::Other),
     shape("string", literal::quoted, Family::Other),
     shape("bare string of escapes", literal::bare, Family::Other),
     shape("list of numbers", numbers::list, Family::Other),
-    shape("hex text", plain::text, Family::Other),
+    shape("hex text", plain::text, Family::Plain),
     shape("base64", base64::read, Family::Base64),
 ];
 
@@ -231,41 +233,46 @@ fn read(text: &[u8], wanted: impl Fn(Family) -> bool) -> Result<Parsed, TextErro
         return Err(views::error(1, 1, TextFault::Empty));
     }
     let mut broken = None;
-    let mut attempt = |view: &[Line]| {
+    let attempt = |view: &[Line], broken: &mut Option<TextError>| {
         let mut shapes = SHAPES.iter().filter(|shape| wanted(shape.family));
         while let Some(shape) = shapes.next() {
             match (shape.read)(view) {
-                Ok(Some(found)) => {
+                Ok(Some(found)) if found.content != Content::Bytes(Vec::new()) => {
                     let rivals = shapes.filter(|rival| shape.family == Family::Dump && rival.family == Family::Dump);
                     return Some(finish(shape, found, rivals, view));
                 }
-                Ok(None) => {}
-                Err(error) => broken = Some(broken.take().unwrap_or(error)),
+                Err(error) if shape.family != Family::Plain => *broken = Some(broken.take().unwrap_or(error)),
+                _ => {}
             }
         }
         None
     };
-    if let Some(parsed) = attempt(&lines) {
+    if let Some(parsed) = attempt(&lines, &mut broken) {
         return Ok(parsed);
     }
     let unwrapped = views::unwrapped(&lines);
-    if let Some(parsed) = (unwrapped != lines).then(|| attempt(&unwrapped)).flatten() {
+    if let Some(parsed) = (unwrapped != lines).then(|| attempt(&unwrapped, &mut broken)).flatten() {
         return Ok(parsed);
+    }
+    // A list that has not as many numbers as it says is no list behind a label.
+    if let Some(error) = broken
+        .clone()
+        .filter(|error| matches!(error.fault, TextFault::Count { .. }))
+    {
+        return Err(error);
     }
     for nth in 0..views::LABELS {
         let Some((view, note)) = views::without_labels(&unwrapped, nth) else {
             continue;
         };
-        if let Some(mut parsed) = attempt(&view) {
+        if let Some(mut parsed) = attempt(&view, &mut broken) {
             parsed.note = parsed.note.or(note);
             return Ok(parsed);
         }
     }
-    // The plain shape knows the place of the first character that makes no sense.
-    let plain = plain::text(&unwrapped).err();
+    let plain = || plain::text(&unwrapped).err();
     Err(broken
-        .filter(|error| !matches!(error.fault, TextFault::Character(_) | TextFault::Odd(_)))
-        .or(plain)
+        .or_else(plain)
         .unwrap_or_else(|| views::first_character(&unwrapped)))
 }
 

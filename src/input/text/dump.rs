@@ -23,6 +23,8 @@ struct Row<'a> {
     marked: bool,
     /// Rows that equal the one before, left out before this one.
     squeezed: bool,
+    /// Digits of the offset.
+    digits: usize,
     /// What follows the offset, blank for the end.
     rest: Line<'a>,
 }
@@ -58,7 +60,11 @@ pub(super) fn binary(lines: &[Line]) -> Reading {
 }
 
 pub(super) fn characters(lines: &[Line]) -> Reading {
-    read(lines, Unit::Characters)
+    // Only if need be with spaces at the ends of rows cut off.
+    match read(lines, Unit::Characters { trimmed: false }) {
+        Ok(Some(found)) => Ok(Some(found)),
+        _ => read(lines, Unit::Characters { trimmed: true }),
+    }
 }
 
 /// Rows without offsets, with the text beside all of them: Zephyr, and dumps whose offsets were cut off.
@@ -77,28 +83,40 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     Ok(Found::bytes(bytes))
 }
 
-/// One dump in the unit, whatever its offsets are written in.
+/// One dump in the unit, whatever its offsets are written in: `od` prints octal ones, of seven digits.
 fn read(lines: &[Line], unit: Unit) -> Reading {
     let mut broken = None;
-    // Read in hex, the rows of `od -c` would be longer than they are, as if they ended in spaces.
-    let radices = if unit == Unit::Characters {
-        [8, 16, 10]
-    } else {
-        [16, 8, 10]
-    };
-    for radix in radices {
+    let mut found: Option<(Found, &str)> = None;
+    let seven = lines
+        .iter()
+        .find_map(|line| row(*line, 16))
+        .is_some_and(|row| row.digits == 7);
+    let octal = seven && unit != Unit::Words;
+    let (hex, od) = ((16, "hex"), (8, "octal"));
+    let [first, second] = if octal { [od, hex] } else { [hex, od] };
+    for (radix, name) in [first, second, (10, "decimal")] {
+        // Only `od -A d` prints decimal offsets, and they have seven digits, too.
+        if radix == 10 && found.as_ref().is_some_and(|(_, name)| !seven || *name == "octal") {
+            break;
+        }
         let Some(blocks) = blocks(lines, radix) else { continue };
         let [block] = blocks.as_slice() else { continue };
         if !block.titles.iter().all(is_header) {
             continue;
         }
-        match block.read(unit) {
-            Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => {}
-            Err(error) => broken = broken.or(Some(error)),
+        match (block.read(unit), &mut found) {
+            (Ok(Some(other)), Some((first, as_read))) if other.content != first.content => {
+                first.note = Some(format!("the offsets are read as {as_read}; they could also be {name}"));
+            }
+            (Ok(Some(first)), None) => found = Some((first, name)),
+            (Ok(_), _) => {}
+            (Err(error), _) => broken = broken.or(Some(error)),
         }
     }
-    broken.map_or(Ok(None), Err)
+    match (found, broken) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found.map(|(found, _)| found)),
+    }
 }
 
 /// What dumps have above their rows: names, and the numbers of the columns.
@@ -149,6 +167,8 @@ pub(super) fn blocks<'a>(lines: &[Line<'a>], radix: u32) -> Option<Vec<Block<'a>
         };
         match row {
             Some(row) => block.rows.push(row),
+            // `tshark -V` prints what it knows of a packet above its bytes; nobody prints more.
+            None if block.titles.len() > 1000 => return None,
             None => block.titles.push(*line),
         }
     }
@@ -190,6 +210,7 @@ fn row<'a>(line: Line<'a>, radix: u32) -> Option<Row<'a>> {
         offset,
         marked,
         squeezed: false,
+        digits: length,
         rest,
     })
 }

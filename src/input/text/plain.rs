@@ -84,7 +84,8 @@ pub(super) fn text(lines: &[Line]) -> Reading {
 pub(super) fn numbers(words: &[Word]) -> Result<(Vec<u8>, Option<String>), TextError> {
     let none_hex = words.iter().all(|word| !word.hex);
     let all = |test: fn(&str) -> bool| none_hex && words.iter().all(|word| test(word.digits));
-    if all(|digits| bits(digits).is_some()) {
+    let several = words.len() > 1 || words.iter().any(|word| word.digits.starts_with("0b"));
+    if several && all(|digits| bits(digits).is_some()) {
         let bytes = words.iter().filter_map(|word| bits(word.digits)).collect();
         return Ok((bytes, Some("read as binary digits; they could also be hex".to_owned())));
     }

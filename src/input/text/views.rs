@@ -159,7 +159,7 @@ fn without_tags(mut line: Line) -> Line {
 /// nothing that looks like data, or nothing changes.
 pub(super) fn without_labels<'a>(lines: &[Line<'a>], nth: usize) -> Option<(Vec<Line<'a>>, Option<String>)> {
     let mut changed = false;
-    let mut enough = nth == 0;
+    let mut enough = false;
     let mut time = None;
     let mut view = Vec::with_capacity(lines.len());
     for line in lines {
