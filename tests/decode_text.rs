@@ -247,6 +247,18 @@ fn mistakes_have_a_place_and_a_reason() {
             "do not agree",
         ),
         ("00000000: 30 30\n*\nffffffff0: 30 30\n", 3, 11, "256 MiB"),
+        (
+            "0000   10 13 00 04\n0008   51 54\n",
+            2,
+            1,
+            "should be at offset 0x4 and says 0x8",
+        ),
+        (
+            "0000 10 13 00 04\n0004 51 54\n0008 00",
+            3,
+            1,
+            "should be at offset 0x6 and says 0x8",
+        ),
         ("Frame (3 bytes):\n\n0000  10 13\n", 1, 1, "the text says 3"),
         ("Follow: tcp,raw\n10130\n", 2, 1, "odd number"),
     ] {

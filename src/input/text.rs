@@ -104,6 +104,16 @@ pub enum TextFault {
     Base64,
 }
 
+impl TextError {
+    /// That the text is of the shape whose error this is, so that no other meaning is looked for.
+    const fn is_sure(&self) -> bool {
+        matches!(
+            self.fault,
+            TextFault::Offset { .. } | TextFault::Row | TextFault::Count { .. } | TextFault::Long
+        )
+    }
+}
+
 impl std::error::Error for TextError {}
 
 impl fmt::Display for TextError {
@@ -189,6 +199,7 @@ const SHAPES: &[Shape] = &[
     shape("hex dump", dump::bytes, Family::Dump),
     shape("hex dump of little-endian words", dump::words, Family::Dump),
     shape("octal dump of little-endian words", dump::octal_words, Family::Dump),
+    shape("decimal dump of little-endian words", dump::decimal_words, Family::Dump),
     shape("octal dump of bytes", dump::octal_bytes, Family::Dump),
     shape("decimal dump of bytes", dump::decimal_bytes, Family::Dump),
     shape("character dump", dump::characters, Family::Dump),
@@ -236,12 +247,19 @@ fn read(text: &[u8], wanted: impl Fn(Family) -> bool) -> Result<Parsed, TextErro
     let attempt = |view: &[Line], broken: &mut Option<TextError>| {
         let mut shapes = SHAPES.iter().filter(|shape| wanted(shape.family));
         while let Some(shape) = shapes.next() {
+            // The offsets of a broken dump are no bytes.
+            if shape.family == Family::Plain && broken.as_ref().is_some_and(TextError::is_sure) {
+                continue;
+            }
             match (shape.read)(view) {
                 Ok(Some(found)) if found.content != Content::Bytes(Vec::new()) => {
                     let rivals = shapes.filter(|rival| shape.family == Family::Dump && rival.family == Family::Dump);
                     return Some(finish(shape, found, rivals, view));
                 }
-                Err(error) if shape.family != Family::Plain => *broken = Some(broken.take().unwrap_or(error)),
+                Err(error) if shape.family != Family::Plain => {
+                    let better = broken.as_ref().is_none_or(|old| old.fault == TextFault::Row);
+                    *broken = if better { Some(error) } else { broken.take() };
+                }
                 _ => {}
             }
         }
@@ -254,11 +272,7 @@ fn read(text: &[u8], wanted: impl Fn(Family) -> bool) -> Result<Parsed, TextErro
     if let Some(parsed) = (unwrapped != lines).then(|| attempt(&unwrapped, &mut broken)).flatten() {
         return Ok(parsed);
     }
-    // A list that has not as many numbers as it says is no list behind a label.
-    if let Some(error) = broken
-        .clone()
-        .filter(|error| matches!(error.fault, TextFault::Count { .. }))
-    {
+    if let Some(error) = broken.take_if(|error| error.is_sure()) {
         return Err(error);
     }
     for nth in 0..views::LABELS {

@@ -47,6 +47,10 @@ pub(super) fn octal_words(lines: &[Line]) -> Reading {
     read(lines, Unit::OctalWords)
 }
 
+pub(super) fn decimal_words(lines: &[Line]) -> Reading {
+    read(lines, Unit::DecimalWords)
+}
+
 pub(super) fn octal_bytes(lines: &[Line]) -> Reading {
     read(lines, Unit::Octal)
 }
@@ -90,11 +94,14 @@ fn read(lines: &[Line], unit: Unit) -> Reading {
     let seven = lines
         .iter()
         .find_map(|line| row(*line, 16))
-        .is_some_and(|row| row.digits == 7);
+        .is_some_and(|row| row.digits == 7 && !row.marked);
     let octal = seven && unit != Unit::Words;
     let (hex, od) = ((16, "hex"), (8, "octal"));
     let [first, second] = if octal { [od, hex] } else { [hex, od] };
     for (radix, name) in [first, second, (10, "decimal")] {
+        if radix == 8 && !seven {
+            continue;
+        }
         // Only `od -A d` prints decimal offsets, and they have seven digits, too.
         if radix == 10 && found.as_ref().is_some_and(|(_, name)| !seven || *name == "octal") {
             break;
@@ -310,8 +317,11 @@ impl Block<'_> {
         let (Some(row), Some(first)) = (self.rows.get(index), self.rows.first()) else {
             return Ok(None);
         };
-        let sure = first.marked || text || (first.offset == 0 && index > 0);
-        if !sure || (index == 0 && self.rows.len() < 3) {
+        let spaced = first.offset == 0 && first.rest.text.starts_with("  ");
+        let sure = first.marked || text || spaced || (first.offset == 0 && index > 0);
+        // Another unit may fit where not even the first row is one of this.
+        let fits = unit == Unit::Hex || cells::read(first.rest.text, unit, None, None).is_some();
+        if !sure || !fits || self.rows.len() < 2 {
             return Ok(None);
         }
         let next = self.rows.get(index + 1);

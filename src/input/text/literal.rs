@@ -51,6 +51,11 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     } else {
         &text
     };
+    // The offset of a dump whose rows make no sense.
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    if digits > 5 && text.get(digits..).is_some_and(|rest| rest.starts_with([' ', '\t'])) {
+        return Ok(None);
+    }
     // PostgreSQL: one \x for all digits.
     if let Some(bytes) = text
         .strip_prefix(r"\x")
@@ -193,7 +198,8 @@ fn unescape(raw: &str, dialect: Dialect, note: &mut Option<String>, numeric: &mu
             }
             'u' => {
                 let inner = after.strip_prefix('{').and_then(|after| after.split_once('}'));
-                let (number, used) = inner.map_or((after.get(..4), 5), |(number, _)| (Some(number), number.len() + 3));
+                let (number, used) =
+                    inner.map_or_else(|| (after.get(..4), 5), |(number, _)| (Some(number), number.len() + 3));
                 let number = number.filter(|number| number.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
                 let byte = u8::try_from(u32::from_str_radix(number, 16).ok()?).ok()?;
                 if byte > 0x7f {

@@ -70,7 +70,7 @@ pub(super) fn list(lines: &[Line]) -> Reading {
     }
     let found: usize = lists.iter().map(|(_, bytes)| bytes.len()).sum();
     for (token, size) in sizes.iter().filter(|_| lists.len() == 1 && note.is_none()) {
-        let said = u64::from_str_radix(token.line.text.trim_start_matches("0x"), 10).unwrap_or_default();
+        let said = token.line.text.parse().unwrap_or_default();
         let whole = found as u64;
         if said < whole || (said > whole && *size == Size::Exact) {
             return Err(token.line.error(0, TextFault::Count { said, found }));

@@ -177,7 +177,7 @@ impl<'a> Word<'a> {
                 .filter(|rest| rest.len() == 2)
                 .unwrap_or(digits)
         });
-        let hex = prefix.or(suffix.filter(|digits| !digits.is_empty()));
+        let hex = prefix.or_else(|| suffix.filter(|digits| !digits.is_empty()));
         Self {
             line,
             digits: hex.unwrap_or(text),

@@ -228,6 +228,13 @@ fn ends_label(word: &str) -> bool {
         "tx", "rx", "send", "sent", "sending", "recv", "received", "in", "out", "read", "write", "payload", "packet",
         "mqtt",
     ];
+    // An offset is no label.
+    if word
+        .strip_suffix(':')
+        .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        return false;
+    }
     word.ends_with([':', '=', '>', ']', ')', '|', '<', '-'])
         || !word.contains(char::is_alphabetic)
         || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
@@ -248,5 +255,6 @@ fn looks_like_data(word: &str) -> bool {
     let time = count == 3 && !word.contains(',');
     let all = |part: &str| part.len() <= 2 || part.len() % 2 == 0 || part.bytes().all(|byte| byte.is_ascii_digit());
     let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit()) && all(part);
-    count > 0 && !time && parts().all(hex) && !(word.ends_with(':') && !word.starts_with("0x"))
+    let label = word.ends_with(':') && !word.starts_with("0x");
+    count > 0 && !time && !label && parts().all(hex)
 }

@@ -10,6 +10,8 @@ pub(in crate::input::text) enum Unit {
     Words,
     /// Words of two bytes in octal, the last byte first.
     OctalWords,
+    /// The same in decimal, five digits.
+    DecimalWords,
     /// A byte in octal, three digits.
     Octal,
     /// A byte in decimal, perhaps negative.
@@ -109,7 +111,7 @@ pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&C
         let extra = cells.bytes.len() - length;
         let word = match unit {
             Unit::Words => width.unwrap_or_default() / 2,
-            Unit::OctalWords => 2,
+            Unit::OctalWords | Unit::DecimalWords => 2,
             _ => 1,
         };
         if extra >= word || cells.bytes.iter().skip(length).any(|byte| *byte != 0) {
@@ -118,7 +120,10 @@ pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&C
         cells.padded = extra > 0;
         cells.bytes.truncate(length);
     } else {
-        let pair = matches!((unit, width), (Unit::Words, Some(4)) | (Unit::OctalWords, _));
+        let pair = matches!(
+            (unit, width),
+            (Unit::Words, Some(4)) | (Unit::OctalWords | Unit::DecimalWords, _)
+        );
         cells.open_word = pair && !cells.text && cells.bytes.last() == Some(&0);
     }
     Some(cells)
@@ -156,16 +161,11 @@ fn cell(word: &str, unit: Unit, width: &mut Option<usize>, short: &mut bool, cel
             }
             !digits.is_empty()
         }
-        Unit::OctalWords => {
-            let word = number(8)
-                .filter(|_| digits.len() == 6)
-                .and_then(|word| u16::try_from(word).ok());
-            cells.bytes.extend(
-                word.map(u16::to_le_bytes)
-                    .unwrap_or_default()
-                    .iter()
-                    .take(if word.is_some() { 2 } else { 0 }),
-            );
+        Unit::OctalWords | Unit::DecimalWords => {
+            let (radix, length) = if unit == Unit::OctalWords { (8, 6) } else { (10, 5) };
+            let word = number(radix).filter(|_| digits.len() == length);
+            let word = word.and_then(|word| u16::try_from(word).ok());
+            cells.bytes.extend(word.iter().flat_map(|word| word.to_le_bytes()));
             word.is_some()
         }
         Unit::Octal | Unit::Binary => {
