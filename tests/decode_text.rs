@@ -119,6 +119,11 @@ fn relatives_that_people_paste_give_their_bytes() {
         ("TX: 20 02 00 00", &connack),
         ("RX 20 02 00 00\n", &connack),
         ("RX(4): {32, 2, 0, 0}", &connack),
+        ("Packet 1: 20 02\nPacket 2: 00 00", &connack),
+        ("2026-11-26T01:02:03.123Z 20 02 00 00", &connack),
+        ("[2026-11-26 01:02:03] [DEBUG] recv (2 bytes): 20 02 00 00", &connack),
+        ("0x20, 0x02, \\\n0x00, 0x00", &connack),
+        ("$ xxd f\n00000000: 2002 0000  ...\n", &connack),
         ("[1] {32, 2, 0, 0}", &connack),
         ("(1234): 20 02 00 00", &connack),
         ("<- 20 02 00 00", &connack),
@@ -265,6 +270,34 @@ fn mistakes_have_a_place_and_a_reason() {
         let error = text::parse(text.as_bytes()).expect_err(text);
         assert!(error.to_string().contains(message), "{text}: {error}");
         assert_eq!((error.line, error.column), (line, column), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_only_resembles_bytes_is_refused() {
+    for text in [
+        "The quick brown fox",
+        "topic: home/kitchen",
+        "192.168.1.1",
+        "mqtt://localhost:1883",
+        "I (12) mqtt: connected",
+        "Error: bad",
+        "capture.pcap",
+        "a/b/c",
+        "GET / HTTP/1.1",
+        "100",
+        "Connect",
+        "{\"temp\": 21.5}",
+        "<html><body>10</body></html>",
+        "echo -ne '\\xc0\\x00' | nc localhost 1883",
+        "CONNECT 10 13 00",
+        "100%",
+        "\"hello\"",
+        "[]",
+    ] {
+        if let Ok(parsed) = text::parse(text.as_bytes()) {
+            panic!("{text}: {parsed:x?}");
+        }
     }
 }
 

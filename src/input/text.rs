@@ -2,7 +2,7 @@
 //! not know MQTT.
 //!
 //! A shape is a function that accounts for the whole text or says no; the first one that says yes counts. It is tried
-//! on the text as it stands, then without what people put around it ([`views`]), then without what logs put before it.
+//! on the text as it stands, then without what people put around it (`views`), then without what logs put before it.
 
 mod base64;
 mod code;

@@ -129,10 +129,13 @@ fn read(lines: &[Line], unit: Unit) -> Reading {
 /// What dumps have above their rows: names, and the numbers of the columns.
 fn is_header(line: &Line) -> bool {
     const WORDS: [&str; 6] = ["path:", "label:", "offset", "------", "length:", "address"];
+    // The command line that printed it.
+    const COMMANDS: [&str; 4] = ["xxd", "hexdump", "od", "format-hex"];
     let text = line.text.trim().trim_matches('|').trim_start().to_ascii_lowercase();
     let mut columns = (0..).zip(text.split_whitespace());
     WORDS.iter().any(|word| text.starts_with(word))
         || is_border(line.text)
+        || text.split_whitespace().skip(1).any(|word| COMMANDS.contains(&word))
         || columns.all(|(index, word)| u64::from_str_radix(word, 16) == Ok(index))
 }
 

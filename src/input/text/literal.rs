@@ -51,9 +51,8 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     } else {
         &text
     };
-    // The offset of a dump whose rows make no sense.
-    let digits = text.chars().take_while(char::is_ascii_digit).count();
-    if digits > 5 && text.get(digits..).is_some_and(|rest| rest.starts_with([' ', '\t'])) {
+    // More than a few characters before the first escape are something else: a command, a path, an offset.
+    if text.find('\\').is_none_or(|at| at > 3) {
         return Ok(None);
     }
     // PostgreSQL: one \x for all digits.

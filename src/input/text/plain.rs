@@ -286,7 +286,9 @@ fn without_comments<'a>(mut line: Line<'a>, block: &mut bool, parts: &mut Vec<Li
 
 /// Appends the words of a part of a line.
 fn split<'a>(part: Line<'a>, words: &mut Vec<Word<'a>>, gaps: &mut Gaps<'a>) {
-    let text = part.text;
+    // A backslash at the end continues the line, in C and in shells.
+    let text = part.text.trim_end();
+    let text = text.strip_suffix('\\').unwrap_or(text);
     let mut rest = part;
     let mut at = 0;
     let mut first = true;
