@@ -2,7 +2,7 @@
 //! not know MQTT.
 //!
 //! A shape is a function that accounts for the whole text or says no; the first one that says yes counts. It is tried
-//! on the text as it stands, then without what people put around it ([`views`]), then without what logs put before it.
+//! on the text as it stands, then without what people put around it (`views`), then without what logs put before it.
 
 mod base64;
 mod code;
@@ -104,6 +104,16 @@ pub enum TextFault {
     Base64,
 }
 
+impl TextError {
+    /// That the text is of the shape whose error this is, so that no other meaning is looked for.
+    const fn is_sure(&self) -> bool {
+        matches!(
+            self.fault,
+            TextFault::Offset { .. } | TextFault::Row | TextFault::Count { .. } | TextFault::Long
+        )
+    }
+}
+
 impl std::error::Error for TextError {}
 
 impl fmt::Display for TextError {
@@ -171,6 +181,8 @@ struct Shape {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
     Dump,
+    /// Its errors say where the text stops to be hex, whatever it was meant to be.
+    Plain,
     Other,
     Base64,
 }
@@ -183,20 +195,21 @@ const fn shape(name: &'static str, read: fn(&[Line]) -> Reading, family: Family)
 const SHAPES: &[Shape] = &[
     shape("followed TCP stream", frames::follow, Family::Other),
     shape("packet dump", frames::packets, Family::Other),
+    shape("binary dump", dump::binary, Family::Dump),
     shape("hex dump", dump::bytes, Family::Dump),
     shape("hex dump of little-endian words", dump::words, Family::Dump),
     shape("octal dump of little-endian words", dump::octal_words, Family::Dump),
+    shape("decimal dump of little-endian words", dump::decimal_words, Family::Dump),
     shape("octal dump of bytes", dump::octal_bytes, Family::Dump),
     shape("decimal dump of bytes", dump::decimal_bytes, Family::Dump),
-    shape("binary dump", dump::binary, Family::Dump),
     shape("character dump", dump::characters, Family::Dump),
     shape("hex dump without offsets", dump::bare, Family::Other),
-    shape("Node.js buffer", plain::node_buffer, Family::Other),
+    shape("Node.js buffer", plain::node_buffer, Family::Plain),
     shape("string of percent codes", literal::percent, Family::Other),
     shape("string", literal::quoted, Family::Other),
     shape("bare string of escapes", literal::bare, Family::Other),
     shape("list of numbers", numbers::list, Family::Other),
-    shape("hex text", plain::text, Family::Other),
+    shape("hex text", plain::text, Family::Plain),
     shape("base64", base64::read, Family::Base64),
 ];
 
@@ -231,41 +244,49 @@ fn read(text: &[u8], wanted: impl Fn(Family) -> bool) -> Result<Parsed, TextErro
         return Err(views::error(1, 1, TextFault::Empty));
     }
     let mut broken = None;
-    let mut attempt = |view: &[Line]| {
+    let attempt = |view: &[Line], broken: &mut Option<TextError>| {
         let mut shapes = SHAPES.iter().filter(|shape| wanted(shape.family));
         while let Some(shape) = shapes.next() {
+            // The offsets of a broken dump are no bytes.
+            if shape.family == Family::Plain && broken.as_ref().is_some_and(TextError::is_sure) {
+                continue;
+            }
             match (shape.read)(view) {
-                Ok(Some(found)) => {
+                Ok(Some(found)) if found.content != Content::Bytes(Vec::new()) => {
                     let rivals = shapes.filter(|rival| shape.family == Family::Dump && rival.family == Family::Dump);
                     return Some(finish(shape, found, rivals, view));
                 }
-                Ok(None) => {}
-                Err(error) => broken = Some(broken.take().unwrap_or(error)),
+                Err(error) if shape.family != Family::Plain => {
+                    let better = broken.as_ref().is_none_or(|old| old.fault == TextFault::Row);
+                    *broken = if better { Some(error) } else { broken.take() };
+                }
+                _ => {}
             }
         }
         None
     };
-    if let Some(parsed) = attempt(&lines) {
+    if let Some(parsed) = attempt(&lines, &mut broken) {
         return Ok(parsed);
     }
     let unwrapped = views::unwrapped(&lines);
-    if let Some(parsed) = (unwrapped != lines).then(|| attempt(&unwrapped)).flatten() {
+    if let Some(parsed) = (unwrapped != lines).then(|| attempt(&unwrapped, &mut broken)).flatten() {
         return Ok(parsed);
+    }
+    if let Some(error) = broken.take_if(|error| error.is_sure()) {
+        return Err(error);
     }
     for nth in 0..views::LABELS {
         let Some((view, note)) = views::without_labels(&unwrapped, nth) else {
             continue;
         };
-        if let Some(mut parsed) = attempt(&view) {
+        if let Some(mut parsed) = attempt(&view, &mut broken) {
             parsed.note = parsed.note.or(note);
             return Ok(parsed);
         }
     }
-    // The plain shape knows the place of the first character that makes no sense.
-    let plain = plain::text(&unwrapped).err();
+    let plain = || plain::text(&unwrapped).err();
     Err(broken
-        .filter(|error| !matches!(error.fault, TextFault::Character(_) | TextFault::Odd(_)))
-        .or(plain)
+        .or_else(plain)
         .unwrap_or_else(|| views::first_character(&unwrapped)))
 }
 

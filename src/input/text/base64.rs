@@ -60,10 +60,11 @@ pub(super) fn forced(lines: &[Line]) -> Result<Vec<u8>, TextError> {
     })
 }
 
-/// Letters only, as people write words: small, capital, or with one capital in front.
+/// Letters only, as people write words: small, capital, or with one capital in front; or a decimal number.
 fn is_word(text: &str) -> bool {
     let rest = text.get(1..).unwrap_or_default();
     let letters = text.bytes().all(|byte| byte.is_ascii_alphabetic());
     let all = |test: fn(&u8) -> bool, text: &str| text.bytes().all(|byte| test(&byte));
-    letters && (all(u8::is_ascii_lowercase, rest) || all(u8::is_ascii_uppercase, text))
+    let number = text.len() < 16 && text.bytes().all(|byte| byte.is_ascii_digit());
+    number || (letters && (all(u8::is_ascii_lowercase, rest) || all(u8::is_ascii_uppercase, text)))
 }

@@ -23,6 +23,8 @@ struct Row<'a> {
     marked: bool,
     /// Rows that equal the one before, left out before this one.
     squeezed: bool,
+    /// Digits of the offset.
+    digits: usize,
     /// What follows the offset, blank for the end.
     rest: Line<'a>,
 }
@@ -45,6 +47,10 @@ pub(super) fn octal_words(lines: &[Line]) -> Reading {
     read(lines, Unit::OctalWords)
 }
 
+pub(super) fn decimal_words(lines: &[Line]) -> Reading {
+    read(lines, Unit::DecimalWords)
+}
+
 pub(super) fn octal_bytes(lines: &[Line]) -> Reading {
     read(lines, Unit::Octal)
 }
@@ -58,7 +64,11 @@ pub(super) fn binary(lines: &[Line]) -> Reading {
 }
 
 pub(super) fn characters(lines: &[Line]) -> Reading {
-    read(lines, Unit::Characters)
+    // Only if need be with spaces at the ends of rows cut off.
+    match read(lines, Unit::Characters { trimmed: false }) {
+        Ok(Some(found)) => Ok(Some(found)),
+        _ => read(lines, Unit::Characters { trimmed: true }),
+    }
 }
 
 /// Rows without offsets, with the text beside all of them: Zephyr, and dumps whose offsets were cut off.
@@ -77,37 +87,55 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     Ok(Found::bytes(bytes))
 }
 
-/// One dump in the unit, whatever its offsets are written in.
+/// One dump in the unit, whatever its offsets are written in: `od` prints octal ones, of seven digits.
 fn read(lines: &[Line], unit: Unit) -> Reading {
     let mut broken = None;
-    // Read in hex, the rows of `od -c` would be longer than they are, as if they ended in spaces.
-    let radices = if unit == Unit::Characters {
-        [8, 16, 10]
-    } else {
-        [16, 8, 10]
-    };
-    for radix in radices {
+    let mut found: Option<(Found, &str)> = None;
+    let seven = lines
+        .iter()
+        .find_map(|line| row(*line, 16))
+        .is_some_and(|row| row.digits == 7 && !row.marked);
+    let octal = seven && unit != Unit::Words;
+    let (hex, od) = ((16, "hex"), (8, "octal"));
+    let [first, second] = if octal { [od, hex] } else { [hex, od] };
+    for (radix, name) in [first, second, (10, "decimal")] {
+        if radix == 8 && !seven {
+            continue;
+        }
+        // Only `od -A d` prints decimal offsets, and they have seven digits, too.
+        if radix == 10 && found.as_ref().is_some_and(|(_, name)| !seven || *name == "octal") {
+            break;
+        }
         let Some(blocks) = blocks(lines, radix) else { continue };
         let [block] = blocks.as_slice() else { continue };
         if !block.titles.iter().all(is_header) {
             continue;
         }
-        match block.read(unit) {
-            Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => {}
-            Err(error) => broken = broken.or(Some(error)),
+        match (block.read(unit), &mut found) {
+            (Ok(Some(other)), Some((first, as_read))) if other.content != first.content => {
+                first.note = Some(format!("the offsets are read as {as_read}; they could also be {name}"));
+            }
+            (Ok(Some(first)), None) => found = Some((first, name)),
+            (Ok(_), _) => {}
+            (Err(error), _) => broken = broken.or(Some(error)),
         }
     }
-    broken.map_or(Ok(None), Err)
+    match (found, broken) {
+        (None, Some(error)) => Err(error),
+        (found, _) => Ok(found.map(|(found, _)| found)),
+    }
 }
 
 /// What dumps have above their rows: names, and the numbers of the columns.
 fn is_header(line: &Line) -> bool {
     const WORDS: [&str; 6] = ["path:", "label:", "offset", "------", "length:", "address"];
+    // The command line that printed it.
+    const COMMANDS: [&str; 4] = ["xxd", "hexdump", "od", "format-hex"];
     let text = line.text.trim().trim_matches('|').trim_start().to_ascii_lowercase();
     let mut columns = (0..).zip(text.split_whitespace());
     WORDS.iter().any(|word| text.starts_with(word))
         || is_border(line.text)
+        || text.split_whitespace().skip(1).any(|word| COMMANDS.contains(&word))
         || columns.all(|(index, word)| u64::from_str_radix(word, 16) == Ok(index))
 }
 
@@ -149,6 +177,8 @@ pub(super) fn blocks<'a>(lines: &[Line<'a>], radix: u32) -> Option<Vec<Block<'a>
         };
         match row {
             Some(row) => block.rows.push(row),
+            // `tshark -V` prints what it knows of a packet above its bytes; nobody prints more.
+            None if block.titles.len() > 1000 => return None,
             None => block.titles.push(*line),
         }
     }
@@ -190,6 +220,7 @@ fn row<'a>(line: Line<'a>, radix: u32) -> Option<Row<'a>> {
         offset,
         marked,
         squeezed: false,
+        digits: length,
         rest,
     })
 }
@@ -289,8 +320,11 @@ impl Block<'_> {
         let (Some(row), Some(first)) = (self.rows.get(index), self.rows.first()) else {
             return Ok(None);
         };
-        let sure = first.marked || text || (first.offset == 0 && index > 0);
-        if !sure || (index == 0 && self.rows.len() < 3) {
+        let spaced = first.offset == 0 && first.rest.text.starts_with("  ");
+        let sure = first.marked || text || spaced || (first.offset == 0 && index > 0);
+        // Another unit may fit where not even the first row is one of this.
+        let fits = unit == Unit::Hex || cells::read(first.rest.text, unit, None, None).is_some();
+        if !sure || !fits || self.rows.len() < 2 {
             return Ok(None);
         }
         let next = self.rows.get(index + 1);

@@ -151,11 +151,8 @@ pub(super) fn link(frame: &[u8]) -> Option<u16> {
 }
 
 fn is_ip(packet: &[u8]) -> bool {
-    let word = |at: usize| {
-        packet
-            .get(at..at + 2)
-            .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
-    };
+    let byte = |at: usize| packet.get(at).copied().map(u32::from);
+    let word = |at: usize| Some(byte(at)? << 8 | byte(at + 1)?);
     match packet.first().map(|byte| (byte >> 4, usize::from(byte & 15) * 4)) {
         Some((4, length)) if length >= 20 && packet.len() >= length => {
             let sum: u32 = (0..length).step_by(2).filter_map(word).sum();

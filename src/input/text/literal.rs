@@ -51,6 +51,10 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     } else {
         &text
     };
+    // More than a few characters before the first escape are something else: a command, a path, an offset.
+    if text.find('\\').is_none_or(|at| at > 3) {
+        return Ok(None);
+    }
     // PostgreSQL: one \x for all digits.
     if let Some(bytes) = text
         .strip_prefix(r"\x")
@@ -193,7 +197,8 @@ fn unescape(raw: &str, dialect: Dialect, note: &mut Option<String>, numeric: &mu
             }
             'u' => {
                 let inner = after.strip_prefix('{').and_then(|after| after.split_once('}'));
-                let (number, used) = inner.map_or((after.get(..4), 5), |(number, _)| (Some(number), number.len() + 3));
+                let (number, used) =
+                    inner.map_or_else(|| (after.get(..4), 5), |(number, _)| (Some(number), number.len() + 3));
                 let number = number.filter(|number| number.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
                 let byte = u8::try_from(u32::from_str_radix(number, 16).ok()?).ok()?;
                 if byte > 0x7f {

@@ -17,19 +17,20 @@ pub(super) fn list(lines: &[Line]) -> Reading {
     };
     let mut lists: Vec<(Option<bool>, Vec<u8>)> = Vec::new();
     let mut sizes: Vec<(&Token, Size)> = Vec::new();
-    let (mut note, mut elements, mut names, mut prefixed) = (None, 0, 0, false);
+    let (mut note, mut elements, mut names, mut prefixed, mut lone) = (None, 0, 0, false, false);
     let mut peer = None;
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         match elements_at(&tokens, at) {
             Ok(Some(list)) => {
-                let size = list.elements.len() == 1 && tokens.get(list.end).is_some_and(|next| names_a_list(next));
-                if size {
+                let single = list.elements.len() == 1;
+                if single && is_size(&tokens, at, list.end) {
                     sizes.extend(tokens.get(at + 1).map(|token| (token, Size::Most)));
                 } else {
                     let (bytes, doubt) = bytes(&list.elements)?;
                     note = note.or(list.cut).or(doubt);
                     elements += list.elements.len();
+                    lone |= single && !list.elements.iter().any(Element::is_marked);
                     prefixed |= list.elements.iter().any(Element::is_marked);
                     lists.push((peer, bytes));
                 }
@@ -60,12 +61,16 @@ pub(super) fn list(lines: &[Line]) -> Reading {
         }
         at += 1;
     }
+    // `RX(21): {…}`: one number in brackets is a list only where nothing else is.
+    if lone && lists.len() > 1 {
+        return Ok(None);
+    }
     if elements == 0 || (elements < 2 && names > 0 && !prefixed) {
         return Ok(None);
     }
     let found: usize = lists.iter().map(|(_, bytes)| bytes.len()).sum();
     for (token, size) in sizes.iter().filter(|_| lists.len() == 1 && note.is_none()) {
-        let said = u64::from_str_radix(token.line.text.trim_start_matches("0x"), 10).unwrap_or_default();
+        let said = token.line.text.parse().unwrap_or_default();
         let whole = found as u64;
         if said < whole || (said > whole && *size == Size::Exact) {
             return Err(token.line.error(0, TextFault::Count { said, found }));
@@ -96,10 +101,11 @@ enum Size {
     Most,
 }
 
-/// Whether a number in brackets before this is a size: `[21] = {`, `(3) [`, `[21]byte{`.
-fn names_a_list(next: &Token) -> bool {
-    matches!(next.kind, Kind::Word(word) if !word.starts_with(|c: char| c.is_ascii_digit()))
-        || ['=', '{', '[', '('].iter().any(|sign| next.is(*sign))
+/// Whether a number in brackets is a size: `pkt[21] = {`, `Uint8Array(3) [`, `[21]byte{`.
+fn is_size(tokens: &[Token], at: usize, end: usize) -> bool {
+    let named = at.checked_sub(1).is_some_and(|before| is_name(tokens, before));
+    let opens = |next: &Token| ['=', '{', '[', '('].iter().any(|sign| next.is(*sign));
+    is_name(tokens, end) || (named && tokens.get(end).is_some_and(opens))
 }
 
 /// The meaning of a number outside of lists: `[u8; 21]`, `array<uint8_t, 21>`, `pkt_len = 21;`; `None` for any other.
@@ -291,7 +297,14 @@ fn bytes(elements: &[Element]) -> Result<(Vec<u8>, Option<String>), TextError> {
     });
     let decimal = lines().all(|(_, line)| is_decimal(line.text));
     if !marked && !decimal && lines().count() == elements.len() {
-        return plain::numbers(&lines().map(|(_, line)| Word::new(line)).collect::<Vec<_>>());
+        let words: Vec<Word> = lines().map(|(_, line)| Word::new(line)).collect();
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let bad = lines().find(|(_, line)| lines().all(|(_, line)| digits(line.text)) && !is_decimal(line.text));
+        return plain::numbers(&words).map_err(|error| {
+            bad.map_or(error, |(_, line)| {
+                line.error(0, TextFault::Range(line.text.chars().take(20).collect()))
+            })
+        });
     }
     let doubtful = !marked && lines().count() > 1 && lines().all(|(_, line)| line.text.len() == 2);
     let doubt = doubtful.then(|| "read as decimal; the numbers could also be hex".to_owned());

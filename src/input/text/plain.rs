@@ -84,7 +84,8 @@ pub(super) fn text(lines: &[Line]) -> Reading {
 pub(super) fn numbers(words: &[Word]) -> Result<(Vec<u8>, Option<String>), TextError> {
     let none_hex = words.iter().all(|word| !word.hex);
     let all = |test: fn(&str) -> bool| none_hex && words.iter().all(|word| test(word.digits));
-    if all(|digits| bits(digits).is_some()) {
+    let several = words.len() > 1 || words.iter().any(|word| word.digits.starts_with("0b"));
+    if several && all(|digits| bits(digits).is_some()) {
         let bytes = words.iter().filter_map(|word| bits(word.digits)).collect();
         return Ok((bytes, Some("read as binary digits; they could also be hex".to_owned())));
     }
@@ -176,7 +177,7 @@ impl<'a> Word<'a> {
                 .filter(|rest| rest.len() == 2)
                 .unwrap_or(digits)
         });
-        let hex = prefix.or(suffix.filter(|digits| !digits.is_empty()));
+        let hex = prefix.or_else(|| suffix.filter(|digits| !digits.is_empty()));
         Self {
             line,
             digits: hex.unwrap_or(text),
@@ -285,7 +286,9 @@ fn without_comments<'a>(mut line: Line<'a>, block: &mut bool, parts: &mut Vec<Li
 
 /// Appends the words of a part of a line.
 fn split<'a>(part: Line<'a>, words: &mut Vec<Word<'a>>, gaps: &mut Gaps<'a>) {
-    let text = part.text;
+    // A backslash at the end continues the line, in C and in shells.
+    let text = part.text.trim_end();
+    let text = text.strip_suffix('\\').unwrap_or(text);
     let mut rest = part;
     let mut at = 0;
     let mut first = true;

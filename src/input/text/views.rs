@@ -159,7 +159,7 @@ fn without_tags(mut line: Line) -> Line {
 /// nothing that looks like data, or nothing changes.
 pub(super) fn without_labels<'a>(lines: &[Line<'a>], nth: usize) -> Option<(Vec<Line<'a>>, Option<String>)> {
     let mut changed = false;
-    let mut enough = nth == 0;
+    let mut enough = false;
     let mut time = None;
     let mut view = Vec::with_capacity(lines.len());
     for line in lines {
@@ -176,7 +176,7 @@ pub(super) fn without_labels<'a>(lines: &[Line<'a>], nth: usize) -> Option<(Vec<
             Some(start) => {
                 changed = true;
                 let label = line.text.get(..start).unwrap_or_default().trim();
-                if !label.contains(|c: char| c.is_alphabetic() || "[](){}<>=|".contains(c)) {
+                if is_time(label) {
                     time.get_or_insert_with(|| format!("`{label}` before the bytes is taken for a time"));
                 }
                 view.push(line.after(start));
@@ -211,7 +211,9 @@ fn data_starts(text: &str) -> (Vec<usize>, bool) {
             starts.push(at + inner);
         }
         if !bare.is_empty() {
-            after_label = !data && ends_label(bare);
+            // An offset is no label, but a number behind a word is part of one.
+            let offset = !labels && bare.strip_suffix(':').is_some_and(is_hex);
+            after_label = !data && !offset && ends_label(bare);
             labels |= !data;
         }
         if starts.len() >= LABELS {
@@ -229,8 +231,20 @@ fn ends_label(word: &str) -> bool {
         "mqtt",
     ];
     word.ends_with([':', '=', '>', ']', ')', '|', '<', '-'])
-        || !word.contains(char::is_alphabetic)
+        || is_time(word)
+        || !word.contains(char::is_alphanumeric)
         || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `14:22:33.123`, `2026-11-26 14:22:33`, `2026-11-26T14:22:33Z`.
+fn is_time(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && (text.contains(':') || text.matches('-').count() == 2)
+        && text.chars().all(|c| c.is_ascii_digit() || ":-+.,TZ ".contains(c))
 }
 
 fn looks_like_data(word: &str) -> bool {
@@ -238,8 +252,11 @@ fn looks_like_data(word: &str) -> bool {
         return true;
     }
     if let Some(rest) = word.strip_prefix(['[', '<']) {
-        let rest = rest.trim_start_matches('<');
-        return rest == "Buffer" || (rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.contains(['.', ':', ']']));
+        // `[16,19]` and `[16,` of a list, not `[1234]` and `[2026-11-26`.
+        let inner = rest.trim_start_matches('<').trim_end_matches(['>', ']', ',', ';']);
+        let closed = rest.ends_with([']', '>']);
+        let number = |part: &str| part.starts_with("0x") || (part.len() <= 4 && part.parse::<i16>().is_ok());
+        return inner == "Buffer" || (inner.split(',').all(number) && (!closed || inner.contains(',')));
     }
     let digits = word.strip_prefix("0x").unwrap_or(word);
     let parts = || digits.split([',', ':', ';', '-', '|']).filter(|part| !part.is_empty());
@@ -247,6 +264,7 @@ fn looks_like_data(word: &str) -> bool {
     // Three numbers with colons or dashes are a time or a date.
     let time = count == 3 && !word.contains(',');
     let all = |part: &str| part.len() <= 2 || part.len() % 2 == 0 || part.bytes().all(|byte| byte.is_ascii_digit());
-    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit()) && all(part);
-    count > 0 && !time && parts().all(hex) && !(word.ends_with(':') && !word.starts_with("0x"))
+    let hex = |part: &str| is_hex(part) && all(part);
+    let label = word.ends_with(':') && !word.starts_with("0x");
+    count > 0 && !time && !label && parts().all(hex)
 }

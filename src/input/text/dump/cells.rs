@@ -10,6 +10,8 @@ pub(in crate::input::text) enum Unit {
     Words,
     /// Words of two bytes in octal, the last byte first.
     OctalWords,
+    /// The same in decimal, five digits.
+    DecimalWords,
     /// A byte in octal, three digits.
     Octal,
     /// A byte in decimal, perhaps negative.
@@ -17,7 +19,10 @@ pub(in crate::input::text) enum Unit {
     /// A byte in binary, eight digits.
     Binary,
     /// A character, an escape or three octal digits, four columns wide.
-    Characters,
+    Characters {
+        /// Spaces at the ends of rows may be cut off.
+        trimmed: bool,
+    },
 }
 
 /// The cells of a row.
@@ -43,18 +48,20 @@ const WIDEST: usize = 256;
 /// row was like tells whether there is text, and how wide a cell is.
 pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&Cells>) -> Option<Cells> {
     let text = like.map(|like| like.text);
-    let row = row.trim_end();
     if length.is_some_and(|length| length > WIDEST || length == 0) {
         return None;
     }
-    if unit == Unit::Characters {
-        return characters(row, length);
+    if let Unit::Characters { trimmed } = unit {
+        return characters(row, length, trimmed);
     }
+    let row = row.trim_end();
     let mut found = None;
     let mut cells = Cells::default();
     let mut width = like.and_then(|like| like.width);
     let mut at = 0;
     let mut short = false;
+    let mut wide = true;
+    let mut count = 0;
     loop {
         let rest = row.get(at..)?;
         let gap = rest.len() - rest.trim_start().len();
@@ -80,14 +87,21 @@ pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&C
             .strip_prefix('-')
             .filter(|_| gap == 0 && at > 0 && unit == Unit::Hex)
             .unwrap_or(tail);
+        // Bytes in hex stand closer than those in decimal, whose columns are four wide.
+        wide &= count == 0 || gap > 1;
         let end = tail.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' && unit == Unit::Decimal));
         let word = tail.get(..end.unwrap_or(tail.len()))?;
-        if short || !cell(word, unit, &mut width, &mut short, &mut cells) {
+        let narrow = unit == Unit::Decimal && gap + word.len() < 4;
+        if short || narrow || !cell(word, unit, &mut width, &mut short, &mut cells) {
             break;
         }
         at = row.len() - tail.len() + word.len();
+        count += 1;
     }
     let mut cells = found?;
+    if unit == Unit::Hex && width == Some(2) && count > 1 && wide {
+        return None;
+    }
     // A lone cell of another width is the end of a wider word, if text beside it proves it.
     if unit == Unit::Words && !cells.text && !matches!(width, Some(4 | 8 | 16)) {
         return None;
@@ -97,7 +111,7 @@ pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&C
         let extra = cells.bytes.len() - length;
         let word = match unit {
             Unit::Words => width.unwrap_or_default() / 2,
-            Unit::OctalWords => 2,
+            Unit::OctalWords | Unit::DecimalWords => 2,
             _ => 1,
         };
         if extra >= word || cells.bytes.iter().skip(length).any(|byte| *byte != 0) {
@@ -106,7 +120,10 @@ pub(super) fn read(row: &str, unit: Unit, length: Option<usize>, like: Option<&C
         cells.padded = extra > 0;
         cells.bytes.truncate(length);
     } else {
-        let pair = matches!((unit, width), (Unit::Words, Some(4)) | (Unit::OctalWords, _));
+        let pair = matches!(
+            (unit, width),
+            (Unit::Words, Some(4)) | (Unit::OctalWords | Unit::DecimalWords, _)
+        );
         cells.open_word = pair && !cells.text && cells.bytes.last() == Some(&0);
     }
     Some(cells)
@@ -144,16 +161,11 @@ fn cell(word: &str, unit: Unit, width: &mut Option<usize>, short: &mut bool, cel
             }
             !digits.is_empty()
         }
-        Unit::OctalWords => {
-            let word = number(8)
-                .filter(|_| digits.len() == 6)
-                .and_then(|word| u16::try_from(word).ok());
-            cells.bytes.extend(
-                word.map(u16::to_le_bytes)
-                    .unwrap_or_default()
-                    .iter()
-                    .take(if word.is_some() { 2 } else { 0 }),
-            );
+        Unit::OctalWords | Unit::DecimalWords => {
+            let (radix, length) = if unit == Unit::OctalWords { (8, 6) } else { (10, 5) };
+            let word = number(radix).filter(|_| digits.len() == length);
+            let word = word.and_then(|word| u16::try_from(word).ok());
+            cells.bytes.extend(word.iter().flat_map(|word| word.to_le_bytes()));
             word.is_some()
         }
         Unit::Octal | Unit::Binary => {
@@ -169,7 +181,7 @@ fn cell(word: &str, unit: Unit, width: &mut Option<usize>, short: &mut bool, cel
             cells.bytes.extend(byte);
             byte.is_some()
         }
-        Unit::Characters => false,
+        Unit::Characters { .. } => false,
     }
 }
 
@@ -193,6 +205,7 @@ fn looks_like(text: &str, start: usize, bytes: &[u8]) -> bool {
     let mut chars = text.chars().filter(|c| *c != '\u{250a}');
     let same = |byte: &u8| match chars.next() {
         Some(c) if byte.is_ascii_graphic() => c == char::from(*byte),
+        Some(' ') => byte.is_ascii_whitespace(),
         Some(c) => !c.is_ascii_graphic() || c == '.',
         None => byte.is_ascii_whitespace(),
     };
@@ -200,10 +213,11 @@ fn looks_like(text: &str, start: usize, bytes: &[u8]) -> bool {
 }
 
 /// Cells of four columns: ` 020`, `  \0`, `   M`, and a space for itself.
-fn characters(row: &str, length: Option<usize>) -> Option<Cells> {
+fn characters(row: &str, length: Option<usize>, trimmed: bool) -> Option<Cells> {
     let chars: Vec<char> = row.trim_end().chars().collect();
     let count = length.unwrap_or_else(|| chars.len().div_ceil(4));
-    if chars.len() > 4 * count || count > WIDEST {
+    let cut = row.len() < 4 * count && !trimmed;
+    if chars.len() > 4 * count || count > WIDEST || cut || chars.iter().step_by(4).any(|c| *c != ' ') {
         return None;
     }
     let mut bytes = Vec::with_capacity(count);
