@@ -633,7 +633,10 @@ impl Dialogue {
             Some(Stage::Publish(_)) => {
                 sent.step(id, Stage::Pubrel, time);
                 if complete {
-                    view.breaks(rules::WRONG_ACK, format!("comes before the PUBREC of packet identifier {id}"));
+                    view.breaks(
+                        rules::WRONG_ACK,
+                        format!("comes before the PUBREC of packet identifier {id}"),
+                    );
                 }
             }
             Some(stage) if complete => {

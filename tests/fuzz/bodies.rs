@@ -34,7 +34,9 @@ pub fn hex(data: &[u8]) {
 /// Packets one after the other; the first byte says in which version.
 pub fn packets(data: &[u8]) {
     if let Some((first, rest)) = data.split_first() {
-        let version = [Version::V31, Version::V311, Version::V5].get(usize::from(first & 3)).copied();
+        let version = [Version::V31, Version::V311, Version::V5]
+            .get(usize::from(first & 3))
+            .copied();
         packets_of(rest, version);
     }
 }
@@ -44,7 +46,10 @@ pub fn pcap(data: &[u8]) {
     const HEADER: [u8; 24] = [
         0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
     ];
-    let magic = matches!(data.get(..4), Some([0xd4, 0xc3, 0xb2, 0xa1] | [0xa1, 0xb2, _, _] | [_, _, 0xb2, 0xa1] | [0x1f, 0x8b, ..]));
+    let magic = matches!(
+        data.get(..4),
+        Some([0xd4, 0xc3, 0xb2, 0xa1] | [0xa1, 0xb2, _, _] | [_, _, 0xb2, 0xa1] | [0x1f, 0x8b, ..])
+    );
     let header = if magic { &[][..] } else { &HEADER };
     capture([header, data].concat());
 }
@@ -52,16 +57,23 @@ pub fn pcap(data: &[u8]) {
 /// A pcapng file: one that is none gets a section header.
 pub fn pcapng(data: &[u8]) {
     const HEADER: [u8; 48] = [
-        0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 28, 0,
-        0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 20, 0, 0, 0,
+        0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255,
+        255, 28, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 20, 0, 0, 0,
     ];
-    let header = if data.starts_with(&HEADER[..4]) { &[][..] } else { &HEADER };
+    let header = if data.starts_with(&HEADER[..4]) {
+        &[][..]
+    } else {
+        &HEADER
+    };
     capture([header, data].concat());
 }
 
 /// TCP segments: two bytes for the sequence number, one for flags and side, one for the length, then the payload.
 pub fn segments(data: &[u8]) {
-    let ends = [SocketAddr::from(([10, 0, 0, 1], 50_000)), SocketAddr::from(([10, 0, 0, 2], 1883))];
+    let ends = [
+        SocketAddr::from(([10, 0, 0, 1], 50_000)),
+        SocketAddr::from(([10, 0, 0, 2], 1883)),
+    ];
     let mut reassembler = Reassembler::new(data.len() % 2 == 1);
     let mut events = Vec::new();
     let mut streams: Vec<(u32, Stream)> = Vec::new();
@@ -73,9 +85,14 @@ pub fn segments(data: &[u8]) {
             streams.len() - 1
         });
         match part {
-            mqkit::capture::tcp::Part::Piece(side, piece) => streams[index].1.push(side, piece, stamp, &keys, &mut events),
+            mqkit::capture::tcp::Part::Piece(side, piece) => {
+                streams[index].1.push(side, piece, stamp, &keys, &mut events)
+            }
             mqkit::capture::tcp::Part::Closed(side, reset) => {
-                streams.swap_remove(index).1.close(side, reset, stamp, &keys, &mut events);
+                streams
+                    .swap_remove(index)
+                    .1
+                    .close(side, reset, stamp, &keys, &mut events);
             }
             _ => streams.swap_remove(index).1.finish(stamp, &keys, &mut events),
         }
@@ -110,7 +127,9 @@ pub fn websocket(data: &[u8]) {
     let mut websocket = WebSocket::default();
     let mut given = 0;
     for (side, piece) in pieces(data) {
-        websocket.push(side, piece, &mut |piece| given += length(piece), &mut |note| assert!(!note.to_string().is_empty()));
+        websocket.push(side, piece, &mut |piece| given += length(piece), &mut |note| {
+            assert!(!note.to_string().is_empty())
+        });
     }
 }
 
@@ -170,7 +189,14 @@ fn pieces(data: &[u8]) -> Vec<(Side, Piece<'_>)> {
         let side = if first & 0x80 == 0 { Side::A } else { Side::B };
         let (bytes, tail) = tail.split_at(usize::from(first & 0x7f).min(tail.len()));
         rest = tail;
-        pieces.push((side, if bytes.is_empty() { Piece::Gap(5) } else { Piece::Data(bytes) }));
+        pieces.push((
+            side,
+            if bytes.is_empty() {
+                Piece::Gap(5)
+            } else {
+                Piece::Data(bytes)
+            },
+        ));
     }
     pieces
 }
@@ -197,7 +223,12 @@ fn show(events: Vec<Event>) {
     let mut out = Vec::new();
     for event in events {
         match event.kind {
-            EventKind::Frame { sender, source, destination, frame } => {
+            EventKind::Frame {
+                sender,
+                source,
+                destination,
+                frame,
+            } => {
                 let origin = Origin {
                     connection: Some(event.connection),
                     sender,
@@ -267,7 +298,14 @@ fn check(explained: &Explained) {
     verbose::write(explained, options, &mut out);
     assert_text(&out);
     let mut out = Vec::new();
-    json::write(explained, packet::Options { offsets: true, ..options }, &mut out);
+    json::write(
+        explained,
+        packet::Options {
+            offsets: true,
+            ..options
+        },
+        &mut out,
+    );
     serde_json::from_slice::<serde_json::Value>(&out).expect("JSON");
     let mut back = BytesMut::new();
     Encoder::new(explained.version)
