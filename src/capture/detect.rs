@@ -139,11 +139,8 @@ impl Detector {
             }
             match search::begins_with_connect(first) {
                 Some(true) => {
-                    let mut aligned = [self.is_begin(Side::A), self.is_begin(Side::B)];
                     // A server does not speak before the CONNECT.
-                    aligned[side.index()] = true;
-                    aligned[1 - side.index()] |= !self.sides[1 - side.index()].gapped;
-                    return Some(Kind::Mqtt(aligned));
+                    return Some(Kind::Mqtt([0, 1].map(|side| !self.sides[side].gapped)));
                 }
                 Some(false) => {}
                 None => open = true,

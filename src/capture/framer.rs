@@ -226,11 +226,11 @@ mod tests {
         let mut found = |found: Found| {
             said.push(match found {
                 Found::Frame(frame) if frame.bytes().len() < frame.header_len() + frame.remaining_length() => {
-                    Said::Cut(frame.bytes().to_vec())
+                    Cut(frame.bytes().to_vec())
                 }
-                Found::Frame(frame) => Said::Whole(frame.bytes().to_vec()),
-                Found::Skipped(bytes) => Said::Skipped(bytes),
-                Found::Missing(bytes) => Said::Missing(bytes),
+                Found::Frame(frame) => Whole(frame.bytes().to_vec()),
+                Found::Skipped(bytes) => Skipped(bytes),
+                Found::Missing(bytes) => Missing(bytes),
             });
         };
         let mut framer = Framer::new(aligned);

@@ -152,7 +152,7 @@ fn name_fits(body: &[u8]) -> Option<bool> {
 /// Whether a header may begin a packet: type, flags and length fit each other. `None` when it is not all there but fits
 /// so far.
 pub fn header_fits(bytes: &[u8]) -> Option<bool> {
-    let Some(first) = bytes.first() else { return None };
+    let first = bytes.first()?;
     let packet = PacketType::from_first_byte(*first);
     let flags = first & 0x0f;
     let flags_fit = match packet.header_flags() {

@@ -50,8 +50,8 @@ enum Held {
 /// What the bytes are, from the outside to the inside.
 enum Level {
     Open(Box<Open>),
-    Tls(Box<Tls>, Box<Level>),
-    WebSocket(Box<WebSocket>, Box<Level>),
+    Tls(Box<Tls>, Box<Self>),
+    WebSocket(Box<WebSocket>, Box<Self>),
     Mqtt(Box<[Framer; 2]>),
     Other,
 }
@@ -332,7 +332,7 @@ impl Context<'_> {
             self.about.sealed |= matches!(note, Note::Encrypted(_));
             let sender = self.about.sender(side);
             self.about.event(stamp, EventKind::Note { sender, note }, self.out);
-        } else {
+        } else if self.about.mqtt || self.about.waiting.len() < MAX_WAITING {
             self.about.waiting.push((side, stamp, Held::Note(note)));
             self.about.decide_client(false, self.out);
         }
@@ -570,6 +570,28 @@ mod tests {
         let local: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
         let said = stream(true, [40_000, 9999], &[(A, local), (A, CONNECT)]);
         assert_eq!(said[0], "Client Proxy(\"\")");
+    }
+
+    #[test]
+    fn a_gap_before_the_connect_does_no_harm() {
+        let ends = Ends {
+            a: ([10, 0, 0, 1], 40_000).into(),
+            b: ([10, 0, 0, 2], 9999).into(),
+            opened: false,
+        };
+        let (keys, mut out) = (KeyLog::default(), Vec::new());
+        let mut stream = Stream::new(0, ends);
+        let stamp = Stamp { time: None, record: 1 };
+        for piece in [Piece::Data(b"\x30\x7f\0"), Piece::Gap(5), Piece::Data(CONNECT)] {
+            stream.push(A, piece, stamp, &keys, &mut out);
+        }
+        let kinds: Vec<_> = out.into_iter().map(|event| event.kind).collect();
+        let note = |note| EventKind::Note {
+            sender: Sender::Client,
+            note,
+        };
+        assert_eq!(kinds[..2], [note(Note::Skipped(3)), note(Note::Missing(5))]);
+        assert!(matches!(&kinds[2..], [EventKind::Frame { frame, .. }] if frame.bytes() == CONNECT));
     }
 
     #[test]
