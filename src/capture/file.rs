@@ -311,16 +311,25 @@ impl Reader {
         ))
     }
 
-    /// The file has ended; what is still there is the beginning of a `part`.
+    /// The file has ended; what is still there is the beginning of a `part`. When its length is what is damaged, there
+    /// are others in it.
     fn end(&mut self, part: &str) -> Found {
-        self.state = State::Over;
         let at = self.input.offset();
-        match self.input.broken() {
+        let broken = self.input.broken();
+        if broken.is_none() && self.input.bytes().is_empty() {
+            self.state = State::Over;
+            return Found::Nothing;
+        }
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Pcap(pcap) => State::LostPcap(pcap),
+            State::Pcapng(section) => State::LostPcapng(section),
+            _ => State::Over,
+        };
+        match broken {
             Some(why) => Found::Damage(format!(
                 "the gzip stream is damaged ({why}); it ends inside the {part} at byte {at}"
             )),
-            None if self.input.bytes().is_empty() => Found::Nothing,
-            None => Found::Damage(format!("the file is cut: it ends inside the {part} at byte {at}")),
+            None => Found::Damage(format!("the file ends inside the {part} at byte {at}")),
         }
     }
 

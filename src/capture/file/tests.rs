@@ -233,19 +233,14 @@ fn cut_files() {
             0 => (0, None),
             1..24 => (
                 0,
-                Some("the file is cut: it ends inside the header of the file at byte 0".to_owned()),
+                Some("the file ends inside the header of the file at byte 0".to_owned()),
             ),
             24 => (0, None),
-            25..43 => (
-                0,
-                Some("the file is cut: it ends inside the packet record at byte 24".to_owned()),
-            ),
+            25..43 => (0, Some("the file ends inside the packet record at byte 24".to_owned())),
             43 => (1, None),
             44..62 => (
                 1,
-                Some(format!(
-                    "the file is cut: it ends inside the packet record at byte {second}"
-                )),
+                Some(format!("the file ends inside the packet record at byte {second}")),
             ),
             _ => (2, None),
         };
@@ -260,7 +255,7 @@ fn cut_files() {
     for length in 49..ng.len() {
         assert_eq!(
             items(&ng[..length]),
-            ["the file is cut: it ends inside the block at byte 48"],
+            ["the file ends inside the block at byte 48"],
             "{length}"
         );
     }
@@ -289,6 +284,16 @@ fn damage_in_the_middle_of_pcap() {
             ]
         );
     }
+    let mut file = File::new(false)
+        .pcap(0xa1b2_c3d4, 1)
+        .record(1, 0, b"lost")
+        .record(2, 0, b"two")
+        .bytes;
+    file[24 + 9] = 1;
+    assert_eq!(
+        items(&file),
+        ["the file ends inside the packet record at byte 24", "1 2s 1 two/4"]
+    );
     let file = File::new(false).pcap(0xa1b2_c3d4, 1).raw(&[0xff; 1000]).bytes;
     assert_eq!(items(&file).len(), 1);
 }
@@ -318,6 +323,13 @@ fn damage_in_the_middle_of_pcapng() {
         .bytes;
     file[at + 4] = 32;
     let damage = format!("the block at byte {at} has two different lengths; going on at the next that can be");
+    assert_eq!(items(&file), ["1 1s 1 one/4", &damage, "2 3s 1 three/6"]);
+    let mut file = start()
+        .enhanced(0, 2_000_000, b"lost")
+        .enhanced(0, 3_000_000, b"three")
+        .bytes;
+    file[at + 6] = 1;
+    let damage = format!("the file ends inside the block at byte {at}");
     assert_eq!(items(&file), ["1 1s 1 one/4", &damage, "2 3s 1 three/6"]);
     // Too short for the packet that it claims to hold.
     let broken = File::new(false)
