@@ -37,7 +37,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The end that receives what this one sends.
+    /// The other one.
     #[must_use]
     pub fn other(self) -> Self {
         match self {

@@ -4,6 +4,8 @@ mod architecture;
 mod broker;
 mod capture_files;
 mod captures;
+mod capture_tls;
+mod capture_websocket;
 mod cli;
 mod decode;
 mod generated;

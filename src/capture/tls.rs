@@ -1,9 +1,10 @@
 //! TLS 1.2 and 1.3 records, decrypted with the secrets of a key log (the NSS format, `SSLKEYLOGFILE`). It must not know
 //! what the bytes say.
 //!
-//! [`keylog`] has the secrets, [`hello`] reads what both ends agree on, [`record`] cuts the streams, [`suite`] names the
-//! ciphers, [`schedule`] makes keys and opens records. Here is the order of things: which key is for which record.
+//! `keylog` has the secrets, `hello` and `agreement` what both ends agree on, `record` cuts the streams, `suite`
+//! names the ciphers, `schedule` makes keys and opens records. Here is the order of things: what is opened when.
 
+mod agreement;
 mod hello;
 mod keylog;
 mod record;
@@ -11,16 +12,14 @@ mod schedule;
 mod suite;
 
 use super::{Note, Piece, Side};
-use hello::{ClientHello, ServerHello};
+use agreement::{Agreement, Phase};
 pub use keylog::KeyLog;
 use record::{
-    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, HEADER, Header, KEY_UPDATE,
-    Messages, Records, SERVER_HELLO,
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, CLIENT_HELLO, Candidate, FINISHED, HANDSHAKE, Header, KEY_UPDATE, Messages,
+    Records, SERVER_HELLO,
 };
 use schedule::{Opened, Opener};
 
-const TLS12: u16 = 0x0303;
-const TLS13: u16 = 0x0304;
 /// So many bytes go into the buffer of a direction at once.
 const CHUNK: usize = 16 * 1024;
 /// The smallest encrypted record in bytes: header, tag and one byte. It bounds how many records fit into a hole.
@@ -32,15 +31,17 @@ const FAILURES: u32 = 64;
 /// How many bytes may be decrypted in vain in the search for the number of a record; more is earned by success, so
 /// that the work stays linear in what the capture holds.
 const BUDGET: u64 = 64 << 20;
+/// What part of it one record may use up.
+const SHARE: u64 = 8;
+/// A search is given up when less than that is left of it.
+const LEAST: u64 = 256 << 10;
 /// What each byte that was opened adds to the budget.
 const EARNED: u64 = 1024;
 
 /// One connection that speaks TLS.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Tls {
-    client: Option<Side>,
-    client_hello: Option<ClientHello>,
-    server_hello: Option<ServerHello>,
+    agreement: Agreement,
     directions: [Direction; 2],
     noted: Noted,
     /// Where records are opened.
@@ -48,7 +49,7 @@ pub struct Tls {
 }
 
 /// Which notes were given; each is given once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Noted {
     decrypted: bool,
     refused: bool,
@@ -56,7 +57,7 @@ struct Noted {
 }
 
 /// What one side sends.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Direction {
     records: Records,
     messages: Messages,
@@ -71,18 +72,6 @@ struct Direction {
     budget: Option<u64>,
     /// Nothing of it will be decrypted.
     dead: bool,
-}
-
-/// Which secret is for the next record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Phase {
-    /// None.
-    #[default]
-    Clear,
-    /// The handshake traffic secret (TLS 1.3).
-    Handshake,
-    /// The application traffic secret, or for TLS 1.2 the master secret.
-    Application,
 }
 
 /// Where decrypted data and notes go.
@@ -106,7 +95,7 @@ impl Tls {
     /// The side that sent the ClientHello, as far as the capture shows it.
     #[must_use]
     pub fn client_side(&self) -> Option<Side> {
-        self.client
+        self.agreement.client
     }
 
     /// Takes the next piece of one direction; `data` gets the application data in the clear, `note` what is to be known.
@@ -125,6 +114,7 @@ impl Tls {
                     self.bytes(side, chunk, keys, out);
                 }
             }
+            Piece::Gap(0) => {}
             Piece::Gap(size) => self.hole(side, size, out),
         }
     }
@@ -160,15 +150,15 @@ impl Tls {
 
     /// Takes a record. False when it was only a candidate and is none.
     fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
-        let tls13 = self.is_tls13();
+        let tls13 = self.agreement.is_tls13();
         let kind = candidate.header.kind;
         if self.direction(side).phase == Phase::Clear {
             match kind {
                 HANDSHAKE => self.messages(side, candidate.body),
-                CHANGE_CIPHER_SPEC if self.server_hello.is_some() && !tls13 => {
+                CHANGE_CIPHER_SPEC if self.agreement.is_complete() && !tls13 => {
                     self.direction(side).phase = Phase::Application;
                 }
-                APPLICATION_DATA if self.server_hello.is_none() && self.sends_early_data(side) => {
+                APPLICATION_DATA if self.agreement.awaits_server(side, keys) => {
                     self.early_data(candidate.header, out);
                 }
                 APPLICATION_DATA => {
@@ -208,12 +198,12 @@ impl Tls {
     /// Makes the key that the next record wants. False when there is none, which ends the direction.
     fn find_key(&mut self, side: Side, keys: &KeyLog, out: &mut Out<'_>) -> bool {
         let phase = self.direction(side).phase;
-        let found = match self.key(side, phase, keys) {
+        let found = match self.agreement.key(side, phase, keys) {
             // Key logs may have the secrets of application data only.
-            Err(_) if phase == Phase::Handshake && self.key(side, Phase::Application, keys).is_ok() => {
+            Err(_) if phase == Phase::Handshake && self.agreement.key(side, Phase::Application, keys).is_ok() => {
                 self.direction(side).phase = Phase::Application;
                 self.direction(side).miss(0);
-                self.key(side, Phase::Application, keys)
+                self.agreement.key(side, Phase::Application, keys)
             }
             found => found,
         };
@@ -229,49 +219,6 @@ impl Tls {
         }
     }
 
-    fn key(&self, side: Side, phase: Phase, keys: &KeyLog) -> Result<Opener, Note> {
-        let undecryptable = |why: &str| Note::Undecryptable(why.to_owned());
-        let client_hello = self.client_hello.as_ref().ok_or(Note::Encrypted(None))?;
-        let secrets = keys
-            .secrets(&client_hello.random)
-            .ok_or_else(|| Note::Encrypted(client_hello.server_name.clone()))?;
-        let server_hello = self
-            .server_hello
-            .as_ref()
-            .ok_or_else(|| undecryptable("the ServerHello is missing from the capture"))?;
-        let version = server_hello.version;
-        if version != TLS12 && version != TLS13 {
-            return Err(Note::Undecryptable(match version {
-                0x0302 => "TLS 1.1".to_owned(),
-                0x0301 => "TLS 1.0".to_owned(),
-                0x0300 => "SSL 3.0".to_owned(),
-                _ => format!("TLS version 0x{version:04X}"),
-            }));
-        }
-        let suite =
-            suite::suite(server_hello.suite).ok_or_else(|| Note::Undecryptable(suite::name(server_hello.suite)))?;
-        let from_client = self.client == Some(side);
-        if version == TLS12 {
-            let master = secrets
-                .master
-                .as_ref()
-                .ok_or_else(|| undecryptable("the key log has no CLIENT_RANDOM for it"))?;
-            return Opener::tls12(suite, master, &client_hello.random, &server_hello.random, from_client)
-                .ok_or_else(|| undecryptable(suite.name));
-        }
-        let (secret, label) = match (phase, from_client) {
-            (Phase::Handshake, true) => (&secrets.handshake.client, "CLIENT_HANDSHAKE_TRAFFIC_SECRET"),
-            (Phase::Handshake, false) => (&secrets.handshake.server, "SERVER_HANDSHAKE_TRAFFIC_SECRET"),
-            (_, true) => (&secrets.application.client, "CLIENT_TRAFFIC_SECRET_0"),
-            (_, false) => (&secrets.application.server, "SERVER_TRAFFIC_SECRET_0"),
-        };
-        let secret = secret
-            .as_ref()
-            .ok_or_else(|| Note::Undecryptable(format!("the key log has no {label} for it")))?;
-        Opener::tls13(suite, secret)
-            .ok_or_else(|| Note::Undecryptable(format!("{label} is too short or too long for {}", suite.name)))
-    }
-
     /// Looks for the key and number under which the record opens: the next, or behind holes one of the next.
     fn search(
         &mut self,
@@ -282,28 +229,33 @@ impl Tls {
     ) -> Option<Opened> {
         let direction = self.direction(side);
         let (phase, doubt) = (direction.phase, direction.doubt);
+        let mut opener = direction.opener.take()?;
         let mut budget = direction.budget.unwrap_or(BUDGET);
-        let mut found = direction
-            .opener
-            .as_mut()
-            .and_then(|opener| try_numbers(opener, doubt.unwrap_or(0), candidate, &mut budget, scratch));
+        let mut found = opener.open_next(0, candidate, &mut budget, scratch);
         if found.is_none() && (doubt.is_some() || phase == Phase::Handshake) {
             // The Finished or KeyUpdate before it may be what is missing.
-            let next = match phase {
-                Phase::Handshake => self.key(side, Phase::Application, keys).ok(),
-                _ => self.direction(side).opener.as_ref().and_then(Opener::updated),
-            };
+            let later = self.agreement.later_keys(side, phase, &opener, doubt.is_some(), keys);
             budget = budget.saturating_sub(EARNED);
-            if let Some(mut next) = next {
-                found = try_numbers(&mut next, doubt.unwrap_or(0), candidate, &mut budget, scratch);
-                if found.is_some() {
-                    let direction = self.direction(side);
-                    direction.opener = Some(next);
-                    direction.phase = Phase::Application;
-                }
+            let mut share = budget / SHARE;
+            budget -= share;
+            let more = doubt.unwrap_or(0);
+            let mut openers: Vec<_> = std::iter::once(opener).chain(later).collect();
+            let hit = [more.min(DOUBT), more].into_iter().find_map(|more| {
+                openers.iter_mut().enumerate().find_map(|(index, opener)| {
+                    let opened = opener.open_next(more, candidate, &mut share, scratch)?;
+                    Some((index, opened))
+                })
+            });
+            budget += share;
+            let index = hit.map_or(0, |(index, _)| index);
+            found = hit.map(|(_, opened)| opened);
+            opener = openers.swap_remove(index);
+            if index > 0 {
+                self.direction(side).phase = Phase::Application;
             }
         }
         let direction = self.direction(side);
+        direction.opener = Some(opener);
         if found.is_some() {
             direction.opened = true;
             direction.doubt = None;
@@ -317,10 +269,7 @@ impl Tls {
     fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: &mut Out<'_>) {
         if !self.noted.decrypted {
             self.noted.decrypted = true;
-            let version = if self.is_tls13() { "1.3" } else { "1.2" };
-            let suite = self.server_hello.as_ref().and_then(|hello| suite::suite(hello.suite));
-            let name = suite.map_or("", |suite| suite.name);
-            (out.note)(Note::Decrypted(format!("TLS {version}, {name}")));
+            (out.note)(Note::Decrypted(self.agreement.name()));
         }
         gap(candidate.passed, out);
         match kind {
@@ -334,9 +283,9 @@ impl Tls {
 
     /// A record did not open. False when it was only a candidate.
     fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: &mut Out<'_>) -> bool {
-        let early = self.sends_early_data(side);
+        let early = self.agreement.sends_early_data(side);
         let direction = self.direction(side);
-        if direction.budget == Some(0) {
+        if direction.budget.is_some_and(|budget| budget < LEAST) {
             let why = "no record opens behind a hole in the capture";
             self.refuse(side, Note::Undecryptable(why.to_owned()), out);
             return true;
@@ -344,11 +293,11 @@ impl Tls {
         if candidate.lost {
             return false;
         }
-        if early && !direction.opened {
+        direction.failures += 1;
+        if early && !direction.opened && direction.failures <= FAILURES {
             self.early_data(candidate.header, out);
             return true;
         }
-        direction.failures += 1;
         if !direction.opened && direction.doubt.is_none() {
             let why = "the secrets of the key log do not fit";
             self.refuse(side, Note::Undecryptable(why.to_owned()), out);
@@ -369,25 +318,13 @@ impl Tls {
     fn messages(&mut self, side: Side, mut bytes: &[u8]) {
         while let Some(message) = self.direction(side).messages.next(&mut bytes) {
             match message.kind {
-                CLIENT_HELLO => {
-                    if let Some(hello) = ClientHello::parse(&message.body) {
-                        self.client = Some(side);
-                        self.client_hello = Some(hello);
-                    }
-                }
-                SERVER_HELLO => {
-                    if let Some(hello) = ServerHello::parse(&message.body) {
-                        self.client.get_or_insert(side.other());
-                        if !hello.retry {
-                            self.server_hello = Some(hello);
-                        }
-                    }
-                }
-                FINISHED if self.is_tls13() && self.direction(side).phase == Phase::Handshake => {
+                CLIENT_HELLO => self.agreement.client_hello(side, &message.body),
+                SERVER_HELLO => self.agreement.server_hello(side, &message.body),
+                FINISHED if self.agreement.is_tls13() && self.direction(side).phase == Phase::Handshake => {
                     self.direction(side).phase = Phase::Application;
                     self.direction(side).opener = None;
                 }
-                KEY_UPDATE if self.is_tls13() && self.direction(side).phase == Phase::Application => {
+                KEY_UPDATE if self.agreement.is_tls13() && self.direction(side).phase == Phase::Application => {
                     let direction = self.direction(side);
                     direction.opener = direction.opener.as_ref().and_then(Opener::updated);
                 }
@@ -398,7 +335,7 @@ impl Tls {
 
     /// Bytes are missing.
     fn hole(&mut self, side: Side, size: u64, out: &mut Out<'_>) {
-        let tls13 = self.is_tls13();
+        let tls13 = self.agreement.is_tls13();
         let direction = self.direction(side);
         if direction.dead {
             return;
@@ -429,10 +366,6 @@ impl Tls {
         gap(plain_length13(header), out);
     }
 
-    fn sends_early_data(&self, side: Side) -> bool {
-        self.client == Some(side) && self.client_hello.as_ref().is_some_and(|hello| hello.early_data)
-    }
-
     fn refuse(&mut self, side: Side, note: Note, out: &mut Out<'_>) {
         if !self.noted.refused {
             self.noted.refused = true;
@@ -442,10 +375,6 @@ impl Tls {
             dead: true,
             ..Direction::default()
         };
-    }
-
-    fn is_tls13(&self) -> bool {
-        self.server_hello.as_ref().is_some_and(|hello| hello.version == TLS13)
     }
 
     fn direction(&mut self, side: Side) -> &mut Direction {
@@ -471,7 +400,7 @@ impl Direction {
     /// Counts a record that cannot be opened. Gives how many bytes of application data it holds at most.
     fn skip_record(&mut self, header: Header) -> u64 {
         match &mut self.opener {
-            Some(opener) if self.doubt.is_none() => opener.sequence = opener.sequence.wrapping_add(1),
+            Some(opener) if self.doubt.is_none() => opener.skip(),
             _ => self.miss(1),
         }
         if self.phase != Phase::Application || header.kind != APPLICATION_DATA {
@@ -482,28 +411,6 @@ impl Direction {
             None => plain_length13(header),
         }
     }
-}
-
-/// Tries the number that is next and so many behind it.
-fn try_numbers(
-    opener: &mut Opener,
-    more: u64,
-    candidate: &Candidate<'_>,
-    budget: &mut u64,
-    scratch: &mut Vec<u8>,
-) -> Option<Opened> {
-    let cost = (candidate.body.len() + 8 * HEADER) as u64;
-    for number in opener.sequence..=opener.sequence.saturating_add(more) {
-        *budget = budget.checked_sub(cost).unwrap_or_default();
-        if *budget == 0 {
-            return None;
-        }
-        if let Some(opened) = opener.open(number, candidate.header, candidate.body, scratch) {
-            opener.sequence = number.wrapping_add(1);
-            return Some(opened);
-        }
-    }
-    None
 }
 
 /// How many bytes a record of TLS 1.3 holds at most.

@@ -1,7 +1,7 @@
 //! WebSocket under MQTT (RFC 6455, RFC 7692): handshake, frames, masks, permessage-deflate -> the bytes of both
 //! directions. It must not know MQTT.
 //!
-//! [`handshake`] reads HTTP, [`frame`] heads of frames, [`inflate`] compressed messages; [`direction`] puts them in
+//! `handshake` reads HTTP, `frame` heads of frames, `inflate` compressed messages; `direction` puts them in
 //! order.
 
 mod direction;
@@ -17,7 +17,7 @@ use handshake::Opening;
 const REACH: u64 = 1 << 20;
 
 /// One connection that speaks WebSocket.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct WebSocket {
     shared: Shared,
     directions: [Direction; 2],

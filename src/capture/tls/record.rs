@@ -82,7 +82,7 @@ pub(super) struct Candidate<'a> {
 }
 
 /// Cuts records off the bytes of one direction.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Records {
     buffer: BytesMut,
     /// So many bytes of a record that a hole hit are still to come.
@@ -170,7 +170,7 @@ pub(super) struct Message {
 }
 
 /// Puts handshake messages together, over the bounds of records.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Messages {
     head: Vec<u8>,
     body: Vec<u8>,

@@ -2,7 +2,7 @@
 //! section 6.3) and how they seal records. It must not know the order of messages.
 
 use super::keylog::RANDOM;
-use super::record::{HEADER, Header};
+use super::record::{Candidate, HEADER, Header};
 use super::suite::{Cipher, Hash, Suite};
 use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{KeyType, Prk};
@@ -10,16 +10,19 @@ use ring::hmac;
 
 /// Length of the tag behind every ciphertext in bytes.
 const TAG: usize = 16;
+/// What an attempt to open a record costs besides its bytes.
+const ATTEMPT: usize = 40;
 /// How much of the nonce TLS 1.2 sends in each record of AES-GCM, in bytes (RFC 5288 section 3).
 const EXPLICIT: usize = 8;
 
 /// Opens the records of one direction under one key.
+#[derive(Debug)]
 pub(super) struct Opener {
     key: LessSafeKey,
     sealing: Sealing,
     iv: [u8; NONCE_LEN],
     /// Number of the next record under this key.
-    pub(super) sequence: u64,
+    sequence: u64,
     /// Where the next key comes from (TLS 1.3).
     traffic: Option<(Vec<u8>, &'static Suite)>,
 }
@@ -112,8 +115,32 @@ impl Opener {
         })
     }
 
+    /// Opens the next record, or one up to `more` behind it. What it tries counts against the budget, in bytes.
+    pub(super) fn open_next(
+        &mut self,
+        more: u64,
+        candidate: &Candidate<'_>,
+        budget: &mut u64,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Opened> {
+        let cost = (candidate.body.len() + ATTEMPT) as u64;
+        for number in self.sequence..=self.sequence.saturating_add(more) {
+            *budget = budget.checked_sub(cost)?;
+            if let Some(opened) = self.open(number, candidate.header, candidate.body, scratch) {
+                self.sequence = number.wrapping_add(1);
+                return Some(opened);
+            }
+        }
+        None
+    }
+
+    /// Passes over a record.
+    pub(super) fn skip(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
     /// Opens a record as the one of this number; `None` when it is not. The content is at the start of `scratch`.
-    pub(super) fn open(&self, sequence: u64, header: Header, body: &[u8], scratch: &mut Vec<u8>) -> Option<Opened> {
+    fn open(&self, sequence: u64, header: Header, body: &[u8], scratch: &mut Vec<u8>) -> Option<Opened> {
         let mut nonce = self.iv;
         let (explicit, sealed) = match self.sealing {
             Sealing::Gcm12 => body.split_at_checked(EXPLICIT)?,
@@ -206,5 +233,31 @@ mod tests {
         let iv = [0x5d, 0x31, 0x3e, 0xb2, 0x67, 0x12, 0x76, 0xee, 0x13, 0x00, 0x0b, 0x30];
         assert_eq!(expand(Hash::Sha256, &secret, b"key", 16).unwrap(), key);
         assert_eq!(expand(Hash::Sha256, &secret, b"iv", 12).unwrap(), iv);
+    }
+
+    #[test]
+    fn padding_is_taken_off() {
+        let suite = super::super::suite::suite(0x1301).unwrap();
+        let mut opener = Opener::tls13(suite, &[5; 32]).unwrap();
+        let bytes = [23, 3, 3, 0, 26];
+        let header = Header::check(&bytes).unwrap().unwrap();
+        let mut record = b"hello\x17\0\0\0\0".to_vec();
+        let nonce = Nonce::assume_unique_for_key(opener.iv);
+        opener
+            .key
+            .seal_in_place_append_tag(nonce, Aad::from(bytes), &mut record)
+            .unwrap();
+        let candidate = Candidate {
+            header,
+            body: &record,
+            lost: false,
+            passed: 0,
+        };
+        let mut scratch = Vec::new();
+        let opened = opener.open_next(0, &candidate, &mut 1000, &mut scratch).unwrap();
+        assert_eq!((opened.kind, &scratch[..opened.length]), (23, &b"hello"[..]));
+        assert_eq!(opener.open_next(0, &candidate, &mut 1000, &mut scratch), None);
+        assert_eq!(opener.open_next(0, &candidate, &mut 10, &mut scratch), None);
+        assert!(Opener::tls13(suite, &[5; 48]).is_none());
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Out<'a> {
 }
 
 /// What both sides have to do with.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Shared {
     /// The side that asked for WebSocket, or that masks its frames.
     pub(super) client: Option<Side>,
@@ -31,7 +31,7 @@ pub(super) struct Shared {
 }
 
 /// Which notes were given; each is given once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Noted {
     websocket: bool,
     text: bool,
@@ -40,7 +40,7 @@ struct Noted {
 }
 
 /// What the server's answer says of compression.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Compression {
     /// The capture does not show the answer.
     #[default]
@@ -50,7 +50,7 @@ enum Compression {
 }
 
 /// One direction.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Direction {
     state: State,
     /// What came and is not taken yet.
@@ -63,7 +63,7 @@ pub(super) struct Direction {
     scratch: Vec<u8>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum State {
     /// Before the end of the handshake. So many bytes were looked at.
     Opening(usize),
@@ -80,7 +80,7 @@ impl Default for State {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Payload {
     packing: Packing,
     last: bool,
@@ -90,7 +90,7 @@ struct Payload {
 }
 
 /// How the bytes of a frame are packed.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Packing {
     #[default]
     Plain,
@@ -249,7 +249,10 @@ impl Direction {
             None => part,
             Some(mask) => {
                 scratch.clear();
-                scratch.extend(part.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+                scratch.extend_from_slice(part);
+                for word in scratch.chunks_mut(4) {
+                    word.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+                }
                 scratch.as_slice()
             }
         };
@@ -375,7 +378,8 @@ impl Shared {
 
     fn check_mask(&mut self, side: Side, head: &Head, out: &mut Out<'_>) {
         let masked = head.mask.is_some();
-        let client = *self.client.get_or_insert(if masked { side } else { side.other() });
+        let client = self.client.unwrap_or_else(|| if masked { side } else { side.other() });
+        self.client = Some(client);
         if masked != (client == side) {
             let why = if masked {
                 "the server masks its frames"

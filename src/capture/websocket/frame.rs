@@ -127,7 +127,9 @@ pub(super) fn plausible(bytes: &[u8], masked: Option<bool>, reach: u64) -> Guess
             }
             Parsed::Whole(head) => head,
         };
-        if *masked.get_or_insert(head.mask.is_some()) != head.mask.is_some() || !head.is_minimal() {
+        let other = masked.is_some_and(|masked| masked != head.mask.is_some());
+        masked = Some(head.mask.is_some());
+        if other || !head.is_minimal() {
             return Guess::No;
         }
         let behind = rest.get(head.size..).unwrap_or_default();
@@ -157,7 +159,8 @@ fn carries_mqtt(payload: &[u8], head: &Head) -> Guess {
     let mut at = 0;
     for _ in 0..2 {
         if at == head.length {
-            return Guess::Yes;
+            // An empty one says nothing.
+            return if at > 0 { Guess::Yes } else { Guess::Unknown };
         }
         let header: Vec<u8> = (at..head.length.min(at + MQTT_HEADER))
             .map_while(|at| {

@@ -16,6 +16,7 @@ const LIMIT: u64 = 1 << 29;
 ///
 /// When bytes before are not known, two decompressors run on two histories that differ in every byte. Where they give
 /// the same, the byte is known; where they differ, it is a copy of something that is not.
+#[derive(Debug)]
 pub(super) struct Inflate {
     first: Decompress,
     /// The second history, while something of the window is not known.
