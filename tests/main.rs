@@ -3,9 +3,9 @@
 mod architecture;
 mod broker;
 mod capture_files;
-mod captures;
 mod capture_tls;
 mod capture_websocket;
+mod captures;
 mod cli;
 mod decode;
 mod generated;
