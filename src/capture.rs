@@ -286,3 +286,101 @@ impl Streams {
         self.mqtt += u64::from(stream.is_mqtt() && !known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::file::Record;
+
+    /// `LINKTYPE_RAW`: an IPv4 header comes first.
+    const RAW: u16 = 101;
+    const CONNECT: &[u8] = b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02P1";
+
+    fn packet(last: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 40 + payload.len() as u8, 0, 0, 0x40, 0, 64, 6, 0, 0];
+        packet.extend([10, 0, 0, 1, 10, 0, 0, last]);
+        packet.extend([
+            0x9c, 0x40, 0x07, 0x5b, 0, 0, 0, 9, 0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0,
+        ]);
+        packet.extend(payload);
+        packet
+    }
+
+    fn push(capture: &mut Capture, record: u64, link: u16, data: &[u8]) -> Vec<Event> {
+        let mut out = Vec::new();
+        let record = Record {
+            stamp: Stamp {
+                time: Some(Duration::from_millis(record)),
+                record,
+            },
+            link,
+            data,
+            original_len: data.len(),
+        };
+        capture.push(Item::Record(record), &mut out);
+        out
+    }
+
+    #[test]
+    fn a_frame_is_told_as_soon_as_it_is_there() {
+        let mut capture = Capture::new(Options::default());
+        let events = push(&mut capture, 1, RAW, &packet(2, CONNECT));
+        let [
+            Event {
+                connection: 0,
+                stamp,
+                kind,
+            },
+        ] = &events[..]
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!(stamp.record, 1);
+        let EventKind::Frame {
+            sender,
+            source,
+            destination,
+            frame,
+        } = kind
+        else {
+            panic!("{kind:?}")
+        };
+        assert_eq!(*sender, Sender::Client);
+        assert_eq!(
+            (source.to_string(), destination.to_string()),
+            ("10.0.0.1:40000".into(), "10.0.0.2:1883".into())
+        );
+        assert_eq!(frame.bytes(), CONNECT);
+        let mut out = Vec::new();
+        capture.finish(&mut out);
+        assert!(out.is_empty(), "{out:?}");
+    }
+
+    #[test]
+    fn what_was_seen_is_counted() {
+        let mut capture = Capture::new(Options {
+            collapse: true,
+            ..Options::default()
+        });
+        let mut out = Vec::new();
+        assert_eq!(push(&mut capture, 1, RAW, &packet(2, CONNECT)).len(), 1);
+        assert_eq!(push(&mut capture, 2, RAW, &packet(3, CONNECT)).len(), 0, "a mirror");
+        assert_eq!(push(&mut capture, 3, RAW, &packet(4, b"\xff\xff\xff\xff")).len(), 0);
+        push(&mut capture, 4, 65_000, b"?");
+        capture.push(Item::Damage("a block is cut".into()), &mut out);
+        assert_eq!(capture.take_damage(), ["a block is cut"]);
+        assert_eq!(capture.take_damage(), [""; 0]);
+        assert_eq!(capture.unknown_link(), Some(65_000));
+        let counts = Counts {
+            records: 4,
+            connections: 3,
+            mqtt: 1,
+            mirrors: 1,
+        };
+        assert_eq!(capture.counts(), counts);
+        assert_eq!(
+            capture.streams.held,
+            capture.streams.open.values().map(Stream::held).sum::<usize>()
+        );
+    }
+}

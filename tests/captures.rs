@@ -3,7 +3,7 @@
 //! `NAME.truth.jsonl` says what was put in; `NAME.tshark.jsonl` what TShark reads. Where TShark is wrong, `DIFFERENCES`
 //! says so.
 
-use mqkit::capture::file::Reader;
+use mqkit::capture::file::{Item, Reader};
 use mqkit::capture::{Capture, Event, EventKind, Note, Options};
 use mqkit::protocol::Sender;
 use serde_json::Value;
@@ -12,15 +12,24 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-/// What TShark misses or reads wrongly: capture, connection, true for the client's packets, and what is right.
-const DIFFERENCES: &[(&str, u64, bool, &[(u64, &str)])] = &[
+/// What TShark misses or reads wrongly.
+struct Difference {
+    capture: &'static str,
+    connection: u64,
+    /// True for what the client sent.
+    client: bool,
+    /// What is right: record and bytes.
+    packets: &'static [(u64, &'static str)],
+}
+
+const DIFFERENCES: &[Difference] = &[
     // The first segment of the client, with its CONNECT, was not captured, but the server acknowledges it. TShark waits
     // for it until the end and shows nothing of what the client sent behind it.
-    (
-        "sv-mqtt-events-missing-connect",
-        2,
-        true,
-        &[
+    Difference {
+        capture: "sv-mqtt-events-missing-connect",
+        connection: 2,
+        client: true,
+        packets: &[
             (22, "821600010011686f7573652f62756c62732f62756c623101"),
             (26, "82140002000f686f7573652f62756c62732f62617202"),
             (30, "34180011686f7573652f62756c62732f62756c623100034f4646"),
@@ -30,7 +39,7 @@ const DIFFERENCES: &[(&str, u64, bool, &[(u64, &str)])] = &[
             (44, "40020001"),
             (61, "e000"),
         ],
-    ),
+    },
 ];
 
 /// A packet as the references write it: the record that completed it, and its bytes in hex.
@@ -83,18 +92,68 @@ fn the_packets_that_tshark_reads() {
             let packet = (line["frame"].as_u64().unwrap(), bytes_of(&line));
             want.entry((number, client)).or_default().push(packet);
         }
-        for (_, number, client, right) in DIFFERENCES.iter().filter(|(capture, ..)| *capture == name) {
-            let right = right
+        for difference in DIFFERENCES.iter().filter(|difference| difference.capture == name) {
+            let right = difference
+                .packets
                 .iter()
-                .map(|(record, bytes)| (*record, (*bytes).to_owned()))
-                .collect();
-            want.insert((*number, *client), right);
+                .map(|(record, bytes)| (*record, (*bytes).to_owned()));
+            want.insert((difference.connection, difference.client), right.collect());
         }
         faults.extend(differences(&name, &packets(&events), &want));
         count += 1;
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(count > 30, "{count} captures");
+}
+
+#[test]
+fn a_lost_record_costs_only_the_packets_in_it() {
+    for (name, path, reference) in captures("truth") {
+        // One segment holds one message here, so the record of a packet is the one that it needs.
+        if !matches!(&*name, "base-v31" | "vlan" | "tcp-port-reuse" | "ws-one-per-frame") {
+            continue;
+        }
+        let records: Vec<u64> = lines(&reference)
+            .iter()
+            .map(|line| line["frame"].as_u64().unwrap())
+            .collect();
+        let whole = packets(&read(&path));
+        for lost in records {
+            let mut want = whole.clone();
+            want.values_mut()
+                .for_each(|packets| packets.retain(|(record, _)| *record != lost));
+            let found = packets(&read_without(&path, lost));
+            // More than that may be there: the beginning of what was in several records.
+            let faults = differences(&name, &found, &want);
+            let faults: Vec<_> = faults.into_iter().filter(|line| line.starts_with('-')).collect();
+            assert!(faults.is_empty(), "without record {lost}: {}", faults.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn damaged_captures_do_no_harm() {
+    let mut random = 1u64;
+    let mut next = |limit: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % limit
+    };
+    for (_, path, _) in captures("truth").into_iter().chain(captures("tshark")) {
+        let bytes = fs::read(&path).unwrap();
+        for _ in 0..8 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=next(20) {
+                // The file's own header stays.
+                let at = 24 + next(damaged.len() - 24);
+                damaged[at] = next(256) as u8;
+            }
+            damaged.truncate(24 + next(damaged.len()));
+            let mut events = Vec::new();
+            feed(damaged, 0, &mut events);
+        }
+    }
 }
 
 /// The lines that differ, for people.
@@ -179,18 +238,25 @@ fn bytes_of(line: &Value) -> String {
 }
 
 fn read(path: &Path) -> Vec<Event> {
-    let mut reader = Reader::new(Box::new(Cursor::new(fs::read(path).unwrap())));
-    let mut options = Options::default();
-    if let Ok(keys) = fs::read(path.with_extension("keys")) {
-        options.keylog.add(&keys);
-    }
-    let mut capture = Capture::new(options);
+    read_without(path, 0)
+}
+
+/// As if this record had not been captured.
+fn read_without(path: &Path, lost: u64) -> Vec<Event> {
     let mut events = Vec::new();
-    while let Some(item) = reader.next().unwrap() {
-        capture.push(item, &mut events);
-    }
-    capture.finish(&mut events);
+    feed(fs::read(path).unwrap(), lost, &mut events);
     events
+}
+
+fn feed(bytes: Vec<u8>, lost: u64, events: &mut Vec<Event>) {
+    let mut reader = Reader::new(Box::new(Cursor::new(bytes)));
+    let mut capture = Capture::new(Options::default());
+    while let Ok(Some(item)) = reader.next() {
+        if !matches!(&item, Item::Record(record) if record.stamp.record == lost) {
+            capture.push(item, events);
+        }
+    }
+    capture.finish(events);
 }
 
 /// The client's port of each connection.

@@ -103,6 +103,13 @@ impl Detector {
         self.decide(true).unwrap_or(Kind::Other)
     }
 
+    /// True when packets may still come on a port where they are likely: the capture may start in the middle of a large
+    /// one.
+    #[must_use]
+    pub fn is_patient(&self) -> bool {
+        self.likely && !self.opened
+    }
+
     /// Whether the first bytes that `side` sent are here.
     fn is_begin(&self, side: Side) -> bool {
         self.opened && !self.sides[side.index()].gapped
@@ -132,11 +139,8 @@ impl Detector {
             }
             match search::begins_with_connect(first) {
                 Some(true) => {
-                    let mut aligned = [self.is_begin(Side::A), self.is_begin(Side::B)];
                     // A server does not speak before the CONNECT.
-                    aligned[side.index()] = true;
-                    aligned[1 - side.index()] |= !self.sides[1 - side.index()].gapped;
-                    return Some(Kind::Mqtt(aligned));
+                    return Some(Kind::Mqtt([0, 1].map(|side| !self.sides[side].gapped)));
                 }
                 Some(false) => {}
                 None => open = true,
@@ -190,7 +194,7 @@ impl Detector {
             false => {
                 let chain = |e: &Evidence| e.packets >= 2 && e.telling > 0;
                 let alone = [&a.evidence, &b.evidence].into_iter().flatten().any(chain);
-                let pair = both.is_some_and(|(a, b)| a.telling + b.telling > 0 || a.packets + b.packets >= 4);
+                let pair = both.is_some_and(|(a, b)| a.telling + b.telling > 0);
                 alone || pair && !a.is_shifted() && !b.is_shifted() || pings(&a.first, &b.first)
             }
         };

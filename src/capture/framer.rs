@@ -11,6 +11,8 @@ use bytes::BytesMut;
 const BROKEN_HEADER: usize = 5;
 /// Largest packet in bytes: its buffer grows only with what is there.
 const LARGEST: usize = MAX_REMAINING_LENGTH + BROKEN_HEADER;
+/// What is taken at a time, in bytes: each loss of framing may copy so much.
+const CHUNK: usize = 16 << 10;
 /// A place that was found by search is trusted when so many packets followed.
 const TRUSTED: u8 = 3;
 
@@ -67,7 +69,7 @@ impl Framer {
     /// Takes the next piece.
     pub fn push(&mut self, piece: Piece<'_>, found: &mut dyn FnMut(Found)) {
         match piece {
-            Piece::Data(data) => self.data(data, found),
+            Piece::Data(data) => data.chunks(CHUNK).for_each(|chunk| self.data(chunk, found)),
             Piece::Gap(missing) => self.gap(missing, found),
         }
     }
@@ -222,11 +224,11 @@ mod tests {
         let mut found = |found: Found| {
             said.push(match found {
                 Found::Frame(frame) if frame.bytes().len() < frame.header_len() + frame.remaining_length() => {
-                    Said::Cut(frame.bytes().to_vec())
+                    Cut(frame.bytes().to_vec())
                 }
-                Found::Frame(frame) => Said::Whole(frame.bytes().to_vec()),
-                Found::Skipped(bytes) => Said::Skipped(bytes),
-                Found::Missing(bytes) => Said::Missing(bytes),
+                Found::Frame(frame) => Whole(frame.bytes().to_vec()),
+                Found::Skipped(bytes) => Skipped(bytes),
+                Found::Missing(bytes) => Missing(bytes),
             });
         };
         let mut framer = Framer::new(aligned);
@@ -340,6 +342,14 @@ mod tests {
         );
         assert!(frame::extent(frame.bytes()).is_err(), "so a reader can tell");
         assert!(Packet::decode(Version::V5, Sender::Client, &frame).is_err());
+    }
+
+    #[test]
+    fn many_losses_of_framing_cost_no_more_than_their_bytes() {
+        let broken = b"\xc0\0\xc0\0\xc0\0\x30\xff\xff\xff\xff";
+        let stream = broken.repeat(20_000);
+        let said = frame_all(true, &[Piece::Data(&stream)]);
+        assert_eq!(said.len(), 4 * 20_000);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! stream, or in a stream that may be anything. It must not know what becomes of the packets.
 
 use crate::protocol::frame::{self, Extent};
-use crate::protocol::{Frame, Packet, PacketType, Sender, Version};
+use crate::protocol::{Fault, Frame, Packet, PacketType, Sender, Version};
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes that are kept while it is not clear whether a packet begins at their front.
@@ -89,6 +89,10 @@ impl Search {
         }
         let bytes = Bytes::copy_from_slice(&self.buffer);
         for at in 0..bytes.len() {
+            // Cheaper than a slice, and true nearly everywhere.
+            if header_fits(bytes.get(at..).unwrap_or_default()) == Some(false) {
+                continue;
+            }
             let edge = at == self.edge || at == 0 && self.front_is_edge;
             match judge(&bytes.slice(at..), edge, ended) {
                 Verdict::No => {}
@@ -148,7 +152,7 @@ fn name_fits(body: &[u8]) -> Option<bool> {
 /// Whether a header may begin a packet: type, flags and length fit each other. `None` when it is not all there but fits
 /// so far.
 pub fn header_fits(bytes: &[u8]) -> Option<bool> {
-    let Some(first) = bytes.first() else { return None };
+    let first = bytes.first()?;
     let packet = PacketType::from_first_byte(*first);
     let flags = first & 0x0f;
     let flags_fit = match packet.header_flags() {
@@ -192,9 +196,6 @@ enum Verdict {
 
 /// Whether a plausible chain of packets begins at the front.
 fn judge(bytes: &Bytes, edge: bool, ended: bool) -> Verdict {
-    if header_fits(bytes) == Some(false) {
-        return Verdict::No;
-    }
     let mut more = None;
     for version in [Version::V311, Version::V5] {
         match judge_as(version, bytes, edge, ended) {
@@ -274,7 +275,7 @@ fn decodes(version: Version, frame: &Frame) -> Option<bool> {
 }
 
 /// Whether the beginning of a packet fits; then, whether it carries text that no accident writes.
-fn beginning_fits(version: Version, bytes: &[u8], extent: Extent) -> Option<bool> {
+fn beginning_fits(version: Version, bytes: &Bytes, extent: Extent) -> Option<bool> {
     use PacketType as T;
     let body = bytes.get(extent.header..).unwrap_or_default();
     match PacketType::from_first_byte(bytes.first().copied().unwrap_or_default()) {
@@ -283,15 +284,26 @@ fn beginning_fits(version: Version, bytes: &[u8], extent: Extent) -> Option<bool
             Some(false) => None,
             fits => Some(fits == Some(true)),
         },
-        T::Connack if body.first().is_some_and(|flags| *flags > 1) => None,
         T::Connack | T::Puback | T::Pubrec | T::Pubrel | T::Pubcomp | T::Unsuback
             if version == Version::V311 && extent.remaining != 2 =>
         {
             None
         }
         T::Disconnect | T::Auth if version == Version::V311 => None,
-        T::Connack | T::Disconnect | T::Auth => Some(false),
-        _ => (!body.starts_with(&[0, 0])).then_some(false),
+        _ => {
+            let cut = Frame::cut(bytes.clone(), extent);
+            let missing = extent.total().saturating_sub(bytes.len());
+            let fits = match Packet::decode(version, Sender::Unknown, &cut).map_err(|error| error.fault) {
+                Ok(_) | Err(Fault::NoTopicFilter | Fault::NoReasonCodes) => true,
+                // What the field lacks is still to come.
+                Err(Fault::FieldPastEnd { needed, left }) => needed.saturating_sub(left) <= missing,
+                Err(Fault::PropertyLengthPastEnd(length)) => {
+                    usize::try_from(length).is_ok_and(|length| length < extent.remaining)
+                }
+                Err(_) => false,
+            };
+            fits.then_some(false)
+        }
     }
 }
 
@@ -315,4 +327,72 @@ fn topic_fits(body: &[u8], remaining: usize) -> Option<bool> {
     };
     let plain = !text.contains(|c: char| c.is_control() || c == '+' || c == '#');
     plain.then_some(there.len() == length && length >= TELLING_TOPIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(pieces: &[&[u8]], ended: bool) -> (Outcome, usize, u64) {
+        let mut search = Search::default();
+        let mut outcome = Outcome::Nothing;
+        for piece in pieces {
+            search.add(piece);
+            outcome = search.look(ended);
+        }
+        let (rest, skipped) = search.take();
+        (outcome, rest.len(), skipped)
+    }
+
+    fn found(packets: usize, telling: usize) -> Outcome {
+        Outcome::Found(Evidence { packets, telling })
+    }
+
+    const PUBACK: &[u8] = b"\x40\x02\0\x07";
+    const PUBLISH: &[u8] = b"\x30\x0a\0\x03a/bhello";
+
+    #[test]
+    fn a_connect_is_known_by_its_name() {
+        let connect = b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02P1";
+        for cut in 0..8 {
+            assert_eq!(begins_with_connect(&connect[..cut]), None, "{cut}");
+        }
+        assert_eq!(begins_with_connect(connect), Some(true));
+        assert_eq!(begins_with_connect(b"\x10\x80\x01\0\x06MQIsdp"), Some(true));
+        assert_eq!(begins_with_connect(b"\x10\x0e\0\x04HTTP"), Some(false));
+        assert_eq!(begins_with_connect(b"\x10\xff\xff\xff\xff"), Some(false));
+        assert_eq!(begins_with_connect(PUBACK), Some(false));
+    }
+
+    #[test]
+    fn a_short_packet_counts_where_a_piece_begins() {
+        assert_eq!(look(&[PUBACK], false), (found(1, 0), 4, 0));
+        assert_eq!(look(&[b"xx", PUBACK], false), (found(1, 0), 4, 2));
+        let inside = [b"xx", PUBACK].concat();
+        assert_eq!(look(&[&inside], false), (Outcome::Unsure, 4, 2));
+        assert_eq!(look(&[&inside], true), (Outcome::Nothing, 0, 6));
+        assert_eq!(look(&[&[&inside, PUBLISH].concat()], false), (found(2, 1), 16, 2));
+    }
+
+    #[test]
+    fn the_beginning_of_a_packet_must_fit() {
+        assert_eq!(look(&[&PUBLISH[..6]], false), (Outcome::Unsure, 6, 0));
+        // A reason code that does not exist, a filter that is longer than the packet, a control character.
+        assert_eq!(look(&[b"paylo"], false).0, Outcome::Nothing);
+        assert_eq!(look(&[b"\x82\x20\0\x01\x70\0aa"], false).0, Outcome::Nothing);
+        assert_eq!(look(&[b"\x82\x20\0\x01\0\x10aa"], false).0, Outcome::Unsure);
+        assert_eq!(look(&[b"\x30\x20\0\x05a\x01"], false).0, Outcome::Nothing);
+    }
+
+    #[test]
+    fn a_large_packet_is_not_waited_for() {
+        let head = |length: &[u8], topic: &[u8]| [b"\x30", length, &[0, topic.len() as u8], topic].concat();
+        let large = [0x80, 0x84, 0xaf, 0x5f];
+        assert_eq!(look(&[&head(&large, b"some/topic")], false).0, found(0, 0));
+        assert_eq!(look(&[&head(&large, b"t")], false).0, Outcome::Nothing);
+        assert_eq!(
+            look(&[&[b"?", &head(&large, b"some/other")[..]].concat()], false).0,
+            Outcome::Nothing
+        );
+    }
 }

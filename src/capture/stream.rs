@@ -18,6 +18,9 @@ const MAX_WAITING_BYTES: usize = 256 << 10;
 /// What a stream that is not recognised yet may keep, in bytes.
 const MAX_OPEN: usize = 512 << 10;
 
+/// How far packets are looked for on a port where they are likely, in bytes.
+const MAX_PASSED: u64 = 16 << 20;
+
 /// A connection.
 pub struct Stream {
     level: Level,
@@ -47,8 +50,8 @@ enum Held {
 /// What the bytes are, from the outside to the inside.
 enum Level {
     Open(Box<Open>),
-    Tls(Box<Tls>, Box<Level>),
-    WebSocket(Box<WebSocket>, Box<Level>),
+    Tls(Box<Tls>, Box<Self>),
+    WebSocket(Box<WebSocket>, Box<Self>),
     Mqtt(Box<[Framer; 2]>),
     Other,
 }
@@ -56,10 +59,14 @@ enum Level {
 /// A stream that is not recognised yet, and what it said.
 #[derive(Debug)]
 struct Open {
+    inside: Inside,
     opened: bool,
+    likely: bool,
     detector: Detector,
     pieces: Vec<(Side, Stamp, Part)>,
     held: usize,
+    /// Bytes of each direction that were given up.
+    passed: [u64; 2],
 }
 
 #[derive(Debug)]
@@ -140,10 +147,13 @@ impl Level {
     fn open(inside: Inside, opened: bool, ends: Ends) -> Self {
         let likely = inside == Inside::WebSocket || is_mqtt_port(ends.a.port()) || is_mqtt_port(ends.b.port());
         Self::Open(Box::new(Open {
+            inside,
             opened,
+            likely,
             detector: Detector::new(inside, opened, likely),
             pieces: Vec::new(),
             held: 0,
+            passed: [0; 2],
         }))
     }
 
@@ -164,6 +174,9 @@ impl Level {
                 let mut kind = open.detector.push(side, piece);
                 if open.held > MAX_OPEN {
                     kind = kind.or_else(|| Some(open.detector.finish()));
+                }
+                if kind == Some(Kind::Other) && open.start_again() {
+                    return;
                 }
                 if let Some(kind) = kind {
                     self.become_kind(kind, context);
@@ -250,6 +263,14 @@ impl Level {
             }
             Kind::Mqtt(aligned) => {
                 context.about.mqtt = true;
+                if let Some((_, stamp, _)) = open.pieces.first() {
+                    for side in [Side::A, Side::B] {
+                        let passed = open.passed[side.index()];
+                        if passed > 0 {
+                            context.found(side, *stamp, Found::Skipped(passed));
+                        }
+                    }
+                }
                 Self::Mqtt(Box::new(aligned.map(Framer::new)))
             }
             Kind::Other => {
@@ -275,6 +296,21 @@ impl Level {
 }
 
 impl Open {
+    /// Forgets what came so far and looks on, when the capture may have started in the middle of a large packet.
+    fn start_again(&mut self) -> bool {
+        if !self.detector.is_patient() || self.passed.iter().sum::<u64>() > MAX_PASSED {
+            return false;
+        }
+        for (side, _, part) in self.pieces.drain(..) {
+            if let Part::Data(bytes) = part {
+                self.passed[side.index()] += bytes.len() as u64;
+            }
+        }
+        self.held = 0;
+        self.detector = Detector::new(self.inside, self.opened, self.likely);
+        true
+    }
+
     fn keep(&mut self, side: Side, piece: Piece<'_>, stamp: Stamp) {
         let part = match piece {
             Piece::Data(bytes) => Part::Data(bytes.to_vec()),
@@ -296,7 +332,7 @@ impl Context<'_> {
             self.about.sealed |= matches!(note, Note::Encrypted(_));
             let sender = self.about.sender(side);
             self.about.event(stamp, EventKind::Note { sender, note }, self.out);
-        } else {
+        } else if self.about.mqtt || self.about.waiting.len() < MAX_WAITING {
             self.about.waiting.push((side, stamp, Held::Note(note)));
             self.about.decide_client(false, self.out);
         }
@@ -382,5 +418,185 @@ fn client_by_type(side: Side, frame: &Frame) -> Option<Side> {
         T::Disconnect if frame.remaining_length() == 0 => Some(side),
         T::Connack | T::Suback | T::Unsuback | T::Pingresp => Some(side.other()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONNECT: &[u8] = b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02P1";
+    const CONNACK: &[u8] = b"\x20\x02\0\0";
+    const PUBLISH: &[u8] = b"\x30\x0a\0\x03a/bhello";
+    const PINGREQ: &[u8] = b"\xc0\0";
+    const PINGRESP: &[u8] = b"\xd0\0";
+    const SUBSCRIBE: &[u8] = b"\x82\x08\0\x01\0\x03a/b\0";
+    use Side::{A, B};
+
+    /// What is said of a connection between these ports: sender, record, packet type or note.
+    fn stream(opened: bool, ports: [u16; 2], pieces: &[(Side, &[u8])]) -> Vec<String> {
+        let ends = Ends {
+            a: ([10, 0, 0, 1], ports[0]).into(),
+            b: ([10, 0, 0, 2], ports[1]).into(),
+            opened,
+        };
+        let keys = KeyLog::default();
+        let mut out = Vec::new();
+        let mut stream = Stream::new(0, ends);
+        let stamp = |record| Stamp { time: None, record };
+        for (record, (side, data)) in (1..).zip(pieces) {
+            stream.push(*side, Piece::Data(data), stamp(record), &keys, &mut out);
+        }
+        stream.close(A, false, stamp(99), &keys, &mut out);
+        assert_eq!(stream.about.waiting.len(), 0);
+        let said = out.into_iter().map(|event| match event.kind {
+            EventKind::Frame { sender, frame, .. } => {
+                format!("{sender:?} {} {}", event.stamp.record, frame.packet_type())
+            }
+            EventKind::Note { sender, note } => format!("{sender:?} {note:?}"),
+            EventKind::Closed { sender, .. } => format!("{sender:?} closed"),
+        });
+        said.collect()
+    }
+
+    #[test]
+    fn a_connect_tells_on_any_port() {
+        for opened in [true, false] {
+            let said = stream(
+                opened,
+                [40_000, 7],
+                &[(A, &CONNECT[..3]), (A, &CONNECT[3..]), (B, CONNACK), (B, PUBLISH)],
+            );
+            let want = [
+                "Client 2 CONNECT",
+                "Server 3 CONNACK",
+                "Server 4 PUBLISH",
+                "Client closed",
+            ];
+            assert_eq!(said, want);
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_none() {
+        let http: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: example\r\n\r\n";
+        let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+        let binary: &[u8] = &[
+            0x00, 0x00, 0x00, 0x85, 0xff, 0x53, 0x4d, 0x42, 0x72, 0xd0, 0x00, 0xd0, 0x00, 0xd0, 0x00,
+        ];
+        for ports in [[40_000, 1883], [40_000, 9999]] {
+            for opened in [true, false] {
+                assert!(stream(opened, ports, &[(A, http), (B, answer)]).is_empty());
+            }
+        }
+        for opened in [true, false] {
+            assert!(stream(opened, [40_000, 9999], &[(A, binary), (B, binary)]).is_empty());
+            assert!(stream(opened, [40_000, 9999], &[(A, b"\xd0\0\xd0\0\xd0\0"), (B, b"\xd0\0")]).is_empty());
+        }
+    }
+
+    #[test]
+    fn in_the_middle_packets_tell() {
+        let said = stream(
+            false,
+            [1883, 40_000],
+            &[(A, b"the end of a payload"), (A, PUBLISH), (B, PINGREQ)],
+        );
+        let want = [
+            "Server Skipped(20)",
+            "Server 2 PUBLISH",
+            "Client 3 PINGREQ",
+            "Server closed",
+        ];
+        assert_eq!(said, want);
+        // On another port one packet is not enough, and who is the client shows by what it asks.
+        let said = stream(
+            false,
+            [7, 8],
+            &[(A, PUBLISH), (A, PUBLISH), (B, PUBLISH), (B, SUBSCRIBE), (A, PUBLISH)],
+        );
+        let want = [
+            "Server 1 PUBLISH",
+            "Server 2 PUBLISH",
+            "Client 3 PUBLISH",
+            "Client 4 SUBSCRIBE",
+            "Server 5 PUBLISH",
+            "Server closed",
+        ];
+        assert_eq!(said, want);
+        assert!(stream(false, [7, 8], &[(A, PUBLISH)]).is_empty());
+        // Nobody asks: the lower port serves.
+        let said = stream(false, [7, 8], &[(B, PUBLISH), (B, PUBLISH)]);
+        assert_eq!(said, ["Client 1 PUBLISH", "Client 2 PUBLISH", "Server closed"]);
+    }
+
+    #[test]
+    fn an_idle_connection_is_recognised() {
+        for port in [1883, 7] {
+            let said = stream(false, [40_000, port], &[(A, PINGREQ), (B, PINGRESP)]);
+            assert_eq!(
+                said,
+                ["Client 1 PINGREQ", "Server 2 PINGRESP", "Client closed"],
+                "{port}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_capture_may_start_in_a_large_packet() {
+        let payload = vec![b'x'; 300_000];
+        let mut pieces: Vec<(Side, &[u8])> = payload.chunks(1400).map(|chunk| (A, chunk)).collect();
+        pieces.push((A, PUBLISH));
+        let said = stream(false, [40_000, 1883], &pieces);
+        assert_eq!(said.len(), 4, "{said:?}");
+        assert_eq!(said[2..], ["Client 216 PUBLISH", "Client closed"]);
+        assert!(stream(false, [40_000, 7], &pieces).is_empty());
+    }
+
+    #[test]
+    fn a_proxy_header_is_passed_over() {
+        let v1: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 1883\r\n";
+        let v2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x13\x88\x07\x5b";
+        for header in [v1, v2] {
+            let all = [header, CONNECT].concat();
+            for size in [1, 10, 1000] {
+                let pieces: Vec<_> = all.chunks(size).map(|chunk| (A, chunk)).collect();
+                let said = stream(true, [40_000, 9999], &pieces);
+                let (first, rest) = said.split_first().unwrap();
+                assert_eq!(first, "Client Proxy(\"192.0.2.1:5000 -> 192.0.2.2:1883\")");
+                assert!(rest[0].ends_with(" CONNECT"), "{rest:?}");
+            }
+        }
+        let local: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+        let said = stream(true, [40_000, 9999], &[(A, local), (A, CONNECT)]);
+        assert_eq!(said[0], "Client Proxy(\"\")");
+    }
+
+    #[test]
+    fn a_gap_before_the_connect_does_no_harm() {
+        let ends = Ends {
+            a: ([10, 0, 0, 1], 40_000).into(),
+            b: ([10, 0, 0, 2], 9999).into(),
+            opened: false,
+        };
+        let (keys, mut out) = (KeyLog::default(), Vec::new());
+        let mut stream = Stream::new(0, ends);
+        let stamp = Stamp { time: None, record: 1 };
+        for piece in [Piece::Data(b"\x30\x7f\0"), Piece::Gap(5), Piece::Data(CONNECT)] {
+            stream.push(A, piece, stamp, &keys, &mut out);
+        }
+        let kinds: Vec<_> = out.into_iter().map(|event| event.kind).collect();
+        let note = |note| EventKind::Note {
+            sender: Sender::Client,
+            note,
+        };
+        assert_eq!(kinds[..2], [note(Note::Skipped(3)), note(Note::Missing(5))]);
+        assert!(matches!(&kinds[2..], [EventKind::Frame { frame, .. }] if frame.bytes() == CONNECT));
+    }
+
+    #[test]
+    fn a_client_that_forgets_its_connect_is_explained() {
+        let said = stream(true, [40_000, 1883], &[(A, PUBLISH)]);
+        assert_eq!(said, ["Client 1 PUBLISH", "Client closed"]);
     }
 }
