@@ -26,7 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('pub', 'pub', [CompletionResultType]::ParameterValue, 'Publish a message, a file, or a stream of lines')
             [CompletionResult]::new('sub', 'sub', [CompletionResultType]::ParameterValue, 'Subscribe and print JSON lines, payloads, or a format')
-            [CompletionResult]::new('decode', 'decode', [CompletionResultType]::ParameterValue, 'Explain packets given as hex text')
+            [CompletionResult]::new('decode', 'decode', [CompletionResultType]::ParameterValue, 'Explain captured packets: hex text, raw bytes, pcap and pcapng')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Run an embedded broker for development and CI')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             break
@@ -177,10 +177,24 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             break
         }
         'mqkit;decode' {
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31')
-            [CompletionResult]::new('--protocol-version', '--protocol-version', [CompletionResultType]::ParameterName, 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31')
+            [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'What the input is')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31')
+            [CompletionResult]::new('--protocol-version', '--protocol-version', [CompletionResultType]::ParameterName, 'Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31')
+            [CompletionResult]::new('--encode', '--encode', [CompletionResultType]::ParameterName, 'Turn JSON objects, as --json prints them, back into packets: hex text, or raw bytes')
+            [CompletionResult]::new('--keylog', '--keylog', [CompletionResultType]::ParameterName, 'Decrypt TLS with the secrets of a key log file (SSLKEYLOGFILE)')
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'Only packets of these types, such as PUBLISH')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Only messages whose topic matches, and their acknowledgements')
+            [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'Only connections of this client identifier')
+            [CompletionResult]::new('--connection', '--connection', [CompletionResultType]::ParameterName, 'Only this connection, as `#0` in the output')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Every field with its offset, bytes, name and value')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Every field with its offset, bytes, name and value')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object per packet')
+            [CompletionResult]::new('--flow', '--flow', [CompletionResultType]::ParameterName, 'Draw what client and broker say to each other, one connection after the other')
+            [CompletionResult]::new('--stats', '--stats', [CompletionResultType]::ParameterName, 'Sum up connections and topics')
+            [CompletionResult]::new('--offsets', '--offsets', [CompletionResultType]::ParameterName, 'Add every field with its offset to the JSON objects')
             [CompletionResult]::new('--show-secrets', '--show-secrets', [CompletionResultType]::ParameterName, 'Show passwords and authentication data')
+            [CompletionResult]::new('--collapse', '--collapse', [CompletionResultType]::ParameterName, 'Show a connection once that was captured on several interfaces under several addresses')
             break
         }
         'mqkit;broker' {

@@ -23,7 +23,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --version 'Print version'
             cand pub 'Publish a message, a file, or a stream of lines'
             cand sub 'Subscribe and print JSON lines, payloads, or a format'
-            cand decode 'Explain packets given as hex text'
+            cand decode 'Explain captured packets: hex text, raw bytes, pcap and pcapng'
             cand broker 'Run an embedded broker for development and CI'
             cand completions 'Print a completion script for a shell'
         }
@@ -171,10 +171,24 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --insecure 'Check neither the broker''s certificate nor its name: anyone can listen in'
         }
         &'mqkit;decode'= {
-            cand -V 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
-            cand --protocol-version 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31'
+            cand --input 'What the input is'
+            cand -V 'Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31'
+            cand --protocol-version 'Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31'
+            cand --encode 'Turn JSON objects, as --json prints them, back into packets: hex text, or raw bytes'
+            cand --keylog 'Decrypt TLS with the secrets of a key log file (SSLKEYLOGFILE)'
+            cand --type 'Only packets of these types, such as PUBLISH'
+            cand --topic 'Only messages whose topic matches, and their acknowledgements'
+            cand --client 'Only connections of this client identifier'
+            cand --connection 'Only this connection, as `#0` in the output'
             cand --help 'Print help'
+            cand -v 'Every field with its offset, bytes, name and value'
+            cand --verbose 'Every field with its offset, bytes, name and value'
+            cand --json 'One JSON object per packet'
+            cand --flow 'Draw what client and broker say to each other, one connection after the other'
+            cand --stats 'Sum up connections and topics'
+            cand --offsets 'Add every field with its offset to the JSON objects'
             cand --show-secrets 'Show passwords and authentication data'
+            cand --collapse 'Show a connection once that was captured on several interfaces under several addresses'
         }
         &'mqkit;broker'= {
             cand -p 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command'

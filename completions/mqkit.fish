@@ -28,7 +28,7 @@ complete -c mqkit -n "__fish_mqkit_needs_command" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_needs_command" -s V -l version -d 'Print version'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "pub" -d 'Publish a message, a file, or a stream of lines'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "sub" -d 'Subscribe and print JSON lines, payloads, or a format'
-complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain packets given as hex text'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain captured packets: hex text, raw bytes, pcap and pcapng'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "broker" -d 'Run an embedded broker for development and CI'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s t -l topic -d 'Topic name to publish to; may stand in the URL instead' -r
@@ -125,9 +125,27 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s d -l debug -d 'Say o
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
-complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s V -l protocol-version -d 'Protocol version: auto (as a CONNECT says, else the one that fits), 5, 311 or 31' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l input -d 'What the input is' -r -f -a "auto\t'What it looks like'
+hex\t'Text with hex digits, in any common shape'
+base64\t'Base64 text'
+raw\t'Packets, byte by byte'
+pcap\t'A capture file: pcap or pcapng, perhaps gzipped'"
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s V -l protocol-version -d 'Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l encode -d 'Turn JSON objects, as --json prints them, back into packets: hex text, or raw bytes' -r -f -a "hex\t'Hex text, a packet on each line'
+raw\t'The bytes themselves'"
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l keylog -d 'Decrypt TLS with the secrets of a key log file (SSLKEYLOGFILE)' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l type -d 'Only packets of these types, such as PUBLISH' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l topic -d 'Only messages whose topic matches, and their acknowledgements' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l client -d 'Only connections of this client identifier' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l connection -d 'Only this connection, as `#0` in the output' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s v -l verbose -d 'Every field with its offset, bytes, name and value'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l json -d 'One JSON object per packet'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l flow -d 'Draw what client and broker say to each other, one connection after the other'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l stats -d 'Sum up connections and topics'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l offsets -d 'Add every field with its offset to the JSON objects'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l show-secrets -d 'Show passwords and authentication data'
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l collapse -d 'Show a connection once that was captured on several interfaces under several addresses'
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -s p -l port -d 'Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l bind -d 'Address to listen on. The default keeps other computers out, on purpose: nobody is asked for a password' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l tls-port -d 'Port to listen on with TLS as well; 0 takes any free one' -r

@@ -26,6 +26,8 @@ const COUNTS: &[(&str, u64, usize)] = &[
     ("link-sll-ipv6.pcap", 27, 22),
     ("link-sll2-ipv6.pcap", 27, 22),
     ("link-sll2.pcap", 27, 22),
+    ("live-lo-v311.pcapng", 60, 38),
+    ("live-lo-v5.pcapng", 66, 45),
     ("ng-cut-block.pcapng", 26, 22),
     ("ng-le.pcapng", 27, 22),
     ("ng-sections.pcapng", 27, 22),

@@ -291,17 +291,15 @@ fn beginning_fits(version: Version, bytes: &Bytes, extent: Extent) -> Option<boo
         }
         T::Disconnect | T::Auth if version == Version::V311 => None,
         _ => {
-            let cut = Frame::cut(bytes.clone(), extent);
-            let missing = extent.total().saturating_sub(bytes.len());
-            let fits = match Packet::decode(version, Sender::Unknown, &cut).map_err(|error| error.fault) {
-                Ok(_) | Err(Fault::NoTopicFilter | Fault::NoReasonCodes) => true,
-                // What the field lacks is still to come.
-                Err(Fault::FieldPastEnd { needed, left }) => needed.saturating_sub(left) <= missing,
-                Err(Fault::PropertyLengthPastEnd(length)) => {
-                    usize::try_from(length).is_ok_and(|length| length < extent.remaining)
-                }
-                Err(_) => false,
-            };
+            let mut faults = Vec::new();
+            let _ = Packet::explain(version, Sender::Unknown, &Frame::cut(bytes.clone()), None, &mut faults);
+            // What is cut is still to come.
+            let fits = faults.iter().all(|error| {
+                matches!(
+                    error.fault,
+                    Fault::PacketCut { .. } | Fault::NoTopicFilter | Fault::NoReasonCodes
+                )
+            });
             fits.then_some(false)
         }
     }

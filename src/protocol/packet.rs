@@ -166,13 +166,15 @@ impl Packet {
                 Err(first.unwrap_or(last))
             }
         };
-        if frame.defect().is_some() {
-            // That fields are cut, too, is nothing new.
-            all.list.retain(|error| {
-                !matches!(
-                    error.fault,
-                    Fault::FieldPastEnd { .. } | Fault::PropertyLengthPastEnd(_)
-                )
+        if let Some((_, Fault::PacketCut { needed, left })) = frame.defect() {
+            // That a field is cut, too, is nothing new, unless it would not fit into the whole packet either.
+            let missing = needed - left;
+            all.list.retain(|error| match error.fault {
+                Fault::FieldPastEnd { needed, left } => needed - left > missing,
+                Fault::PropertyLengthPastEnd(length) => {
+                    !usize::try_from(length).is_ok_and(|length| error.offset.saturating_add(length) < needed)
+                }
+                _ => true,
             });
         }
         *faults = all.list;

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Text in any shape.
-pub fn hex(data: &[u8]) {
+pub(super) fn hex(data: &[u8]) {
     let _ = form::detect(data, true);
     if let Ok(parsed) = text::parse(data) {
         assert!(!parsed.shape.is_empty());
@@ -32,7 +32,7 @@ pub fn hex(data: &[u8]) {
 }
 
 /// Packets one after the other; the first byte says in which version.
-pub fn packets(data: &[u8]) {
+pub(super) fn packets(data: &[u8]) {
     if let Some((first, rest)) = data.split_first() {
         let version = [Version::V31, Version::V311, Version::V5]
             .get(usize::from(first & 3))
@@ -42,7 +42,7 @@ pub fn packets(data: &[u8]) {
 }
 
 /// A pcap file: one that is none gets a header.
-pub fn pcap(data: &[u8]) {
+pub(super) fn pcap(data: &[u8]) {
     const HEADER: [u8; 24] = [
         0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
     ];
@@ -55,7 +55,7 @@ pub fn pcap(data: &[u8]) {
 }
 
 /// A pcapng file: one that is none gets a section header.
-pub fn pcapng(data: &[u8]) {
+pub(super) fn pcapng(data: &[u8]) {
     const HEADER: [u8; 48] = [
         0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255,
         255, 28, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 20, 0, 0, 0,
@@ -69,7 +69,7 @@ pub fn pcapng(data: &[u8]) {
 }
 
 /// TCP segments: two bytes for the sequence number, one for flags and side, one for the length, then the payload.
-pub fn segments(data: &[u8]) {
+pub(super) fn segments(data: &[u8]) {
     let ends = [
         SocketAddr::from(([10, 0, 0, 1], 50_000)),
         SocketAddr::from(([10, 0, 0, 2], 1883)),
@@ -122,7 +122,7 @@ pub fn segments(data: &[u8]) {
 }
 
 /// WebSocket: a byte for side and length, then bytes of the stream; a length of nothing is a gap.
-pub fn websocket(data: &[u8]) {
+pub(super) fn websocket(data: &[u8]) {
     let _ = WebSocket::guess(data);
     let mut websocket = WebSocket::default();
     let mut given = 0;
@@ -134,7 +134,7 @@ pub fn websocket(data: &[u8]) {
 }
 
 /// TLS, in the same form, with a key log in front that knows the client random of zeros.
-pub fn tls(data: &[u8]) {
+pub(super) fn tls(data: &[u8]) {
     let mut keys = KeyLog::default();
     keys.add(data);
     let zeros = "0".repeat(64);
@@ -158,7 +158,7 @@ pub fn tls(data: &[u8]) {
 }
 
 /// JSON lines to packets: what is written is read the same.
-pub fn encode(data: &[u8]) {
+pub(super) fn encode(data: &[u8]) {
     let mut encoder = Encoder::default();
     for line in data.split(|byte| *byte == b'\n') {
         let mut out = BytesMut::new();

@@ -42,7 +42,9 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     let complete = match &explained.packet {
         Ok(packet) => {
             write_packet(packet, explained, options, out);
-            says_all(packet, explained.version, frame)
+            // Of a faulty packet the bytes are of interest, whatever could be read.
+            let sound = explained.violations.iter().all(|violation| violation.offset.is_none());
+            sound && says_all(packet, explained.version, frame)
         }
         Err(_) => {
             write_readable(explained, options, out);
