@@ -140,7 +140,8 @@ impl Server {
             outgoing_aliases: self.topic_alias_maximum,
             peer_limit: self.peer_limit,
         };
-        self.link.open(agreement, now)
+        self.link.open(agreement, now);
+        self.link.pump(now)
     }
 
     /// Answers CONNECT with a failure.

@@ -13,6 +13,8 @@ pub(crate) enum Step {
     Expect(Vec<u8>),
     /// One packet of this type must come, whatever it says; type and flags are in the byte.
     ExpectType(u8),
+    /// One packet must come; what this function makes of it is sent.
+    Answer(fn(&[u8]) -> Vec<u8>),
     /// These bytes are sent.
     Send(Vec<u8>),
     /// The client must close the connection.
@@ -69,6 +71,10 @@ fn follow(stream: &mut TcpStream, step: &Step, place: &str) {
             let packet =
                 read_packet(stream).unwrap_or_else(|error| panic!("{place}: {error} instead of 0x{first:02x}"));
             assert_eq!(packet[0], *first, "{place}: {packet:02x?}");
+        }
+        Step::Answer(answer) => {
+            let packet = read_packet(stream).unwrap_or_else(|error| panic!("{place}: {error} instead of a packet"));
+            stream.write_all(&answer(&packet)).unwrap();
         }
         Step::Send(bytes) => stream.write_all(bytes).unwrap(),
         Step::ExpectEnd => {
