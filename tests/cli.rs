@@ -6,6 +6,7 @@ mod request;
 mod statuses;
 mod subscribe;
 mod tls;
+mod wire;
 
 use crate::support::peer::Step;
 

@@ -225,7 +225,9 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
         None if args.no_correlation_data => Ok(Correlation::None),
         // Letters and digits pass through shells and through responders that take them for text.
         None => {
-            let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(CORRELATION).collect();
+            let random: String = std::iter::repeat_with(fastrand::alphanumeric)
+                .take(CORRELATION)
+                .collect();
             Ok(Correlation::Random(Bytes::from(random)))
         }
     }

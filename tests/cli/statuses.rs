@@ -78,7 +78,16 @@ fn usage_errors_have_status_2_and_say_what_to_do() {
         ),
         (
             &[
-                "rr", "-t", "a", "-n", "-e", "r", "-V", "311", "--retain-handling", "new",
+                "rr",
+                "-t",
+                "a",
+                "-n",
+                "-e",
+                "r",
+                "-V",
+                "311",
+                "--retain-handling",
+                "new",
             ],
             "need MQTT 5, and -V asks for 3.1.1",
         ),
@@ -87,7 +96,17 @@ fn usage_errors_have_status_2_and_say_what_to_do() {
             "must be always, new or never",
         ),
         (
-            &["rr", "-t", "a", "-n", "--no-correlation-data", "-D", "publish", "correlation-data", "x"],
+            &[
+                "rr",
+                "-t",
+                "a",
+                "-n",
+                "--no-correlation-data",
+                "-D",
+                "publish",
+                "correlation-data",
+                "x",
+            ],
             "contradicts",
         ),
         (&["rr", "-t", "a", "-n", "-C", "0"], "0"),
@@ -287,7 +306,7 @@ pub(super) fn start(words: &[&str], stdout: Stdio) -> Running {
     )
 }
 
-fn signal(name: &str, running: &Running) {
+pub(super) fn signal(name: &str, running: &Running) {
     assert!(
         Command::new("kill")
             .args([name, &running.0.id().to_string()])

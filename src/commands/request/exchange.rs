@@ -242,6 +242,7 @@ impl Exchange {
                 ));
             }
         }
+        self.console.debug("the broker has the subscription");
         if self.sent.is_none() {
             self.send()?;
         }
