@@ -79,7 +79,7 @@ struct Payload {
     #[arg(short, long)]
     null_message: bool,
 
-    /// Request: all of standard input
+    /// Request: all of standard input, which must not be empty
     #[arg(short, long)]
     stdin_file: bool,
 }
@@ -108,7 +108,7 @@ struct Output {
 #[derive(Debug, clap::Args)]
 struct Stored {
     /// Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed
-    #[arg(short = 'R', conflicts_with = "retain_handling")]
+    #[arg(short = 'R', long, conflicts_with = "retain_handling")]
     no_retained: bool,
 
     /// When the broker sends what it has stored on the response topic: always, new or never; needs version 5
@@ -250,7 +250,12 @@ impl Payload {
             messages::read_file(path).with_context(|| format!("cannot read {path:?}"))
         } else if self.stdin_file {
             let whole = messages::read_whole(tokio::io::stdin(), LARGEST).await;
-            whole.context("cannot read standard input")
+            let whole = whole.context("cannot read standard input")?;
+            if whole.is_empty() {
+                // More often a mistake than a wish.
+                return Err(Usage::Bad("standard input is empty; an empty request is -n".to_owned()).into());
+            }
+            Ok(whole)
         } else {
             Ok(Bytes::new())
         }

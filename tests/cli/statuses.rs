@@ -109,6 +109,7 @@ fn usage_errors_have_status_2_and_say_what_to_do() {
             ],
             "contradicts",
         ),
+        (&["rr", "-t", "a", "-s"], "standard input is empty"),
         (&["rr", "-t", "a", "-n", "-C", "0"], "0"),
         (&["rr", "-t", "a", "-n", "-l"], "unexpected argument '-l'"),
         (&["decode", "xyz"], "not hex text: 'x' at line 1, column 1"),

@@ -545,6 +545,7 @@ fn subscriptions() -> Vec<Row> {
 /// The peer answers a request on `resp`.
 fn requests() -> Vec<Row> {
     let response_topic = [&[0x08][..], &text("resp")].concat();
+    let hello = |version| connect(version, 0x02, 60, &[0x21, 0, 1], &[]);
     let mut rows = Vec::new();
     for version in [31, 4, 5] {
         let request = |first, id, payload| publish(version, first, "a/b", id, &response_topic, payload);
@@ -554,7 +555,7 @@ fn requests() -> Vec<Row> {
                 version,
                 &["-e", "resp", "-m", "hi"],
                 vec![
-                    plain(version),
+                    hello(version),
                     subscribe(version, 1, &[], &[("resp", 0)]),
                     request(0x30, None, b"hi"),
                 ],
@@ -564,7 +565,7 @@ fn requests() -> Vec<Row> {
                 version,
                 &["-e", "resp", "-n", "-q", "1"],
                 vec![
-                    plain(version),
+                    hello(version),
                     subscribe(version, 1, &[], &[("resp", 1)]),
                     request(0x32, Some(2), b""),
                     ack(0x40, 1),
@@ -579,7 +580,7 @@ fn requests() -> Vec<Row> {
             5,
             &["-e", "resp", "-n", "-D", "publish", "content-type", "t", "-x", "10"],
             vec![
-                connect(5, 2, 60, &[0x11, 0, 0, 0, 10, 0x21, 0, 20], &[]),
+                connect(5, 2, 60, &[0x11, 0, 0, 0, 10, 0x21, 0, 1], &[]),
                 subscribe(5, 1, &[], &[("resp", 0)]),
                 publish(5, 0x30, "a/b", None, &typed, b""),
             ],
@@ -591,7 +592,7 @@ fn requests() -> Vec<Row> {
                 5,
                 &["-e", "resp", "-n", "--retain-as-published", "--retain-handling", "new"],
                 vec![
-                    plain(5),
+                    hello(5),
                     subscribe(5, 1, &[], &[("resp", 0x18)]),
                     publish(5, 0x30, "a/b", None, &response_topic, b""),
                 ],
@@ -604,7 +605,7 @@ fn requests() -> Vec<Row> {
                 5,
                 &["-e", "resp", "-n", "-R"],
                 vec![
-                    plain(5),
+                    hello(5),
                     subscribe(5, 1, &[], &[("resp", 0x20)]),
                     publish(5, 0x30, "a/b", None, &response_topic, b""),
                 ],

@@ -31,7 +31,11 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(scripts: Vec<Vec<Step>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts)
+    }
+
+    /// A peer on a socket of the test's choice.
+    pub(crate) fn on(listener: TcpListener, scripts: Vec<Vec<Step>>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let thread = std::thread::spawn(move || {
             for (number, script) in scripts.into_iter().enumerate() {
