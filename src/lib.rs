@@ -31,6 +31,8 @@
 //! In: wire -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
 //! `commands/subscribe` -> `output/message` -> acknowledged after the line was written.
 //!
+//! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
+//!
 //! # Where to add
 //!
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`. A packet's field:

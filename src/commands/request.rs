@@ -169,7 +169,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let ends_at = limit.map(|limit| Instant::now() + limit);
         let payload = tokio::select! {
             payload = args.payload.read() => payload?,
-            () = until(ends_at) => return Ok(Outcome::TimedOut),
+            () = until(ends_at) => {
+                plan.console.note("standard input did not end within the time limit");
+                return Ok(Outcome::TimedOut);
+            }
         };
         let wanted = Wanted {
             request: Publish {

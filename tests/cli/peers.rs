@@ -176,7 +176,7 @@ fn r6_lines_wait_while_the_broker_is_away_and_what_may_be_lost_is_told() {
 }
 
 /// A listener whose queue is full: connecting to it neither succeeds nor fails.
-fn saturated() -> (std::net::TcpListener, Vec<TcpStream>) {
+fn saturated() -> (TcpListener, Vec<TcpStream>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

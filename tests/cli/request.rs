@@ -5,6 +5,7 @@ use super::{CONNACK_5, CONNACK_311, CONNECT_5, CONNECT_311, DISCONNECT, expect, 
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
 use predicates::str::{contains, is_match};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -352,6 +353,30 @@ fn a_time_limit_holds_in_every_state() {
 }
 
 #[test]
+fn a_broker_that_stops_reading_does_not_hold_up_the_end() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 15];
+        stream.read_exact(&mut bytes).unwrap();
+        stream.write_all(CONNACK_311).unwrap();
+        stream.read_exact(&mut bytes[..11]).unwrap();
+        stream.write_all(&[0x90, 3, 0, 1, 0]).unwrap();
+        let _ = is_done.recv();
+    });
+    mqkit()
+        .args(["rr", "-h", "127.0.0.1", "-p", &port, "-i", "c", "-V", "311"])
+        .args(["-t", "req", "-e", "resp", "-s", "-W", "1"])
+        .write_stdin(vec![b'x'; 50_000_000])
+        .assert()
+        .code(27);
+    drop(done);
+    peer.join().unwrap();
+}
+
+#[test]
 fn standard_input_that_does_not_end_is_under_the_limit_too() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_mqkit"))
         .args(["rr", "-t", "a", "-s", "-W", "0.3"])
@@ -379,6 +404,20 @@ fn refusals_are_named_and_end_the_run() {
         "mqkit: the broker refused the subscription to the response topic \"resp\": Not authorized (0x87), \
          reason-string: no\n",
     );
+    peer.finish();
+    // One that was made up may be where this client may not read.
+    let peer = Peer::new(vec![vec![
+        expect(CONNECT_5),
+        send(CONNACK_5),
+        Step::ExpectType(0x82),
+        send(&[0x90, 4, 0, 1, 0, 0x87]),
+        expect(DISCONNECT),
+        Step::ExpectEnd,
+    ]]);
+    request(&peer, &["-n"])
+        .assert()
+        .code(4)
+        .stderr(contains("Not authorized (0x87)\nhint: name one with -e"));
     peer.finish();
     for (puback, status, words) in [
         (

@@ -818,13 +818,18 @@ fn sent(mut command: Command, row: &Row) -> Vec<Vec<u8>> {
     let _ = stdin.write_all(row.stdin.as_bytes());
     drop(stdin);
     let packets = record(&listener, row.version);
-    let packets = packets.iter().map(|packet| normal(row.version, packet)).collect();
     running.0.wait().unwrap();
     packets
 }
 
 fn compare(row: &Row, program: &str, found: &[Vec<u8>], expected: &[Vec<u8>]) -> Option<String> {
-    let expected: Vec<_> = expected.iter().map(|packet| normal(row.version, packet)).collect();
+    let sorted = |packets: &[Vec<u8>]| {
+        packets
+            .iter()
+            .map(|packet| normal(row.version, packet))
+            .collect::<Vec<_>>()
+    };
+    let (found, expected) = (sorted(found), sorted(expected));
     (found != expected).then(|| {
         format!(
             "{program} -V {} {}\n  sends     {found:02x?}\n  should be {expected:02x?}",
@@ -885,4 +890,117 @@ fn sub_sends_what_mosquitto_sub_sends() {
 #[test]
 fn rr_sends_what_mosquitto_rr_sends() {
     check(&requests());
+}
+
+#[test]
+fn properties_keep_the_order_of_the_command_line() {
+    let pair = |key: &str, value: &str| [&[0x26][..], &text(key), &text(value)].concat();
+    let mixed = [&pair("b", "1")[..], &[0x03], &text("t"), &pair("a", "2"), &[0x01, 1]].concat();
+    let pairs = [pair("b", "1"), pair("a", "2")].concat();
+    let flags: &[&str] = &[
+        "-D",
+        "publish",
+        "user-property",
+        "b",
+        "1",
+        "-D",
+        "publish",
+        "content-type",
+        "t",
+        "-D",
+        "publish",
+        "user-property",
+        "a",
+        "2",
+        "-D",
+        "publish",
+        "payload-format-indicator",
+        "1",
+        "-D",
+        "will",
+        "user-property",
+        "b",
+        "1",
+        "-D",
+        "will",
+        "content-type",
+        "t",
+        "-D",
+        "will",
+        "user-property",
+        "a",
+        "2",
+        "-D",
+        "will",
+        "payload-format-indicator",
+        "1",
+        "-D",
+        "disconnect",
+        "user-property",
+        "b",
+        "1",
+        "-D",
+        "disconnect",
+        "user-property",
+        "a",
+        "2",
+        "-D",
+        "connect",
+        "user-property",
+        "b",
+        "1",
+        "-D",
+        "connect",
+        "user-property",
+        "a",
+        "2",
+        "--will-topic",
+        "w",
+    ];
+    let connect = |version| {
+        connect(
+            version,
+            0x06,
+            60,
+            &pairs,
+            &[section(5, &mixed), text("w"), text("")].concat(),
+        )
+    };
+    let disconnect = [&[0xe0, 0][..], &section(5, &pairs)].concat();
+    let sent = |tool, own: &[&'static str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
+        command.arg(tool).args(own).args(flags);
+        sent(command, &row(tool, 5, &[], Vec::new()))
+    };
+    let publication = publish(5, 0x30, "a/b", None, &mixed, b"");
+    assert_eq!(sent("pub", &["-n"]), [connect(5), publication, disconnect.clone()]);
+    let subscription: &[&str] = &[
+        "-D",
+        "subscribe",
+        "user-property",
+        "b",
+        "1",
+        "-D",
+        "subscribe",
+        "user-property",
+        "a",
+        "2",
+    ];
+    let words = [&["-t", "a", "-C", "1"], subscription].concat();
+    assert_eq!(
+        sent("sub", &words),
+        [connect(5), subscribe(5, 1, &pairs, &[("a", 0)]), disconnect.clone()]
+    );
+    // The response topic comes last.
+    let request = [&mixed[..], &[0x08], &text("resp")].concat();
+    let words = [&["-n", "-e", "resp", "--no-correlation-data"], subscription].concat();
+    assert_eq!(
+        sent("rr", &words),
+        [
+            connect(5),
+            subscribe(5, 1, &pairs, &[("resp", 0)]),
+            publish(5, 0x30, "a/b", None, &request, b""),
+            disconnect
+        ]
+    );
 }

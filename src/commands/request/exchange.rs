@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// What a generated response topic begins with, when the broker does not say.
 const PREFIX: &str = "mqkit/rr";
+/// How long a broker that does not read may hold up the end.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What is asked, and what is to be done with the responses.
 pub(super) struct Wanted {
@@ -67,6 +69,8 @@ pub(super) struct Exchange {
     client: Client,
     console: Console,
     stdout: Stdout,
+    /// The response topic is one that this run made up.
+    generated: bool,
     /// The session has the subscription, and repeats it on later connections.
     subscribed: bool,
     /// When the request was handed to the session.
@@ -87,6 +91,7 @@ enum Step {
 impl Exchange {
     pub(super) fn new(wanted: Wanted, options: client::Options, console: Console) -> Self {
         Self {
+            generated: wanted.response_topic.is_none(),
             wanted,
             client: Client::new(options),
             console,
@@ -110,7 +115,7 @@ impl Exchange {
         };
         if ended.is_ok() {
             // With DISCONNECT, so that the will is not published; the last acknowledgement goes out with it.
-            let _ = self.client.close(false).await;
+            let _ = tokio::time::timeout(FAREWELL, self.client.close(false)).await;
         }
         ended
     }
@@ -229,8 +234,12 @@ impl Exchange {
                     reason: *reason,
                     properties,
                 };
+                let hint = match self.generated {
+                    true => "\nhint: name one with -e that this client may subscribe to",
+                    false => "",
+                };
                 self.explain(format_args!(
-                    "the broker refused the subscription to the response topic \"{shown}\": {refusal}"
+                    "the broker refused the subscription to the response topic \"{shown}\": {refusal}{hint}"
                 ));
                 return Ok(Step::End(Outcome::Refused));
             }
