@@ -302,7 +302,7 @@ impl<'a> Way<'a> {
                     if matches!(note, Note::Skipped(_) | Note::Missing(_)) {
                         self.analyst.missing(Some(connection), sender);
                     }
-                    self.view.note(connection, &note);
+                    self.view.note(connection, sender, note);
                 }
                 EventKind::Closed { sender, reset } => {
                     if let Some(ending) = self.analyst.closed(Some(connection), stamp.time, sender, reset) {

@@ -7,7 +7,7 @@ use crate::cli::Console;
 use crate::output::flow::Flow;
 use crate::output::packet::{Options, json, line, verbose};
 use crate::output::stats::Stats;
-use crate::protocol::{Packet, PacketType, Utf8, topic};
+use crate::protocol::{Packet, PacketType, Sender, Utf8, topic};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -107,8 +107,10 @@ impl Read for Flushing {
     }
 }
 
-/// Connections for which notes wait for the next packet.
+/// Directions of connections for which notes wait for the next packet.
 const WAITING: usize = 1024;
+/// A connection, and true for what its server sends.
+type Way = (u32, bool);
 
 /// Takes packets and shows them.
 pub(super) struct View {
@@ -119,7 +121,9 @@ pub(super) struct View {
     output: Rc<RefCell<Output>>,
     flow: Flow,
     stats: Stats,
-    notes: BTreeMap<u32, Vec<Violation>>,
+    notes: BTreeMap<Way, Vec<Note>>,
+    /// Bytes that the last packet lacks, where it is cut.
+    cut: BTreeMap<Way, u64>,
     shown: u64,
     faulty: bool,
 }
@@ -139,6 +143,7 @@ impl View {
             flow: Flow::new(options),
             stats: Stats::new(),
             notes: BTreeMap::new(),
+            cut: BTreeMap::new(),
             shown: 0,
             faulty: false,
         }
@@ -161,30 +166,43 @@ impl View {
         self.console.note(text);
     }
 
-    /// Something about a connection: it is shown with the connection's next packet.
-    pub(super) fn note(&mut self, connection: u32, note: &Note) {
+    /// Something about one direction of a connection: it is shown with its next packet.
+    pub(super) fn note(&mut self, connection: u32, sender: Sender, note: Note) {
         if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
             return self.console.note(format_args!("connection #{connection}: {note}"));
+        }
+        let way = (connection, sender == Sender::Server);
+        let lacking = self.cut.remove(&way);
+        if matches!(note, Note::Missing(bytes) if lacking.is_some_and(|lacking| bytes <= lacking)) {
+            // The packet that is cut has said so.
+            return;
         }
         if self.notes.len() >= WAITING {
             self.notes.pop_first();
         }
-        self.notes.entry(connection).or_default().push(Violation {
-            severity: Severity::Note,
-            statement: None,
-            offset: None,
-            field: None,
-            message: note.to_string(),
-        });
+        let waiting = self.notes.entry(way).or_default();
+        match (waiting.last_mut(), note) {
+            (Some(Note::Missing(bytes)), Note::Missing(more)) => *bytes = bytes.saturating_add(more),
+            (_, note) => waiting.push(note),
+        }
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
-        if let Some(notes) = explained
-            .origin
-            .connection
-            .and_then(|number| self.notes.remove(&number))
-        {
-            explained.violations.extend(notes);
+        if let Some(connection) = explained.origin.connection {
+            let way = (connection, explained.origin.sender == Sender::Server);
+            let notes = self.notes.remove(&way).unwrap_or_default();
+            explained.violations.extend(notes.iter().map(|note| Violation {
+                severity: Severity::Note,
+                statement: None,
+                offset: None,
+                field: None,
+                message: note.to_string(),
+            }));
+            let frame = &explained.frame;
+            let lacking = (frame.header_len() + frame.remaining_length()).saturating_sub(frame.bytes().len());
+            if lacking > 0 && self.cut.len() < WAITING {
+                self.cut.insert(way, lacking as u64);
+            }
         }
         if !self.filter.shows(&explained) {
             return Ok(());
@@ -244,10 +262,9 @@ impl View {
 
     /// What is to be said of a whole capture.
     pub(super) fn sum_up(&mut self, capture: &Capture) {
-        for (connection, notes) in std::mem::take(&mut self.notes) {
+        for ((connection, _), notes) in std::mem::take(&mut self.notes) {
             for note in notes {
-                self.console
-                    .note(format_args!("connection #{connection}: {}", note.message));
+                self.console.note(format_args!("connection #{connection}: {note}"));
             }
         }
         let counts = capture.counts();
