@@ -107,10 +107,8 @@ impl Read for Flushing {
     }
 }
 
-/// Directions of connections for which notes wait for the next packet.
+/// Connections for which notes wait for the next packet.
 const WAITING: usize = 1024;
-/// A connection, and true for what its server sends.
-type Way = (u32, bool);
 
 /// Takes packets and shows them.
 pub(super) struct View {
@@ -121,9 +119,10 @@ pub(super) struct View {
     output: Rc<RefCell<Output>>,
     flow: Flow,
     stats: Stats,
-    notes: BTreeMap<Way, Vec<Note>>,
-    /// Bytes that the last packet lacks, where it is cut.
-    cut: BTreeMap<Way, u64>,
+    /// Notes of connections, and the direction that they concern when it is one.
+    notes: BTreeMap<u32, Vec<(Option<Sender>, Note)>>,
+    /// Bytes that the last packet of a direction lacks, where it is cut; true for the server's.
+    cut: BTreeMap<(u32, bool), u64>,
     shown: u64,
     faulty: bool,
 }
@@ -166,42 +165,66 @@ impl View {
         self.console.note(text);
     }
 
-    /// Something about one direction of a connection: it is shown with its next packet.
+    /// Something about a connection: it is shown with the next packet that it concerns.
     pub(super) fn note(&mut self, connection: u32, sender: Sender, note: Note) {
-        if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
-            return self.console.note(format_args!("connection #{connection}: {note}"));
-        }
-        let way = (connection, sender == Sender::Server);
-        let lacking = self.cut.remove(&way);
-        if matches!(note, Note::Missing(bytes) if lacking.is_some_and(|lacking| bytes <= lacking)) {
-            // The packet that is cut has said so.
-            return;
+        let one_way = match note {
+            Note::Encrypted(_) | Note::Undecryptable(_) => {
+                return self.console.note(format_args!("connection #{connection}: {note}"));
+            }
+            Note::Missing(_) | Note::Skipped(_) | Note::BadWebSocket(_) => Some(sender),
+            Note::Decrypted(_) | Note::WebSocket(_) | Note::Proxy(_) => None,
+        };
+        if let Note::Missing(bytes) = note {
+            let lacking = self.cut.remove(&(connection, sender == Sender::Server));
+            if lacking.is_some_and(|lacking| bytes <= lacking) {
+                // The packet that is cut has said so.
+                return;
+            }
         }
         if self.notes.len() >= WAITING {
             self.notes.pop_first();
         }
-        let waiting = self.notes.entry(way).or_default();
-        match (waiting.last_mut(), note) {
-            (Some(Note::Missing(bytes)), Note::Missing(more)) => *bytes = bytes.saturating_add(more),
-            (_, note) => waiting.push(note),
+        let waiting = self.notes.entry(connection).or_default();
+        let before = waiting.iter_mut().rev().find(|(way, _)| *way == one_way);
+        match (before, note) {
+            (Some((_, Note::Missing(bytes))), Note::Missing(more)) => *bytes = bytes.saturating_add(more),
+            (_, note) => waiting.push((one_way, note)),
         }
+    }
+
+    /// The notes that concern a packet, as violations of nothing.
+    fn take_notes(&mut self, connection: u32, sender: Sender) -> Vec<Violation> {
+        let Some(waiting) = self.notes.get_mut(&connection) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        waiting.retain(|(way, note)| {
+            let concerns = way.is_none_or(|way| way == sender);
+            if concerns {
+                taken.push(Violation {
+                    severity: Severity::Note,
+                    statement: None,
+                    offset: None,
+                    field: None,
+                    message: note.to_string(),
+                });
+            }
+            !concerns
+        });
+        if waiting.is_empty() {
+            self.notes.remove(&connection);
+        }
+        taken
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
         if let Some(connection) = explained.origin.connection {
-            let way = (connection, explained.origin.sender == Sender::Server);
-            let notes = self.notes.remove(&way).unwrap_or_default();
-            explained.violations.extend(notes.iter().map(|note| Violation {
-                severity: Severity::Note,
-                statement: None,
-                offset: None,
-                field: None,
-                message: note.to_string(),
-            }));
+            let sender = explained.origin.sender;
+            explained.violations.append(&mut self.take_notes(connection, sender));
             let frame = &explained.frame;
             let lacking = (frame.header_len() + frame.remaining_length()).saturating_sub(frame.bytes().len());
             if lacking > 0 && self.cut.len() < WAITING {
-                self.cut.insert(way, lacking as u64);
+                self.cut.insert((connection, sender == Sender::Server), lacking as u64);
             }
         }
         if !self.filter.shows(&explained) {
@@ -262,8 +285,8 @@ impl View {
 
     /// What is to be said of a whole capture.
     pub(super) fn sum_up(&mut self, capture: &Capture) {
-        for ((connection, _), notes) in std::mem::take(&mut self.notes) {
-            for note in notes {
+        for (connection, notes) in std::mem::take(&mut self.notes) {
+            for (_, note) in notes {
                 self.console.note(format_args!("connection #{connection}: {note}"));
             }
         }
