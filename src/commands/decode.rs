@@ -4,13 +4,13 @@
 mod source;
 mod view;
 
-use crate::analysis::{Analyst, Origin};
+use crate::analysis::Analyst;
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
-use crate::protocol::{PacketType, Sender, Utf8, Version};
+use crate::protocol::{PacketType, Utf8, Version};
 use anyhow::Context;
 use bytes::BytesMut;
 use source::{Form, Source};
@@ -188,18 +188,6 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         Err(source::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
         Err(source::Error::Output(error)) => Err(OutputError(error).into()),
         Err(source::Error::Input(error)) => Err(error),
-    }
-}
-
-/// Where a packet of hex text or raw bytes was seen: nobody knows.
-fn nowhere() -> Origin {
-    Origin {
-        connection: None,
-        sender: Sender::Unknown,
-        time: None,
-        source: None,
-        destination: None,
-        record: None,
     }
 }
 

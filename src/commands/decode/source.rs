@@ -1,7 +1,6 @@
 //! Where the packets come from: words, a file or standard input, in any form; and the way from there through capture and
 //! analysis to the view. It must not know how packets are shown.
 
-use super::nowhere;
 use super::view::View;
 use crate::analysis::{Analyst, Origin, infer};
 use crate::capture::file::{Item, Reader, Record};
@@ -358,7 +357,7 @@ pub(super) fn read_bytes(
             }
         }
         for frame in frames {
-            view.packet(analyst.packet(nowhere(), frame))?;
+            view.packet(analyst.packet(Origin::UNKNOWN, frame))?;
         }
         if end {
             return Ok(());
