@@ -143,7 +143,7 @@ impl Source {
             Form::Base64 => text::parse_as(text, TextForm::Base64)?,
         };
         if let Some(note) = parsed.note {
-            console.note(format_args!("read as {}: {note}", parsed.shape));
+            console.note(format_args!("{}: {note}", parsed.shape));
         }
         Ok(match parsed.content {
             Content::Bytes(bytes) => Self::Bytes(Box::new(Cursor::new(bytes))),
