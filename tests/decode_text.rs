@@ -181,7 +181,7 @@ fn relatives_that_people_paste_give_their_bytes() {
 #[test]
 fn what_has_two_meanings_says_so() {
     for (text, note) in [
-        ("0b4000", "base64"),
+        ("30010000", "base64"),
         ("10 13 44", "decimal"),
         ("[10, 13, 44]", "hex"),
         ("0x10 13", "`13` is read as hex"),
