@@ -420,6 +420,7 @@ impl Connection {
             keep_alive: self.keepalive,
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
+            choose_aliases: false,
             will: self.will(properties)?,
             username,
             password,
