@@ -151,7 +151,10 @@ fn session_hint(error: &session::Error) -> Option<String> {
         R::SESSION_TAKEN_OVER => "another client connected with the same identifier: give each its own with -i",
         R::USE_ANOTHER_SERVER | R::SERVER_MOVED => {
             return Some(match refusal.properties.text(PropertyId::ServerReference) {
-                Some(server) => format!("connect to the server that the broker names: -h {}", server.escape_debug()),
+                Some(server) => format!(
+                    "connect to the server that the broker names: -h {}",
+                    server.escape_debug()
+                ),
                 None => "connect to another server of this broker".to_owned(),
             });
         }
