@@ -45,8 +45,7 @@ pub struct Args {
     delimiter: Option<u8>,
 
     /// Keep the intervals at which the JSON lines were recorded, SPEED times as fast [default: 1]
-    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", requires = "json",
-          value_parser = values::speed)]
+    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
     replay: Option<f64>,
 
     /// QoS: 0, 1 or 2
@@ -184,6 +183,10 @@ impl Args {
         let lines = *stdin_line || self.topic_from_line;
         if self.delimiter.is_some() && !lines {
             return Err(Usage::Bad("--delimiter needs --stdin-line".to_owned()));
+        }
+        // Clap does not ask for a flag that another one excludes.
+        if self.replay.is_some() && !json {
+            return Err(Usage::Bad("--replay needs --json".to_owned()));
         }
         let form = match (lines, json) {
             (true, _) if self.topic_from_line => Some(LineForm::TopicAndPayload(self.encoding)),

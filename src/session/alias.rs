@@ -49,7 +49,7 @@ impl Incoming {
 pub(super) struct Outgoing {
     aliases: HashMap<Utf8, u16>,
     policy: Policy,
-    /// The last one that was chosen; none is chosen twice.
+    /// The highest one that was chosen.
     last: u16,
 }
 
@@ -119,6 +119,8 @@ impl Outgoing {
 
     /// A message of this topic was not sent, and perhaps the peer did not learn its alias.
     pub(super) fn forget(&mut self, topic: &Utf8) {
-        self.aliases.remove(topic);
+        if self.aliases.remove(topic) == Some(self.last) {
+            self.last -= 1;
+        }
     }
 }

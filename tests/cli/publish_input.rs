@@ -498,7 +498,7 @@ fn words_that_contradict_each_other_are_refused() {
         ),
         (&["-m", "x", "--delimiter", ";"], "--delimiter needs --stdin-line"),
         (&["-l", "--delimiter", "ab"], "must be one ASCII character"),
-        (&["-m", "x", "--replay"], "--json"),
+        (&["-m", "x", "--replay"], "--replay needs --json"),
         (&["--json", "--replay", "0"], "must be a number above 0"),
         (&["--json", "--encoding", "hex"], "cannot be used with"),
         (&["-n", "--encoding", "hex"], "cannot be used with"),
