@@ -1,10 +1,12 @@
 //! Messages as JSON lines: what `sub` writes is what `pub --json` reads, other parsers read it too, and it is what the
 //! published schema says.
 
-use bytes::Bytes;
+use crate::output::explain;
+use bytes::{Bytes, BytesMut};
 use mqkit::input::packets::Message;
 use mqkit::output::message::{Format, Received};
-use mqkit::protocol::{PacketId, Properties, PropertyId, PropertyValue, Publish, QoS, Utf8};
+use mqkit::output::packet::{Options, json};
+use mqkit::protocol::{Packet, PacketId, Properties, PropertyId, PropertyValue, Publish, QoS, Sender, Utf8, Version};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -13,6 +15,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 const MESSAGES: u32 = 10_000;
+const PLAIN: Options = Options {
+    show_secrets: false,
+    colour: false,
+    offsets: false,
+};
 
 fn text() -> impl Strategy<Value = Utf8> {
     prop_oneof![
@@ -120,6 +127,20 @@ proptest! {
         prop_assert_eq!(message.topic, Some(publish.topic));
         prop_assert_eq!(message.qos, Some(publish.qos));
         prop_assert_eq!(message.retain, Some(publish.retain));
+        prop_assert_eq!(message.properties, passed_on(&publish.properties));
+        prop_assert_eq!(message.payload, publish.payload);
+    }
+
+    #[test]
+    fn what_decode_writes_is_what_pub_reads(publish in message()) {
+        let mut bytes = BytesMut::new();
+        Packet::Publish(publish.clone()).encode(Version::V5, &mut bytes).unwrap();
+        let mut line = Vec::new();
+        json::write(&explain(Version::V5, Sender::Server, &bytes), PLAIN, &mut line);
+        let message = Message::parse(line.trim_ascii_end());
+        let message = message.map_err(|error| TestCaseError::fail(format!("{error}: {}", String::from_utf8_lossy(&line))))?;
+        prop_assert_eq!(message.topic, Some(publish.topic));
+        prop_assert_eq!((message.qos, message.retain), (Some(publish.qos), Some(publish.retain)));
         prop_assert_eq!(message.properties, passed_on(&publish.properties));
         prop_assert_eq!(message.payload, publish.payload);
     }

@@ -40,11 +40,11 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["message", "file", "null_message", "stdin_file", "json", "topic"])]
     topic_from_line: bool,
 
-    /// What ends a line: a character, or \\0 \\t \\n \\r \\\\ \\x1e [default: \\n]
+    /// What ends a line: a character, or \0 \t \n \r \\ \x1e [default: \n]
     #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
     delimiter: Option<u8>,
 
-    /// Keep the intervals at which the JSON lines were recorded, SPEED times as fast [default: 1]
+    /// Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast
     #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
     replay: Option<f64>,
 
