@@ -132,6 +132,19 @@ proptest! {
     }
 
     #[test]
+    fn no_line_makes_the_parser_panic(publish in message(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut line = line(&publish);
+        let at = at.index(line.len());
+        line[at] = byte;
+        if cut {
+            line.truncate(at);
+        }
+        if let Ok(message) = Message::parse(&line) {
+            let _ = message.recorded_at();
+        }
+    }
+
+    #[test]
     fn what_decode_writes_is_what_pub_reads(publish in message()) {
         let mut bytes = BytesMut::new();
         Packet::Publish(publish.clone()).encode(Version::V5, &mut bytes).unwrap();

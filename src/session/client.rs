@@ -644,11 +644,6 @@ impl Client {
         self.link.delivery.take_uncertain()
     }
 
-    /// Messages that expired before they could be sent; see [`Delivery::take_expired`].
-    pub fn take_expired(&mut self) -> u64 {
-        self.link.delivery.take_expired()
-    }
-
     /// What the session was asked for.
     #[must_use]
     pub fn options(&self) -> &Options {

@@ -300,12 +300,7 @@ impl Run {
     }
 
     /// The totals, with `-d` or when something failed.
-    fn report(&mut self, ended: &anyhow::Result<Outcome>) {
-        let expired = self.client.session().take_expired();
-        if expired > 0 {
-            let text = "messages whose expiry interval ran out before they could be sent";
-            self.loud().note(format_args!("{text}: {expired}"));
-        }
+    fn report(&self, ended: &anyhow::Result<Outcome>) {
         let mut text = self.totals.summary();
         if self.source.has_lines() {
             text += "; standard input was not read to its end";
