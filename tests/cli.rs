@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod publish;
+mod publish_agreement;
 mod publish_input;
 mod statuses;
 mod subscribe;
