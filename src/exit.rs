@@ -121,7 +121,7 @@ fn client_status(error: &client::Error) -> u8 {
 
 fn session_status(error: &session::Error) -> u8 {
     match error {
-        session::Error::Refused(_) => REFUSED,
+        session::Error::Refused(_) | session::Error::EnhancedAuthentication => REFUSED,
         session::Error::Disconnected(refusal) if refusal.reason.is_failure() => REFUSED,
         session::Error::Encode(_) => USAGE,
         session::Error::Disconnected(_)

@@ -3,6 +3,8 @@
 mod bad_input;
 mod decode;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod statuses;
 mod subscribe;
 mod tls;
