@@ -1,8 +1,11 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod decode;
 mod peers;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod request;
 mod statuses;
 mod subscribe;
