@@ -713,13 +713,11 @@ fn ours(row: &Row) -> Vec<Vec<u8>> {
     } else if packets.last().unwrap() == &[0xe0, 0x04] {
         *packets.last_mut().unwrap() = disconnect();
     }
-    if row.version == 5 {
-        if resumes {
-            let mut properties = sections(&packets[0])[0].clone();
-            properties.push(vec![0x11, 0, 0, 1, 0x2c]);
-            packets[0] = with_properties(&packets[0], &properties);
-            *packets.last_mut().unwrap() = vec![0xe0, 0, 5, 0x11, 0, 0, 0, 0];
-        }
+    if row.version == 5 && resumes {
+        let mut properties = sections(&packets[0])[0].clone();
+        properties.push(vec![0x11, 0, 0, 1, 0x2c]);
+        packets[0] = with_properties(&packets[0], &properties);
+        *packets.last_mut().unwrap() = vec![0xe0, 0, 5, 0x11, 0, 0, 0, 0];
     }
     packets
 }
