@@ -1,7 +1,10 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod config;
+mod drop_in;
 mod publish;
+mod secrets;
 mod statuses;
 mod subscribe;
 mod tls;

@@ -182,7 +182,7 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
     };
-    match read.and_then(|()| view.finish(&mut analyst).map_err(Into::into)) {
+    match read.and_then(|()| view.finish(&mut analyst)) {
         Ok(()) if view.faulty() => Ok(Outcome::No),
         Ok(()) => Ok(Outcome::Done),
         Err(source::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),

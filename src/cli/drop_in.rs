@@ -1,0 +1,481 @@
+//! The names of Mosquitto's tools: what was typed in their manner becomes the words of the subcommand that does the same.
+//! It must not know statuses, or how a subcommand works.
+
+use super::Usage;
+use super::options_file;
+use super::words::{self, Occurrence};
+use clap::Command;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// A tool of Mosquitto's that this program can stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// Its name; that of the symlink.
+    pub name: &'static str,
+    /// The subcommand that does the same.
+    pub command: &'static str,
+    /// Its protocol version when nothing is said, as `-V` takes it.
+    version: &'static str,
+    /// The status of a signal: it ends the run well (0), or as a shell shows it.
+    pub signal_is_success: bool,
+    /// The status of a DISCONNECT from the broker; otherwise its reason code.
+    pub disconnected: Option<u8>,
+}
+
+/// The tools.
+pub const TOOLS: &[Tool] = &[
+    Tool {
+        name: "mosquitto_pub",
+        command: "pub",
+        version: "311",
+        signal_is_success: false,
+        disconnected: Some(4),
+    },
+    Tool {
+        name: "mosquitto_sub",
+        command: "sub",
+        version: "311",
+        signal_is_success: true,
+        disconnected: None,
+    },
+];
+
+/// The version whose flags and output are followed.
+const FOLLOWED: &str = "2.1.2";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Call {
+    /// To run with these words behind the subcommand.
+    Run(Vec<OsString>),
+    /// `--help`.
+    Help,
+    /// `--version`: this line.
+    Version(String),
+}
+
+/// The tool whose name the program was started under.
+#[must_use]
+pub fn tool(program: &OsStr) -> Option<&'static Tool> {
+    let name = Path::new(program).file_name()?;
+    TOOLS.iter().find(|tool| name == tool.name)
+}
+
+impl Tool {
+    /// Reads what was typed behind its name, and its options file.
+    ///
+    /// # Errors
+    /// What the tool would not take either.
+    pub fn read(&self, command: &Command, typed: &[OsString]) -> Result<Call, Usage> {
+        if let Some(word) = typed.iter().find(|word| *word == "--help" || *word == "--version") {
+            let version = || {
+                format!(
+                    "{} version {FOLLOWED} running on mqkit {}.\n",
+                    self.name,
+                    env!("CARGO_PKG_VERSION")
+                )
+            };
+            return Ok(if word == "--help" {
+                Call::Help
+            } else {
+                Call::Version(version())
+            });
+        }
+        // First, so that the sentence is better than "unknown".
+        for word in typed {
+            if let Some((_, why)) = REFUSED.iter().find(|(flag, _)| word == flag) {
+                return Err(Usage::Bad(format!(
+                    "{} is not supported: {why}.",
+                    word.to_string_lossy()
+                )));
+            }
+        }
+        let typed: Vec<_> = typed
+            .iter()
+            .filter(|word| !IGNORED.iter().any(|flag| word == flag))
+            .cloned()
+            .collect();
+        let no_tls = typed.iter().any(|word| word == "--no-tls");
+        let typed: Vec<_> = typed.into_iter().filter(|word| word != "--no-tls").collect();
+        let typed = without_pem_keyform(typed)?;
+        let typed = words::scan(command, &typed)?;
+        let mut files = typed.iter().filter(|given| given.flag == "options");
+        let file = match (files.next(), files.next()) {
+            (_, Some(_)) => return Err(Usage::Bad("Duplicate -o argument given.".to_owned())),
+            (Some(given), None) => given.values.first().map(PathBuf::from),
+            // A missing default file is no error.
+            (None, None) => self.default_file().filter(|path| path.exists()),
+        };
+        let mut given = match file {
+            Some(path) => options_file::read(command, &path)?,
+            None => Vec::new(),
+        };
+        given.extend(typed.into_iter().filter(|given| given.flag != "options"));
+        let given = self.translate(command, given, no_tls)?;
+        Ok(Call::Run(given.iter().flat_map(Occurrence::words).collect()))
+    }
+
+    /// `$XDG_CONFIG_HOME` counts when it is set at all, also when the file is not there.
+    fn default_file(&self) -> Option<PathBuf> {
+        if let Some(directory) = std::env::var_os("XDG_CONFIG_HOME") {
+            let mut path = directory;
+            path.push("/");
+            path.push(self.name);
+            return Some(PathBuf::from(path));
+        }
+        let home = std::env::var_os("HOME")?;
+        Some(Path::new(&home).join(".config").join(self.name))
+    }
+
+    /// From Mosquitto's meaning of the flags to ours.
+    fn translate(&self, command: &Command, given: Vec<Occurrence>, no_tls: bool) -> Result<Vec<Occurrence>, Usage> {
+        let mut version = self.version.to_owned();
+        let mut result = Vec::new();
+        for mut given in given {
+            let flag = given.flag.clone();
+            if NUMBERS.contains(&&*flag) {
+                given.values = given
+                    .values
+                    .iter()
+                    .map(|value| atoi(value).to_string().into())
+                    .collect();
+            }
+            check(&given)?;
+            match &*flag {
+                // The position matters: `-V 311` behind `-D` wins.
+                "protocol-version" => version = text(&given),
+                "property" => version = "5".to_owned(),
+                "session-expiry-interval" => {
+                    version = "5".to_owned();
+                    if let Some(hex) = text(&given).strip_prefix("0x") {
+                        let number = u32::from_str_radix(hex, 16);
+                        given.values = number.into_iter().map(|number| number.to_string().into()).collect();
+                    }
+                }
+                _ => {}
+            }
+            if flag != "protocol-version" {
+                result.push(given);
+            }
+        }
+        if no_tls {
+            // The port that they imply stays.
+            if has(&result, "cafile") || has(&result, "capath") {
+                default(&mut result, "port", "8883");
+            }
+            result.retain(|given| !TLS.contains(&&*given.flag));
+        } else if last(&result, "port").is_some_and(|port| port == "8883")
+            && !TRUST.iter().any(|flag| has(&result, flag))
+        {
+            result.push(Occurrence::new("tls-use-os-certs", &[]));
+        }
+        if last(&result, "port").is_some_and(|port| port == "0") {
+            socket(command, &mut result)?;
+        }
+        let messages = MESSAGES
+            .iter()
+            .map(|flag| result.iter().filter(|given| given.flag == *flag).count());
+        if self.command != "sub" && messages.sum::<usize>() > 1 {
+            return Err(Usage::Bad("Only one type of message can be sent at once.".to_owned()));
+        }
+        // What wins there is a contradiction here.
+        for (strong, weak) in [
+            ("format", "verbose"),
+            ("debug", "quiet"),
+            ("stdin-line", "repeat"),
+            ("stdin-line", "repeat-delay"),
+        ] {
+            if has(&result, strong) {
+                result.retain(|given| given.flag != weak);
+            }
+        }
+        let raw = words::by_long(command, "raw").is_some();
+        if raw && !has(&result, "format") && !has(&result, "verbose") {
+            result.push(Occurrence::new("raw", &[]));
+        }
+        if self.command == "pub" && !has(&result, "stdin-line") {
+            result.push(Occurrence::new("no-reconnect", &[]));
+        }
+        if matches!(&*version, "5" | "mqttv5") {
+            receive_maximum(&mut result);
+        }
+        result.push(Occurrence::new("protocol-version", &[&version]));
+        result.push(Occurrence::new("as-mosquitto", &[]));
+        Ok(result)
+    }
+}
+
+/// Flags that the tools have, and why they are not here.
+const REFUSED: &[(&str, &str)] = &[
+    ("--psk", "the TLS library has no pre-shared keys; use certificates"),
+    (
+        "--psk-identity",
+        "the TLS library has no pre-shared keys; use certificates",
+    ),
+    (
+        "--tls-engine",
+        "engines belong to OpenSSL, which is not used here; use a key file",
+    ),
+    (
+        "--tls-engine-kpass-sha1",
+        "engines belong to OpenSSL, which is not used here; use a key file",
+    ),
+    ("-S", "SRV records are not looked up; name the broker with -h"),
+];
+
+/// What is so in any case.
+const IGNORED: &[&str] = &["--nodelay"];
+
+/// Read with `atoi` there.
+const NUMBERS: &[&str] = &[
+    "port",
+    "qos",
+    "keepalive",
+    "count",
+    "timeout",
+    "max-inflight",
+    "will-qos",
+    "repeat",
+];
+
+const TLS: &[&str] = &[
+    "cafile",
+    "capath",
+    "cert",
+    "key",
+    "ciphers",
+    "insecure",
+    "tls-alpn",
+    "tls-version",
+    "tls-use-os-certs",
+    "tls-keylog",
+];
+
+/// Any of these says whom to trust.
+const TRUST: &[&str] = &["cafile", "capath", "tls-use-os-certs"];
+
+const MESSAGES: &[&str] = &["message", "file", "null-message", "stdin-file", "stdin-line"];
+
+fn without_pem_keyform(typed: Vec<OsString>) -> Result<Vec<OsString>, Usage> {
+    let Some(at) = typed.iter().position(|word| word == "--keyform") else {
+        return Ok(typed);
+    };
+    match typed.get(at + 1) {
+        Some(form) if form == "pem" => {
+            let mut typed = typed;
+            typed.drain(at..at + 2);
+            Ok(typed)
+        }
+        _ => Err(Usage::Bad(
+            "--keyform must be pem: engines belong to OpenSSL, which is not used here.".to_owned(),
+        )),
+    }
+}
+
+/// What the tools check, and the subcommand would take.
+fn check(given: &Occurrence) -> Result<(), Usage> {
+    let value = text(given);
+    let number: i64 = value.parse().unwrap_or(0);
+    let problem = match &*given.flag {
+        "protocol-version" if !["5", "mqttv5", "311", "mqttv311", "31", "mqttv31"].contains(&&*value) => {
+            "Invalid protocol version argument given."
+        }
+        "keepalive" if !(5..=65535).contains(&number) => {
+            "Invalid keepalive given, it must be between 5 and 65535 inclusive."
+        }
+        "timeout" if number < 1 => "Invalid timeout: it must be 1 second or more.",
+        _ => return Ok(()),
+    };
+    Err(Usage::Bad(format!("{problem} ({value:?})")))
+}
+
+fn text(given: &Occurrence) -> String {
+    given
+        .values
+        .first()
+        .map(|value| value.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn has(given: &[Occurrence], flag: &str) -> bool {
+    given.iter().any(|given| given.flag == flag)
+}
+
+fn last(given: &[Occurrence], flag: &str) -> Option<String> {
+    given.iter().rev().find(|given| given.flag == flag).map(text)
+}
+
+fn default(given: &mut Vec<Occurrence>, flag: &str, value: &str) {
+    if !has(given, flag) {
+        given.push(Occurrence::new(flag, &[value]));
+    }
+}
+
+/// `-p 0`: the host is the path of a Unix socket.
+fn socket(command: &Command, given: &mut Vec<Occurrence>) -> Result<(), Usage> {
+    let path = last(given, "host").filter(|_| words::by_long(command, "unix").is_some());
+    let path = path.ok_or_else(|| Usage::Bad("Invalid port given: 0".to_owned()))?;
+    given.retain(|given| given.flag != "host" && given.flag != "port");
+    given.push(Occurrence::new("unix", &[&path]));
+    Ok(())
+}
+
+/// The tools send it always, after the properties that were asked for; `-C` below 20 wants no more than it prints.
+fn receive_maximum(given: &mut Vec<Occurrence>) {
+    let names = |given: &Occurrence, index: usize, name: &str| {
+        given
+            .values
+            .get(index)
+            .is_some_and(|value| value.eq_ignore_ascii_case(name))
+    };
+    let set = given
+        .iter()
+        .any(|given| given.flag == "property" && names(given, 0, "connect") && names(given, 1, "receive-maximum"));
+    if set {
+        return;
+    }
+    let number = |flag| last(given, flag).and_then(|value| value.parse::<u16>().ok());
+    let few = number("count").filter(|count| *count < 20);
+    let maximum = few.or_else(|| number("max-inflight")).unwrap_or(20).max(1);
+    given.push(Occurrence::new(
+        "property",
+        &["connect", "receive-maximum", &maximum.to_string()],
+    ));
+}
+
+/// C's: blanks, a sign, digits; what follows does not matter, and nothing is 0.
+fn atoi(value: &OsStr) -> i64 {
+    let text = value.to_string_lossy();
+    let text = text.trim_start();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let number = digits
+        .get(..end)
+        .and_then(|digits| digits.parse::<i64>().ok())
+        .unwrap_or(0);
+    if negative { -number } else { number }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, ArgAction, Args};
+
+    fn command() -> Command {
+        let flag = |name: &'static str, short| Arg::new(name).long(name).short(short).action(ArgAction::SetTrue);
+        crate::cli::Connection::augment_args(Command::new("sub"))
+            .arg(Arg::new("topic").long("topic").short('t').action(ArgAction::Append))
+            .arg(Arg::new("qos").long("qos").short('q'))
+            .arg(Arg::new("count").long("count").short('C'))
+            .arg(Arg::new("timeout").long("timeout").short('W'))
+            .arg(Arg::new("format").long("format").short('F'))
+            .arg(Arg::new("raw").long("raw").action(ArgAction::SetTrue))
+            .arg(flag("verbose", 'v'))
+    }
+
+    fn translated(typed: &[&str]) -> Result<String, String> {
+        let typed: Vec<_> = typed.iter().map(OsString::from).collect();
+        let tool = tool(OsStr::new("/usr/bin/mosquitto_sub")).unwrap();
+        let scanned = words::scan(&command(), &typed).map_err(|error| error.to_string())?;
+        let result = tool
+            .translate(&command(), scanned, false)
+            .map_err(|error| error.to_string())?;
+        let words: Vec<_> = result.iter().flat_map(Occurrence::words).collect();
+        Ok(words.join(OsStr::new(" ")).into_string().unwrap())
+    }
+
+    #[test]
+    fn words_get_the_meaning_they_have_there() {
+        for (typed, expected) in [
+            (
+                &["-t", "-a"][..],
+                "--topic=-a --raw --protocol-version=311 --as-mosquitto",
+            ),
+            (
+                &["-q", "abc", "-p", "1883xyz", "-W", "1.9", "-v"],
+                "--qos=0 --port=1883 --timeout=1 --verbose --protocol-version=311 --as-mosquitto",
+            ),
+            (&["-v", "-F", "%p"], "--format=%p --protocol-version=311 --as-mosquitto"),
+            (
+                &["-x", "0x10", "-v", "-C", "3"],
+                "--session-expiry-interval=16 --verbose --count=3 --property connect receive-maximum 3 \
+                 --protocol-version=5 --as-mosquitto",
+            ),
+            (
+                &["-D", "connect", "user-property", "k", "v", "-V", "311", "-v"],
+                "--property connect user-property k v --verbose --protocol-version=311 --as-mosquitto",
+            ),
+            (
+                &["-V", "mqttv5", "-D", "CONNECT", "Receive-Maximum", "7", "-v"],
+                "--property CONNECT Receive-Maximum 7 --verbose --protocol-version=5 --as-mosquitto",
+            ),
+            (
+                &["-p", "8883", "-v"],
+                "--port=8883 --verbose --tls-use-os-certs --protocol-version=311 --as-mosquitto",
+            ),
+            (
+                &["-d", "--quiet", "-v"],
+                "--debug --verbose --protocol-version=311 --as-mosquitto",
+            ),
+        ] {
+            assert_eq!(translated(typed).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_they_refuse_is_refused() {
+        for (typed, part) in [
+            (&["hello"][..], "Unknown option 'hello'."),
+            (&["-qq", "1"], "Unknown option '-qq'."),
+            (&["--topic=a"], "Unknown option '--topic=a'."),
+            (&["-t"], "-t needs a value"),
+            (&["-V", "4"], "Invalid protocol version"),
+            (&["-V", "auto"], "Invalid protocol version"),
+            (&["-k", "0"], "between 5 and 65535"),
+            (&["-W", "0"], "1 second or more"),
+            (&["-D", "publish", "user-property", "k"], "-D needs a value"),
+        ] {
+            let error = translated(typed).unwrap_err();
+            assert!(error.contains(part), "{typed:?}: {error}");
+        }
+        for (typed, part) in [
+            (&["--psk", "00"][..], "--psk is not supported: the TLS library"),
+            (&["-S"], "SRV records"),
+            (&["--keyform", "engine"], "--keyform must be pem"),
+            (&["-o", "a", "-o", "b"], "Duplicate -o"),
+        ] {
+            let typed: Vec<_> = typed.iter().map(OsString::from).collect();
+            let error = TOOLS[0].read(&command(), &typed).unwrap_err().to_string();
+            assert!(error.contains(part), "{typed:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, number) in [
+            ("12", 12),
+            (" -3x", -3),
+            ("+4", 4),
+            ("", 0),
+            ("x", 0),
+            ("-", 0),
+            ("99999999999999999999", 0),
+        ] {
+            assert_eq!(atoi(OsStr::new(text)), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn programs_are_known_by_their_last_name() {
+        assert_eq!(tool(OsStr::new("mosquitto_pub")).map(|tool| tool.command), Some("pub"));
+        assert_eq!(
+            tool(OsStr::new("/opt/mosquitto_sub")).map(|tool| tool.command),
+            Some("sub")
+        );
+        assert_eq!(tool(OsStr::new("/opt/mqkit")), None);
+    }
+}
