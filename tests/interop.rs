@@ -4,6 +4,7 @@
 
 mod brokers;
 mod cut;
+mod dropin;
 mod flood;
 mod matrix;
 mod mosquitto_clients;

@@ -267,10 +267,16 @@ mod tests {
         let text = "host = 'a'\nport = 1_884\nretry = 0.5\nproperty = [['connect', 'user-property', 'k', 'v']]\n\
                     [profile.x]\ninsecure = true\npassword = 'p'\n[profile.y]\nhost = 'y'\n[sub]\nqos = 1\n[pub]\nany = 1\n";
         assert_eq!(
-            read(text, Some("x")).unwrap().join("\n"),
-            "insecure=[[\"true\"]] (c.toml, line 6)\npw=[[\"p\"]] (c.toml, line 7)\nqos=[[\"1\"]] (c.toml, line 11)\n\
-             host=[[\"a\"]] (c.toml, line 1)\nport=[[\"1884\"]] (c.toml, line 2)\nretry=[[\"0.5\"]] (c.toml, line 3)\n\
-             property=[[\"connect\", \"user-property\", \"k\", \"v\"]] (c.toml, line 4)"
+            read(text, Some("x")).unwrap(),
+            [
+                "insecure=[[\"true\"]] (c.toml, line 6)",
+                "pw=[[\"p\"]] (c.toml, line 7)",
+                "qos=[[\"1\"]] (c.toml, line 11)",
+                "host=[[\"a\"]] (c.toml, line 1)",
+                "port=[[\"1884\"]] (c.toml, line 2)",
+                "property=[[\"connect\", \"user-property\", \"k\", \"v\"]] (c.toml, line 4)",
+                "retry=[[\"0.5\"]] (c.toml, line 3)",
+            ]
         );
         assert!(read(text, None).unwrap().iter().all(|line| !line.contains("insecure")));
     }

@@ -41,6 +41,28 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What the manual page tells about them.
+pub const MANUAL: &[(&str, &str)] = &[
+    (
+        "mosquitto_pub, mosquitto_sub",
+        "Under such a name, for example as a symlink, the program behaves as that tool of Mosquitto 2.1: its flags, each \
+         a word of its own; numbers read as atoi does; version 3.1.1 unless -V, -D or -x say otherwise; payloads as \
+         output; its options files. Neither config.toml nor MQTT_ variables are looked at, so that scripts run unchanged.",
+    ),
+    (
+        "Exit status",
+        "0 done, and sub after SIGINT or SIGTERM; 1 usage, --help, --version, no first connection; 1 to 5 or 128 and \
+         more the code of CONNACK; 2 the peer broke the protocol; 4 pub: the broker disconnected; 7 the connection was \
+         lost; 19 no answer to a ping; 27 -W; 128 a message or a subscription was refused",
+    ),
+    (
+        "Where it differs on purpose",
+        "A refused message or subscription is not status 0. A file named with -o must be there. -d writes to standard \
+         error, so that payloads stay alone. --psk, --psk-identity, --tls-engine, --keyform engine and -S are refused: \
+         the TLS library has neither pre-shared keys nor engines, and SRV records are not looked up.",
+    ),
+];
+
 /// The version whose flags and output are followed.
 const FOLLOWED: &str = "2.1.2";
 

@@ -1,6 +1,7 @@
 //! Completions and manual pages from the one definition of the command line. Pure: it writes no file, and must not know
 //! what the commands do.
 
+use super::drop_in;
 use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -84,6 +85,11 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
             .iter()
             .map(|(status, text)| (status.to_string(), (*text).to_owned())),
     )?;
+    if name == "mqkit" {
+        let rows = drop_in::MANUAL.iter();
+        let rows = rows.map(|(term, text)| ((*term).to_owned(), (*text).to_owned()));
+        section(&mut out, "NAMES OF MOSQUITTO'S TOOLS", rows)?;
+    }
     let variables: Vec<_> = command.get_arguments().filter_map(environment).collect();
     if !variables.is_empty() {
         let credentials = (CREDENTIALS.0.to_owned(), CREDENTIALS.1.to_owned());

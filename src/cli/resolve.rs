@@ -104,8 +104,7 @@ pub fn resolve(
     };
     let file = reader.read(path.as_deref())?;
     let mut levels = vec![typed(&command, &matches)];
-    // One by one: of variables that exclude each other, the first of the list holds.
-    levels.extend(environment(&command, &flags)?.into_iter().map(|setting| vec![setting]));
+    levels.push(settings::without_rivals(&command, environment(&command, &flags)?));
     levels.extend(file);
     let settings = settings::merge(&command, levels);
     let mut all = Vec::new();
@@ -181,6 +180,9 @@ pub fn variable_of(flag: &str) -> String {
 /// without regard to what replaces them.
 #[must_use]
 pub fn documented(command: Command) -> Command {
+    if words::by_long(&command, "print-config").is_none() {
+        return command;
+    }
     let flags = connection_flags();
     command.mut_args(|arg| {
         let Some(flag) = arg.get_long().filter(|long| flags.iter().any(|flag| flag == long)) else {

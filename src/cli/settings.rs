@@ -47,12 +47,16 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Flags that name the broker: each of them replaces what stands below in precedence.
-const BROKER: &[(&str, &[&str])] = &[
+/// Flags that name the broker, of which one holds; the parser lets them stand side by side.
+const RIVALS: &[(&str, &[&str])] = &[
     ("url", &["host", "port", "unix"]),
-    ("host", &["url", "port", "unix"]),
+    ("host", &["url", "unix"]),
     ("unix", &["url", "host", "port"]),
-    // Another will has a payload of its own.
+];
+
+/// Flags that belong to another one of the same level only: the port of another host means nothing.
+const COMPANIONS: &[(&str, &[&str])] = &[
+    ("host", &["port"]),
     ("will-topic", &["will-payload", "will-qos", "will-retain"]),
 ];
 
@@ -75,26 +79,42 @@ pub fn merge(command: &Command, levels: Vec<Vec<Setting>>) -> Vec<Setting> {
     merged
 }
 
-fn replaced(command: &Command, setting: &Setting) -> Vec<String> {
-    let mut names = vec![setting.flag.clone()];
-    let Some(arg) = words::by_long(command, &setting.flag) else {
-        return names;
-    };
-    if !words::takes_values(arg) && setting.first() == "false" {
-        return names;
-    }
-    let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).contains(&other);
-    for other in command.get_arguments() {
-        if excludes(arg, other) || excludes(other, arg) {
-            names.extend(other.get_long().map(str::to_owned));
+/// One level without the settings that contradict one before them.
+#[must_use]
+pub fn without_rivals(command: &Command, level: Vec<Setting>) -> Vec<Setting> {
+    let mut excluded = BTreeSet::new();
+    let mut kept = Vec::new();
+    for setting in level {
+        if !excluded.contains(&setting.flag) {
+            excluded.extend(rivals(command, &setting));
+            kept.push(setting);
         }
     }
-    let broker = BROKER.iter().find(|(flag, _)| *flag == setting.flag);
-    names.extend(
-        broker
-            .iter()
-            .flat_map(|(_, others)| others.iter().map(ToString::to_string)),
-    );
+    kept
+}
+
+/// The flags that cannot stand beside this one.
+fn rivals(command: &Command, setting: &Setting) -> Vec<String> {
+    let Some(arg) = words::by_long(command, &setting.flag) else {
+        return Vec::new();
+    };
+    if !words::takes_values(arg) && truth(setting.first()) == Some(false) {
+        return Vec::new();
+    }
+    let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).contains(&other);
+    let excluded = command
+        .get_arguments()
+        .filter(|other| excludes(arg, other) || excludes(other, arg));
+    let mut names: Vec<_> = excluded.filter_map(Arg::get_long).map(str::to_owned).collect();
+    names.extend(listed(RIVALS, &setting.flag));
+    names
+}
+
+/// What a setting replaces in the levels below.
+fn replaced(command: &Command, setting: &Setting) -> Vec<String> {
+    let mut names = rivals(command, setting);
+    names.push(setting.flag.clone());
+    names.extend(listed(COMPANIONS, &setting.flag));
     if setting.flag == "url" {
         let url: Option<Url> = setting.first().parse().ok();
         if url.as_ref().is_some_and(|url| url.username.is_some()) {
@@ -105,6 +125,12 @@ fn replaced(command: &Command, setting: &Setting) -> Vec<String> {
         }
     }
     names
+}
+
+fn listed(table: &[(&str, &[&str])], flag: &str) -> Vec<String> {
+    let rows = table.iter().filter(|(name, _)| *name == flag);
+    rows.flat_map(|(_, others)| others.iter().map(ToString::to_string))
+        .collect()
 }
 
 impl Setting {
@@ -283,6 +309,21 @@ mod tests {
         assert_eq!(
             merged(&[&[("url", "mqtt://h")], lower]),
             ["url=mqtt://h", "username=v", "pw=q"]
+        );
+    }
+
+    #[test]
+    fn rivals_of_one_level_give_way_to_the_first() {
+        let kept = |pairs| -> Vec<String> {
+            let kept = without_rivals(&command(), level(pairs, "X"));
+            kept.into_iter().map(|setting| setting.flag).collect()
+        };
+        assert_eq!(kept(&[("url", "mqtt://a"), ("host", "b"), ("port", "1")]), ["url"]);
+        assert_eq!(kept(&[("host", "b"), ("port", "1")]), ["host", "port"]);
+        assert_eq!(kept(&[("pw", "a"), ("password-file", "b")]), ["pw"]);
+        assert_eq!(
+            kept(&[("will-topic", "a"), ("will-payload", "b")]),
+            ["will-topic", "will-payload"]
         );
     }
 

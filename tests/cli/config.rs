@@ -179,7 +179,7 @@ fn print_config_says_what_holds_and_where_it_was_set() {
     .env("MQTT_CONNECT_TIMEOUT", "5s")
     .assert()
     .success()
-    .stderr(predicate::str::contains("every user can read").not());
+    .stderr(contains("every user can read").not());
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     let place = file(&home).display().to_string();
     let lines: Vec<_> = text.lines().map(|line| line.split_once("  # ").unwrap()).collect();
@@ -308,7 +308,7 @@ fn help_and_manual_page_name_the_variables() {
         .args(["pub", "--help"])
         .assert()
         .success()
-        .stdout(contains("[env: MQTT_WILL_TOPIC]").and(contains("[env: MQTT_PROFILE]")));
+        .stdout(contains("MQTT_WILL_TOPIC]").and(contains("MQTT_PROFILE]")));
     let files = mqkit::cli::generate::files(&mqkit::commands::definition(), mqkit::exit::TABLE).unwrap();
     let (_, page) = files.iter().find(|(path, _)| path == "man/mqkit-sub.1").unwrap();
     let page = String::from_utf8(page.clone()).unwrap();

@@ -187,6 +187,39 @@ fn statuses_are_theirs() {
 }
 
 #[test]
+fn a_signal_ends_sub_well() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::CommandExt;
+    let granted = [
+        Step::ExpectType(0x10),
+        send(CONNACK_311),
+        Step::ExpectType(0x82),
+        send(&[0x90, 3, 0, 1, 0]),
+    ];
+    for name in ["-INT", "-TERM"] {
+        let peer = Peer::new(vec![[&granted[..], &[expect(DISCONNECT), Step::ExpectEnd]].concat()]);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mqkit"));
+        command
+            .arg0("mosquitto_sub")
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .stderr(std::process::Stdio::piped());
+        let mut child = command
+            .args(["-h", "127.0.0.1", "-p", &peer.port.to_string(), "-t", "a", "-d"])
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("subscribed to")));
+        let sent = std::process::Command::new("kill")
+            .args([name, &child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        peer.finish();
+    }
+}
+
+#[test]
 fn usage_errors_have_status_1_and_say_where_to_read() {
     for (name, words, part) in [
         ("mosquitto_pub", &["-t", "a"][..], "Error: "),
