@@ -132,7 +132,8 @@ impl File<'_> {
 }
 
 fn words_of(command: &Command) -> Vec<String> {
-    let longs = command.get_arguments().filter_map(|arg| arg.get_long());
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let longs = shown.filter_map(|arg| arg.get_long());
     longs
         .filter(|long| !super::resolve::CONTROL.contains(long))
         .map(str::to_owned)

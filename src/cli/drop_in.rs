@@ -4,7 +4,7 @@
 use super::Usage;
 use super::options_file;
 use super::words::{self, Occurrence};
-use clap::Command;
+use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -58,8 +58,7 @@ pub const MANUAL: &[(&str, &str)] = &[
     (
         "Where it differs on purpose",
         "A refused message or subscription is not status 0. A file named with -o must be there. -d writes to standard \
-         error, so that payloads stay alone. --psk, --psk-identity, --tls-engine, --keyform engine and -S are refused: \
-         the TLS library has neither pre-shared keys nor engines, and SRV records are not looked up.",
+         error, so that payloads stay alone. --psk, --psk-identity, --tls-engine and -S are not there.",
     ),
 ];
 
@@ -90,38 +89,18 @@ impl Tool {
     /// # Errors
     /// What the tool would not take either.
     pub fn read(&self, command: &Command, typed: &[OsString]) -> Result<Call, Usage> {
-        if let Some(word) = typed.iter().find(|word| *word == "--help" || *word == "--version") {
-            let version = || {
-                format!(
-                    "{} version {FOLLOWED} running on mqkit {}.\n",
-                    self.name,
-                    env!("CARGO_PKG_VERSION")
-                )
-            };
-            return Ok(if word == "--help" {
-                Call::Help
-            } else {
-                Call::Version(version())
-            });
-        }
-        // First, so that the sentence is better than "unknown".
-        for word in typed {
-            if let Some((_, why)) = REFUSED.iter().find(|(flag, _)| word == flag) {
-                return Err(Usage::Bad(format!(
-                    "{} is not supported: {why}.",
-                    word.to_string_lossy()
+        let typed = words::scan(command, typed)?;
+        match typed.last().map(|given| &*given.flag) {
+            Some("help") => return Ok(Call::Help),
+            Some("version") => {
+                let own = env!("CARGO_PKG_VERSION");
+                return Ok(Call::Version(format!(
+                    "{} version {FOLLOWED} running on mqkit {own}.\n",
+                    self.name
                 )));
             }
+            _ => {}
         }
-        let typed: Vec<_> = typed
-            .iter()
-            .filter(|word| !IGNORED.iter().any(|flag| word == flag))
-            .cloned()
-            .collect();
-        let no_tls = typed.iter().any(|word| word == "--no-tls");
-        let typed: Vec<_> = typed.into_iter().filter(|word| word != "--no-tls").collect();
-        let typed = without_pem_keyform(typed)?;
-        let typed = words::scan(command, &typed)?;
         let mut files = typed.iter().filter(|given| given.flag == "options");
         let file = match (files.next(), files.next()) {
             (_, Some(_)) => return Err(Usage::Bad("Duplicate -o argument given.".to_owned())),
@@ -134,7 +113,7 @@ impl Tool {
             None => Vec::new(),
         };
         given.extend(typed.into_iter().filter(|given| given.flag != "options"));
-        let given = self.translate(command, given, no_tls)?;
+        let given = self.translate(command, given)?;
         Ok(Call::Run(given.iter().flat_map(Occurrence::words).collect()))
     }
 
@@ -151,7 +130,7 @@ impl Tool {
     }
 
     /// From Mosquitto's meaning of the flags to ours.
-    fn translate(&self, command: &Command, given: Vec<Occurrence>, no_tls: bool) -> Result<Vec<Occurrence>, Usage> {
+    fn translate(&self, command: &Command, given: Vec<Occurrence>) -> Result<Vec<Occurrence>, Usage> {
         let mut version = self.version.to_owned();
         let mut result = Vec::new();
         for mut given in given {
@@ -181,20 +160,6 @@ impl Tool {
                 result.push(given);
             }
         }
-        if no_tls {
-            // The port that they imply stays.
-            if has(&result, "cafile") || has(&result, "capath") {
-                default(&mut result, "port", "8883");
-            }
-            result.retain(|given| !TLS.contains(&&*given.flag));
-        } else if last(&result, "port").is_some_and(|port| port == "8883")
-            && !TRUST.iter().any(|flag| has(&result, flag))
-        {
-            result.push(Occurrence::new("tls-use-os-certs", &[]));
-        }
-        if last(&result, "port").is_some_and(|port| port == "0") {
-            socket(command, &mut result)?;
-        }
         let messages = MESSAGES
             .iter()
             .map(|flag| result.iter().filter(|given| given.flag == *flag).count());
@@ -212,9 +177,20 @@ impl Tool {
                 result.retain(|given| given.flag != weak);
             }
         }
-        let raw = words::by_long(command, "raw").is_some();
-        if raw && !has(&result, "format") && !has(&result, "verbose") {
+        if !has(&result, "format") {
+            result.retain(|given| given.flag != "pretty");
+        }
+        let fits = |flag: &str| {
+            let arg = words::by_long(command, flag);
+            arg.is_some_and(|arg| !result.iter().any(|given| excludes(command, arg, given)))
+        };
+        let (raw, proxy) = (fits("raw"), fits("proxy") && !has(&result, "proxy"));
+        if raw {
             result.push(Occurrence::new("raw", &[]));
+        }
+        if proxy {
+            // Variables such as ALL_PROXY mean nothing to them.
+            result.push(Occurrence::new("proxy", &["none"]));
         }
         if self.command == "pub" && !has(&result, "stdin-line") {
             result.push(Occurrence::new("no-reconnect", &[]));
@@ -228,27 +204,6 @@ impl Tool {
     }
 }
 
-/// Flags that the tools have, and why they are not here.
-const REFUSED: &[(&str, &str)] = &[
-    ("--psk", "the TLS library has no pre-shared keys; use certificates"),
-    (
-        "--psk-identity",
-        "the TLS library has no pre-shared keys; use certificates",
-    ),
-    (
-        "--tls-engine",
-        "engines belong to OpenSSL, which is not used here; use a key file",
-    ),
-    (
-        "--tls-engine-kpass-sha1",
-        "engines belong to OpenSSL, which is not used here; use a key file",
-    ),
-    ("-S", "SRV records are not looked up; name the broker with -h"),
-];
-
-/// What is so in any case.
-const IGNORED: &[&str] = &["--nodelay"];
-
 /// Read with `atoi` there.
 const NUMBERS: &[&str] = &[
     "port",
@@ -261,38 +216,14 @@ const NUMBERS: &[&str] = &[
     "repeat",
 ];
 
-const TLS: &[&str] = &[
-    "cafile",
-    "capath",
-    "cert",
-    "key",
-    "ciphers",
-    "insecure",
-    "tls-alpn",
-    "tls-version",
-    "tls-use-os-certs",
-    "tls-keylog",
-];
-
-/// Any of these says whom to trust.
-const TRUST: &[&str] = &["cafile", "capath", "tls-use-os-certs"];
-
 const MESSAGES: &[&str] = &["message", "file", "null-message", "stdin-file", "stdin-line"];
 
-fn without_pem_keyform(typed: Vec<OsString>) -> Result<Vec<OsString>, Usage> {
-    let Some(at) = typed.iter().position(|word| word == "--keyform") else {
-        return Ok(typed);
+/// Whether the parser would call the two a contradiction.
+fn excludes(command: &Command, arg: &Arg, given: &Occurrence) -> bool {
+    let Some(other) = words::by_long(command, &given.flag) else {
+        return false;
     };
-    match typed.get(at + 1) {
-        Some(form) if form == "pem" => {
-            let mut typed = typed;
-            typed.drain(at..at + 2);
-            Ok(typed)
-        }
-        _ => Err(Usage::Bad(
-            "--keyform must be pem: engines belong to OpenSSL, which is not used here.".to_owned(),
-        )),
-    }
+    command.get_arg_conflicts_with(arg).contains(&other) || command.get_arg_conflicts_with(other).contains(&arg)
 }
 
 /// What the tools check, and the subcommand would take.
@@ -326,21 +257,6 @@ fn has(given: &[Occurrence], flag: &str) -> bool {
 
 fn last(given: &[Occurrence], flag: &str) -> Option<String> {
     given.iter().rev().find(|given| given.flag == flag).map(text)
-}
-
-fn default(given: &mut Vec<Occurrence>, flag: &str, value: &str) {
-    if !has(given, flag) {
-        given.push(Occurrence::new(flag, &[value]));
-    }
-}
-
-/// `-p 0`: the host is the path of a Unix socket.
-fn socket(command: &Command, given: &mut Vec<Occurrence>) -> Result<(), Usage> {
-    let path = last(given, "host").filter(|_| words::by_long(command, "unix").is_some());
-    let path = path.ok_or_else(|| Usage::Bad("Invalid port given: 0".to_owned()))?;
-    given.retain(|given| given.flag != "host" && given.flag != "port");
-    given.push(Occurrence::new("unix", &[&path]));
-    Ok(())
 }
 
 /// The tools send it always, after the properties that were asked for; `-C` below 20 wants no more than it prints.
@@ -385,7 +301,7 @@ fn atoi(value: &OsStr) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{Arg, ArgAction, Args};
+    use clap::{ArgAction, Args};
 
     fn command() -> Command {
         let flag = |name: &'static str, short| Arg::new(name).long(name).short(short).action(ArgAction::SetTrue);
@@ -395,7 +311,12 @@ mod tests {
             .arg(Arg::new("count").long("count").short('C'))
             .arg(Arg::new("timeout").long("timeout").short('W'))
             .arg(Arg::new("format").long("format").short('F'))
-            .arg(Arg::new("raw").long("raw").action(ArgAction::SetTrue))
+            .arg(
+                Arg::new("raw")
+                    .long("raw")
+                    .action(ArgAction::SetTrue)
+                    .conflicts_with_all(["format", "verbose"]),
+            )
             .arg(flag("verbose", 'v'))
     }
 
@@ -403,9 +324,7 @@ mod tests {
         let typed: Vec<_> = typed.iter().map(OsString::from).collect();
         let tool = tool(OsStr::new("/usr/bin/mosquitto_sub")).unwrap();
         let scanned = words::scan(&command(), &typed).map_err(|error| error.to_string())?;
-        let result = tool
-            .translate(&command(), scanned, false)
-            .map_err(|error| error.to_string())?;
+        let result = tool.translate(&command(), scanned).map_err(|error| error.to_string())?;
         let words: Vec<_> = result.iter().flat_map(Occurrence::words).collect();
         Ok(words.join(OsStr::new(" ")).into_string().unwrap())
     }
@@ -436,10 +355,6 @@ mod tests {
                 "--property CONNECT Receive-Maximum 7 --verbose --protocol-version=5 --as-mosquitto",
             ),
             (
-                &["-p", "8883", "-v"],
-                "--port=8883 --verbose --tls-use-os-certs --protocol-version=311 --as-mosquitto",
-            ),
-            (
                 &["-d", "--quiet", "-v"],
                 "--debug --verbose --protocol-version=311 --as-mosquitto",
             ),
@@ -464,16 +379,9 @@ mod tests {
             let error = translated(typed).unwrap_err();
             assert!(error.contains(part), "{typed:?}: {error}");
         }
-        for (typed, part) in [
-            (&["--psk", "00"][..], "--psk is not supported: the TLS library"),
-            (&["-S"], "SRV records"),
-            (&["--keyform", "engine"], "--keyform must be pem"),
-            (&["-o", "a", "-o", "b"], "Duplicate -o"),
-        ] {
-            let typed: Vec<_> = typed.iter().map(OsString::from).collect();
-            let error = TOOLS[0].read(&command(), &typed).unwrap_err().to_string();
-            assert!(error.contains(part), "{typed:?}: {error}");
-        }
+        let typed = ["-o", "a", "-o", "b"].map(OsString::from);
+        let error = TOOLS[0].read(&command(), &typed).unwrap_err().to_string();
+        assert!(error.contains("Duplicate -o"), "{error}");
     }
 
     #[test]

@@ -39,12 +39,14 @@ fn flag(command: &Command, line: &[u8]) -> Result<Occurrence, String> {
     let (name, rest) = split(line);
     let shown = String::from_utf8_lossy(name).into_owned();
     let arg = words::find(command, &os(name)).ok_or_else(|| format!("unknown option {shown}"))?;
-    let flag = arg.get_long().unwrap_or_default().to_owned();
+    let flag = words::name(arg).unwrap_or_default();
     let Some(mut rest) = rest.filter(|_| words::takes_values(arg)) else {
-        return match (rest, words::takes_values(arg)) {
-            (Some(_), false) => Err(format!("{shown} has no value")),
-            (None, true) => Err(format!("{shown} needs a value behind it")),
-            _ => Ok(Occurrence {
+        return match rest {
+            Some(_) => Err(format!("{shown} has no value")),
+            None if words::takes_values(arg) && words::least_values(arg) > 0 => {
+                Err(format!("{shown} needs a value behind it"))
+            }
+            None => Ok(Occurrence {
                 flag,
                 values: Vec::new(),
             }),

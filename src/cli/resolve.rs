@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Flags that steer this file, so that they can stand on the command line only.
-pub const CONTROL: &[&str] = &["help", "options", "profile", "print-config", "as-mosquitto"];
+pub const CONTROL: &[&str] = &["help", "options", "profile", "print-config"];
 
 /// The flags that steer this file. They are read before all others, so nothing is kept of them.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 /// A flag that was given, and its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
-    /// The long name of the flag, without dashes.
+    /// The long name of the flag, or the letter of one that has none, without dashes.
     pub flag: String,
     /// What follows it.
     pub values: Vec<OsString>,
@@ -26,7 +26,8 @@ impl Occurrence {
     /// The words that say the same to clap. One value is joined to its flag: it may begin with a dash.
     #[must_use]
     pub fn words(&self) -> Vec<OsString> {
-        let mut flag = OsString::from(format!("--{}", self.flag));
+        let dashes = if self.flag.chars().count() == 1 { "-" } else { "--" };
+        let mut flag = OsString::from(format!("{dashes}{}", self.flag));
         match &self.values[..] {
             [value] => {
                 flag.push("=");
@@ -58,6 +59,13 @@ pub fn by_long<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
     })
 }
 
+/// The name that [`Occurrence::flag`] has for a flag.
+#[must_use]
+pub fn name(arg: &Arg) -> Option<String> {
+    let letter = || arg.get_short().map(String::from);
+    arg.get_long().map(str::to_owned).or_else(letter)
+}
+
 /// Whether a flag is followed by values.
 #[must_use]
 pub fn takes_values(arg: &Arg) -> bool {
@@ -70,7 +78,10 @@ pub fn least_values(arg: &Arg) -> usize {
     arg.get_num_args().map_or(1, |range| range.min_values())
 }
 
-/// Reads words one by one.
+/// What is behind these does not matter.
+const ENDS: &[&str] = &["--help", "--version"];
+
+/// Reads words one by one, up to `--help` or `--version`.
 ///
 /// # Errors
 /// A word that is no flag of the command, or too few values behind one.
@@ -78,12 +89,17 @@ pub fn scan(command: &Command, words: &[OsString]) -> Result<Vec<Occurrence>, Us
     let mut words = words.iter();
     let mut found = Vec::new();
     while let Some(word) = words.next() {
+        if let Some(end) = ENDS.iter().find(|end| *word == **end) {
+            found.push(Occurrence::new(end.trim_start_matches('-'), &[]));
+            return Ok(found);
+        }
         let unknown = || Usage::Bad(format!("Unknown option '{}'.", word.to_string_lossy()));
         let arg = find(command, word).ok_or_else(unknown)?;
-        let flag = arg.get_long().ok_or_else(unknown)?.to_owned();
+        let flag = name(arg).ok_or_else(unknown)?;
         let mut values: Vec<OsString> = Vec::new();
         if takes_values(arg) {
-            let mut wanted = least_values(arg);
+            // In Mosquitto's tools no value is optional.
+            let mut wanted = least_values(arg).max(1);
             while values.len() < wanted {
                 let missing = || Usage::Bad(format!("{} needs a value behind it.", word.to_string_lossy()));
                 values.push(words.next().ok_or_else(missing)?.clone());

@@ -146,7 +146,7 @@ fn a_file_that_everybody_can_read_is_noted() {
     };
     publish(&["--password-file", &open]).stderr(note.clone());
     publish(&["--password-file", &open, "--quiet"]).stderr(note.clone().not());
-    publish(&["--password-file", &closed]).stderr(note.clone().not());
+    publish(&["--password-file", &closed]).stderr(note.not());
     // The configuration file, when the password is in it.
     fs::create_dir(directory.path().join("mqkit")).unwrap();
     let config = directory.path().join("mqkit/config.toml");

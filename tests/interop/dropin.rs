@@ -136,9 +136,13 @@ fn normal(line: &str) -> String {
     object.insert("tst".to_owned(), Value::Null);
     let retain = object["retain"].as_bool().unwrap_or_else(|| object["retain"] == 1);
     object.insert("retain".to_owned(), retain.into());
-    let pairs = object.get_mut("properties").and_then(|properties| properties.get_mut("user-properties"));
+    let pairs = object
+        .get_mut("properties")
+        .and_then(|properties| properties.get_mut("user-properties"));
     if let Some(pairs @ Value::Object(_)) = pairs {
-        let Value::Object(members) = pairs.take() else { unreachable!() };
+        let Value::Object(members) = pairs.take() else {
+            unreachable!()
+        };
         let single = |(key, value)| Value::Object([(key, value)].into_iter().collect());
         *pairs = members.into_iter().map(single).collect();
     }
