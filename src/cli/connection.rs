@@ -338,9 +338,9 @@ impl Connection {
             }
         };
         Ok(Target {
-            address: Address::new(host, port),
             bind: self.bind,
             tls,
+            ..Target::tcp(Address::new(host, port))
         })
     }
 
