@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
-//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem: its files)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
 //! websocket handshake, and bytes in frames                   (tungstenite frames them)
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
@@ -13,6 +13,7 @@
 //! URL schemes and default ports (in [`address`]) are the only words of the protocol above that appear here.
 
 pub mod address;
+mod ciphers;
 pub mod dial;
 pub mod error;
 mod explain;
@@ -32,7 +33,7 @@ pub use address::{
 };
 pub use dial::{Endpoint, Target, dial};
 pub use error::{Cause, ConnectError, Stage, foreign_peer_hint, io_hint, io_message};
-pub use listen::{ListenError, Listener, Pending};
+pub use listen::{ListenError, Listener, Peer, Pending};
 pub use proxy::{Proxy, ProxyKind};
 pub use tls::{TlsError, TlsOptions, TlsVersion};
 pub use websocket::{WEBSOCKET_PATH, WebSocket, WebSocketRequest};

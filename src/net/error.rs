@@ -6,9 +6,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::explain;
 use super::proxy::ProxyError;
 use super::websocket::{NO_ANSWER_HINT, WebSocketError};
-use super::explain;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,7 +139,9 @@ const UNIX_BUSY_HINT: &str = "the program that listens on the socket takes no mo
 fn unix_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
         io::ErrorKind::NotFound => Some("is the broker running, and is that the path of its socket?"),
-        io::ErrorKind::ConnectionRefused => Some("nobody listens on that socket: the broker has ended, or it is a plain file"),
+        io::ErrorKind::ConnectionRefused => {
+            Some("nobody listens on that socket: the broker has ended, or it is a plain file")
+        }
         io::ErrorKind::PermissionDenied => Some("the socket, or a directory above it, is not open to this user"),
         io::ErrorKind::WouldBlock => Some(UNIX_BUSY_HINT),
         _ => None,

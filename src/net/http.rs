@@ -117,7 +117,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_is_read_to_the_byte() {
-        let (head, rest) = response(b"HTTP/1.1 404 Not Found\r\nA: x\r\nb:y , Z\r\n\r\nbody").await.unwrap();
+        let (head, rest) = response(b"HTTP/1.1 404 Not Found\r\nA: x\r\nb:y , Z\r\n\r\nbody")
+            .await
+            .unwrap();
         assert_eq!(rest, 4);
         assert_eq!(head.status(), Some((404, "Not Found")));
         assert_eq!(head.header("a"), Some("x"));

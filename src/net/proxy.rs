@@ -53,7 +53,9 @@ impl fmt::Debug for Proxy {
 #[non_exhaustive]
 pub enum ProxyUrlError {
     /// The scheme is not one of ours.
-    #[error("the scheme `{0}` is not supported; a proxy is socks5://, socks5h:// or http://[USER:PASSWORD@]HOST[:PORT]")]
+    #[error(
+        "the scheme `{0}` is not supported; a proxy is socks5://, socks5h:// or http://[USER:PASSWORD@]HOST[:PORT]"
+    )]
     Scheme(String),
     /// There is a path.
     #[error("a proxy's URL ends after the port")]
@@ -86,9 +88,7 @@ impl FromStr for Proxy {
         if !matches!(path, "" | "/") {
             return Err(ProxyUrlError::Path);
         }
-        let credentials = parsed
-            .username
-            .map(|user| (user, parsed.password.unwrap_or_default()));
+        let credentials = parsed.username.map(|user| (user, parsed.password.unwrap_or_default()));
         let fits = |text: &str| (1..=255).contains(&text.len());
         match &credentials {
             Some((user, password)) if kind != ProxyKind::Http && !(fits(user) && fits(password)) => {
@@ -113,21 +113,24 @@ pub fn is_exempt(host: &str, no_proxy: &str) -> bool {
     if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
         return true;
     }
-    no_proxy.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {
-        if entry == "*" {
-            return true;
-        }
-        let bare = entry.trim_start_matches('[').trim_end_matches(']');
-        match (address, bare.split_once('/')) {
-            (Some(address), Some((network, bits))) => is_in(address, network, bits),
-            (Some(address), None) => bare.parse() == Ok(address),
-            (None, _) => {
-                let name = entry.trim_matches('.').to_ascii_lowercase();
-                let below = host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'));
-                !name.is_empty() && (host == name || below)
+    no_proxy
+        .split([',', ' '])
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            if entry == "*" {
+                return true;
             }
-        }
-    })
+            let bare = entry.trim_start_matches('[').trim_end_matches(']');
+            match (address, bare.split_once('/')) {
+                (Some(address), Some((network, bits))) => is_in(address, network, bits),
+                (Some(address), None) => bare.parse() == Ok(address),
+                (None, _) => {
+                    let name = entry.trim_matches('.').to_ascii_lowercase();
+                    let below = host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'));
+                    !name.is_empty() && (host == name || below)
+                }
+            }
+        })
 }
 
 fn is_in(address: IpAddr, network: &str, bits: &str) -> bool {
@@ -161,7 +164,9 @@ pub(super) enum Fault {
     /// These bytes are no SOCKS5.
     NotSocks(u8),
     /// None of the ways to log in that were offered.
-    Methods { credentials: bool },
+    Methods {
+        credentials: bool,
+    },
     /// User name and password are wrong.
     LogIn,
     /// The code that RFC 1928 lists in section 6.
@@ -192,11 +197,15 @@ impl ProxyError {
             Fault::Methods { credentials: false } | Fault::Status(407, _) => {
                 Some("give user name and password in the URL: socks5h://USER:PASSWORD@HOST:PORT, http:// likewise")
             }
-            Fault::Methods { credentials: true } | Fault::LogIn => Some("check user name and password in the proxy's URL"),
+            Fault::Methods { credentials: true } | Fault::LogIn => {
+                Some("check user name and password in the proxy's URL")
+            }
             Fault::Io(_) | Fault::NotSocks(_) | Fault::Head(_) | Fault::NoStatus => {
                 Some("is it a proxy of that kind? the schemes are socks5://, socks5h:// and http://")
             }
-            Fault::Status(403 | 405, _) | Fault::Reply(2) => Some("the proxy's rules forbid it: many allow port 443 only"),
+            Fault::Status(403 | 405, _) | Fault::Reply(2) => {
+                Some("the proxy's rules forbid it: many allow port 443 only")
+            }
             Fault::Reply(_) | Fault::Status(..) => None,
         }
     }

@@ -107,13 +107,17 @@ impl WebSocketError {
                 ..
             } => return Some(format!("the server sends its guests to {}", shown(location))),
             Fault::Status { status, .. } => match status {
-                401 | 403 => "the server wants to know who asks: give it a header such as Authorization with --ws-header",
+                401 | 403 => {
+                    "the server wants to know who asks: give it a header such as Authorization with --ws-header"
+                }
                 404 | 405 => "the path may be another one, give it with --ws-path: /mqtt, / and /ws are the usual ones",
                 407 => "there is a proxy on the way that wants a password: give it with --proxy",
                 400..=499 | 200..=299 => "is that a broker's WebSocket port, and the path (--ws-path) the right one?",
                 _ => return None,
             },
-            Fault::SubProtocol(_) => "brokers answer with the sub-protocol `mqtt`; is this the path of one (--ws-path)?",
+            Fault::SubProtocol(_) => {
+                "brokers answer with the sub-protocol `mqtt`; is this the path of one (--ws-path)?"
+            }
             Fault::NoStatus(_) | Fault::Answer(_) => NO_ANSWER_HINT,
         };
         Some(words.to_owned())
@@ -141,7 +145,11 @@ impl fmt::Display for WebSocketError {
             Fault::Answer(what) => write!(f, "the server's answer has {what}"),
             Fault::SubProtocol(None) => f.write_str("the server does not take the sub-protocol `mqtt`: it chose none"),
             Fault::SubProtocol(Some(name)) => {
-                write!(f, "the server does not take the sub-protocol `mqtt`: it chose \"{}\"", shown(name))
+                write!(
+                    f,
+                    "the server does not take the sub-protocol `mqtt`: it chose \"{}\"",
+                    shown(name)
+                )
             }
         }
     }
@@ -317,14 +325,26 @@ fn answer(head: &Head) -> (String, Option<&'static str>) {
     let asks = head.has_word("upgrade", "websocket") && head.has_word("connection", "upgrade");
     let key = head.header("sec-websocket-key");
     let Some(key) = key.filter(|_| asks) else {
-        return refusal("426 Upgrade Required", "Upgrade: websocket\r\n", "only WebSocket is spoken here");
+        return refusal(
+            "426 Upgrade Required",
+            "Upgrade: websocket\r\n",
+            "only WebSocket is spoken here",
+        );
     };
     if head.header("sec-websocket-version") != Some("13") {
         let version = "Sec-WebSocket-Version: 13\r\n";
-        return refusal("400 Bad Request", version, "only version 13 of WebSocket is spoken here");
+        return refusal(
+            "400 Bad Request",
+            version,
+            "only version 13 of WebSocket is spoken here",
+        );
     }
     if !head.has_word("sec-websocket-protocol", SUB_PROTOCOL) {
-        return refusal("400 Bad Request", "", "the sub-protocol `mqtt` is not among those that the client offers");
+        return refusal(
+            "400 Bad Request",
+            "",
+            "the sub-protocol `mqtt` is not among those that the client offers",
+        );
     }
     let accept = accept(key);
     let text = format!(
@@ -370,7 +390,9 @@ impl WebSocket {
             match ready!(Pin::new(&mut self.frames).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.input = bytes,
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Text(_))) => return Poll::Ready(Err(invalid("a text frame where only binary ones are allowed"))),
+                Some(Ok(Message::Text(_))) => {
+                    return Poll::Ready(Err(invalid("a text frame where only binary ones are allowed")));
+                }
                 Some(Ok(Message::Close(frame))) => {
                     self.ended = true;
                     // The answer to it. A peer that has gone without it does no harm.
@@ -394,7 +416,11 @@ fn unusual_close(frame: &CloseFrame) -> Option<io::Error> {
     }
     let code = u16::from(frame.code);
     let reason = shown(frame.reason.as_str());
-    let words = if reason.is_empty() { String::new() } else { format!(" \"{reason}\"") };
+    let words = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" \"{reason}\"")
+    };
     Some(io::Error::new(
         io::ErrorKind::ConnectionAborted,
         format!("the peer closed the WebSocket with the code {code}{words}"),
@@ -402,7 +428,10 @@ fn unusual_close(frame: &CloseFrame) -> Option<io::Error> {
 }
 
 fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the peer broke the WebSocket protocol: {what}"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("the peer broke the WebSocket protocol: {what}"),
+    )
 }
 
 fn io_error(error: Error) -> io::Error {
