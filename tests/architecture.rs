@@ -220,6 +220,7 @@ const CRATES: &[&str] = &[
     "tokio_tungstenite",
     "rcgen",
     "proptest",
+    "ring",
     "tempfile",
 ];
 

@@ -5,6 +5,9 @@ mod publish;
 mod statuses;
 mod subscribe;
 mod tls;
+mod tls_flags;
+mod transports;
+mod websocket;
 
 use crate::support::peer::Step;
 

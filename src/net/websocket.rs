@@ -19,7 +19,6 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::Stream;
-use super::error::foreign_peer_hint;
 use super::http::{Head, HeadError, read_request, read_response};
 use crate::base64;
 
@@ -97,7 +96,8 @@ impl WebSocketError {
     /// What to do about it, where that is known.
     pub(super) fn hint(&self) -> Option<String> {
         let words = match &self.0 {
-            Fault::Head(HeadError::NotHttp(first)) if foreign_peer_hint(first).is_some() => {
+            // A TLS record: an alert, or a handshake message.
+            Fault::Head(HeadError::NotHttp(first)) if matches!(first[..], [0x15 | 0x16, ..]) => {
                 "the port speaks TLS: use wss:// or a TLS flag such as --cafile"
             }
             Fault::Head(_) => NO_ANSWER_HINT,
