@@ -427,11 +427,11 @@ impl Client {
         &self.options.target.endpoint
     }
 
-    /// TLS version and cipher suite, when there is TLS.
+    /// TLS version and cipher suite, and WebSocket, when there are any.
     #[must_use]
-    pub fn tls_summary(&self) -> Option<String> {
+    pub fn stream_summary(&self) -> Option<String> {
         match &self.state {
-            State::Open { stream, .. } => stream.tls_summary(),
+            State::Open { stream, .. } => stream.summary(),
             _ => None,
         }
     }

@@ -100,6 +100,15 @@ impl Stream {
         )
     }
 
+    /// What lies between TCP and the bytes, for a line of diagnostics: `TLS 1.3, TLS13_AES_256_GCM_SHA384, WebSocket`.
+    /// `None` when there is nothing.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        let websocket = matches!(self, Self::WebSocket(_)).then(|| "WebSocket".to_owned());
+        let parts: Vec<_> = self.tls_summary().into_iter().chain(websocket).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(tcp) => Some(tcp),

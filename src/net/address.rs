@@ -185,6 +185,26 @@ impl Url {
         };
         Address::new(self.host.clone(), self.port.unwrap_or(default))
     }
+
+    /// The URL as Mosquitto's tools read it: with WebSocket, too, all after the host is the topic, the path is the usual
+    /// one, and the default ports are those of `mqtt:` and `mqtts:`.
+    ///
+    /// # Errors
+    ///
+    /// Percent escapes of the topic that are none.
+    pub fn in_mosquittos_way(self) -> Result<Self, AddressError> {
+        let Transport::WebSocket { path } = &self.transport else {
+            return Ok(self);
+        };
+        let topic = path.as_deref().and_then(|path| path.strip_prefix('/'));
+        let topic = topic.filter(|topic| !topic.is_empty());
+        Ok(Self {
+            topic: topic.map(|topic| decode("topic", topic)).transpose()?,
+            transport: Transport::WebSocket { path: None },
+            port: self.port.or(Some(if self.tls { TLS_PORT } else { PORT })),
+            ..self
+        })
+    }
 }
 
 impl fmt::Debug for Url {
@@ -593,6 +613,19 @@ mod tests {
             assert_eq!(got.address(), Address::new("h", port), "{text}");
         }
         assert_eq!(url("ws://u:p@h/mqtt").username.as_deref(), Some("u"));
+    }
+
+    #[test]
+    fn mosquittos_tools_take_the_path_for_a_topic() {
+        let read = |text| url(text).in_mosquittos_way().unwrap();
+        let with_topic = read("wss://u@h/a%20b/+");
+        assert_eq!(with_topic.transport, Transport::WebSocket { path: None });
+        assert_eq!(with_topic.topic.as_deref(), Some("a b/+"));
+        assert_eq!(with_topic.address(), Address::new("h", 8883));
+        assert_eq!(read("ws://h").address(), Address::new("h", 1883));
+        assert_eq!(read("ws://h:1/").address(), Address::new("h", 1));
+        assert_eq!(read("mqtt://h/a"), url("mqtt://h/a"));
+        assert!(url("ws://h/%zz").in_mosquittos_way().is_err());
     }
 
     #[test]

@@ -240,7 +240,9 @@ pub fn foreign_peer_hint(first: &[u8]) -> Option<&'static str> {
     match first {
         // A TLS record: an alert, or a handshake message, version 3.x.
         [0x15 | 0x16, 0x03, ..] => Some("the port speaks TLS: use mqtts:// or a TLS flag such as --cafile"),
-        [b'H', b'T', b'T', b'P', b'/', ..] => Some("the port speaks HTTP: use the broker's TCP port (usually 1883)"),
+        [b'H', b'T', b'T', b'P', b'/', ..] => {
+            Some("the port speaks HTTP: use ws:// if it is for WebSocket, or the broker's TCP port (usually 1883)")
+        }
         _ => None,
     }
 }

@@ -468,11 +468,29 @@ fn the_broker_listens_on_websocket() {
     assert!(url.starts_with("ws://127.0.0.1:") && url.ends_with("/mqtt"), "{url}");
     for version in ["31", "311", "5"] {
         mqkit()
-            .args(["pub", "-L", url, "-V", version, "-t", "a", "-m", "x", "-q", "2", "-r"])
+            .args([
+                "pub", "-L", url, "-V", version, "-t", "a", "-m", "x", "-q", "2", "-r", "-d",
+            ])
             .assert()
             .success()
-            .stderr("");
+            .stderr(contains(", WebSocket"));
     }
+    // Who comes without WebSocket is told where it is spoken.
+    mqkit()
+        .args([
+            "pub",
+            "-L",
+            &url.replace("ws://", "mqtt://"),
+            "-t",
+            "a",
+            "-m",
+            "x",
+            "-V",
+            "311",
+        ])
+        .assert()
+        .failure()
+        .stderr(contains("broker"));
     let large = "z".repeat(300_000);
     mqkit()
         .args(["pub", "-L", url, "-t", "b", "-s", "-q", "1", "-r"])

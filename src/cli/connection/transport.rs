@@ -188,12 +188,13 @@ impl Connection {
                 ..
             })
         );
-        let port = port.unwrap_or(match (by_scheme, tls.is_some()) {
+        let default = match (by_scheme, tls.is_some()) {
             (true, false) => net::WEBSOCKET_PORT,
             (true, true) => net::WEBSOCKET_TLS_PORT,
             (false, false) => net::PORT,
             (false, true) => net::TLS_PORT,
-        });
+        };
+        let port = port.unwrap_or(default);
         let websocket = self.websocket(url, host_header(&host, port, tls.is_some()))?;
         let tls = match tls {
             None => None,
