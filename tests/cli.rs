@@ -1,7 +1,10 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod decode;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod statuses;
 mod subscribe;
 mod tls;
