@@ -2,12 +2,18 @@
 
 mod bad_input;
 mod config;
+mod decode;
 mod drop_in;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod secrets;
 mod statuses;
 mod subscribe;
 mod tls;
+mod tls_flags;
+mod transports;
+mod websocket;
 
 use crate::support::peer::Step;
 

@@ -6,6 +6,8 @@ mod brokers;
 mod cut;
 mod dropin;
 mod flood;
+mod if_changed;
+mod json_lines;
 mod matrix;
 mod mosquitto_clients;
 mod process;

@@ -15,6 +15,7 @@ mod examples;
 mod fuzz;
 mod generated;
 mod interop;
+mod json_lines;
 mod output;
 mod protocol;
 mod session;

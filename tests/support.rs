@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod peer;
+pub(crate) mod websocket;
 
 /// The program under test, in an environment that does not reach it.
 pub(crate) fn mqkit() -> assert_cmd::Command {
@@ -20,6 +21,9 @@ pub(crate) fn called(name: &str) -> assert_cmd::Command {
     command
         .env("XDG_CONFIG_HOME", "/nonexistent")
         .env_remove("CREDENTIALS_DIRECTORY");
+    for name in ["all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+        command.env_remove(name);
+    }
     // Far beyond what any of them needs: a test that hangs fails.
     command.timeout(std::time::Duration::from_secs(60));
     command

@@ -158,8 +158,9 @@ impl Resolved {
 #[must_use]
 pub fn connection_flags() -> Vec<String> {
     let command = Connection::augment_args(Command::new("connection"));
-    let longs = command.get_arguments().filter_map(Arg::get_long);
-    longs
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    shown
+        .filter_map(Arg::get_long)
         .filter(|long| !CONTROL.contains(long))
         .map(str::to_owned)
         .collect()

@@ -12,6 +12,7 @@ const FAILED: u8 = 1; // also usage, --help and --version, and no first connecti
 const PROTOCOL: u8 = 2;
 const NOT_CONNECTED: u8 = 4;
 const CONNECTION_LOST: u8 = 7;
+const AUTHENTICATION: u8 = 11;
 const KEEP_ALIVE: u8 = 19;
 const TIMED_OUT: u8 = 27;
 /// The reason code "Unspecified error", which is also how 3.1.1 refuses a subscription.
@@ -65,6 +66,7 @@ fn client_status(error: &client::Error, tool: &Tool) -> u8 {
             }
             E::KeepAlive(_) => KEEP_ALIVE,
             E::Closed(_) | E::AckTimeout(_) => CONNECTION_LOST,
+            E::EnhancedAuthentication => AUTHENTICATION,
             E::Encode(_) => FAILED,
             E::Decode(_)
             | E::Unexpected(..)

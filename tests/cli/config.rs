@@ -284,7 +284,7 @@ fn every_connection_flag_can_be_set_by_the_environment() {
             false => ("1", "true"),
         };
         let shown = match &*flag {
-            "pw" => "***",
+            "pw" | "ws-header" => "***",
             "property" => "[[\"connect\", \"receive-maximum\", \"5\"], [\"connect\", \"user-property\", \"k\", \"v\"]]",
             _ => shown,
         };
