@@ -334,29 +334,32 @@ mod tests {
         for (typed, expected) in [
             (
                 &["-t", "-a"][..],
-                "--topic=-a --raw --protocol-version=311 --as-mosquitto",
+                "--topic=-a --raw --proxy=none --protocol-version=311 --as-mosquitto",
             ),
             (
                 &["-q", "abc", "-p", "1883xyz", "-W", "1.9", "-v"],
-                "--qos=0 --port=1883 --timeout=1 --verbose --protocol-version=311 --as-mosquitto",
+                "--qos=0 --port=1883 --timeout=1 --verbose --proxy=none --protocol-version=311 --as-mosquitto",
             ),
-            (&["-v", "-F", "%p"], "--format=%p --protocol-version=311 --as-mosquitto"),
+            (
+                &["-v", "-F", "%p"],
+                "--format=%p --proxy=none --protocol-version=311 --as-mosquitto",
+            ),
             (
                 &["-x", "0x10", "-v", "-C", "3"],
-                "--session-expiry-interval=16 --verbose --count=3 --property connect receive-maximum 3 \
+                "--session-expiry-interval=16 --verbose --count=3 --proxy=none --property connect receive-maximum 3 \
                  --protocol-version=5 --as-mosquitto",
             ),
             (
                 &["-D", "connect", "user-property", "k", "v", "-V", "311", "-v"],
-                "--property connect user-property k v --verbose --protocol-version=311 --as-mosquitto",
+                "--property connect user-property k v --verbose --proxy=none --protocol-version=311 --as-mosquitto",
             ),
             (
                 &["-V", "mqttv5", "-D", "CONNECT", "Receive-Maximum", "7", "-v"],
-                "--property CONNECT Receive-Maximum 7 --verbose --protocol-version=5 --as-mosquitto",
+                "--property CONNECT Receive-Maximum 7 --verbose --proxy=none --protocol-version=5 --as-mosquitto",
             ),
             (
                 &["-d", "--quiet", "-v"],
-                "--debug --verbose --protocol-version=311 --as-mosquitto",
+                "--debug --verbose --proxy=none --protocol-version=311 --as-mosquitto",
             ),
         ] {
             assert_eq!(translated(typed).unwrap(), expected);

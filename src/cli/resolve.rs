@@ -326,10 +326,7 @@ mod tests {
     fn the_help_names_the_variable_before_the_default() {
         let command = documented(Connection::augment_args(Command::new("connection")));
         let help = |flag| words::by_long(&command, flag).unwrap().get_help().unwrap().to_string();
-        assert_eq!(
-            help("host"),
-            "Host name or address [env: MQTT_HOST] [default: localhost]"
-        );
+        assert!(help("host").ends_with(" [env: MQTT_HOST] [default: localhost]"));
         assert!(help("profile").ends_with("[env: MQTT_PROFILE]"));
         assert!(!help("print-config").contains("env:"));
     }
