@@ -1,15 +1,21 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod config;
 mod decode;
+mod drop_in;
 mod peers;
 mod publish;
 mod publish_agreement;
 mod publish_input;
 mod request;
+mod secrets;
 mod statuses;
 mod subscribe;
 mod tls;
+mod tls_flags;
+mod transports;
+mod websocket;
 mod wire;
 
 use crate::support::peer::Step;

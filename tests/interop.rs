@@ -4,6 +4,7 @@
 
 mod brokers;
 mod cut;
+mod dropin;
 mod flood;
 mod if_changed;
 mod json_lines;

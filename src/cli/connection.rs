@@ -1,11 +1,15 @@
-//! The flags that every connecting command shares, and the options that they mean. It reads files and the environment,
-//! and must not open sockets.
+//! The flags that every connecting command shares, and the options that they mean. It reads the files that they
+//! name, and must not open sockets or look at the environment, which `resolve` has turned into flags.
+
+mod tls;
+mod transport;
 
 use super::Usage;
 use super::console::Console;
+use super::resolve::Steering;
 use super::values::{self, PropertyFlags, VersionChoice};
 use crate::client;
-use crate::net::{self, Address, Target, TlsOptions, TlsVersion, Url};
+use crate::net::Url;
 use crate::protocol::packet::Will;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, Version};
@@ -16,20 +20,23 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use tls::Tls;
+use transport::Transport;
 
 /// The flags that every connecting command shares.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] [env: MQTT_URL]
+    /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports
+    /// 80 and 443), or unix:/PATH
     #[arg(short = 'L', long, value_name = "URL")]
     url: Option<String>,
 
-    /// Host name or address [env: MQTT_HOST] [default: localhost]
+    /// Host name or address; with `-p 0` the path of a Unix socket [default: localhost]
     #[arg(short = 'h', long, value_name = "HOST[:PORT]")]
     host: Option<String>,
 
-    /// Port [env: MQTT_PORT] [default: 1883, or 8883 with TLS]
+    /// Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]
     #[arg(short = 'p', long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -38,7 +45,7 @@ pub struct Connection {
     bind: Option<IpAddr>,
 
     /// Client identifier [default: a random one]
-    #[arg(short = 'i', long, value_name = "ID", env = "MQTT_CLIENT_ID", value_parser = values::utf8)]
+    #[arg(short = 'i', long, value_name = "ID", value_parser = values::utf8)]
     id: Option<Utf8>,
 
     /// Client identifier made of this prefix and the process number
@@ -46,30 +53,30 @@ pub struct Connection {
     id_prefix: Option<Utf8>,
 
     /// User name
-    #[arg(short = 'u', long, value_name = "NAME", env = "MQTT_USERNAME", value_parser = values::utf8)]
+    #[arg(short = 'u', long, value_name = "NAME", value_parser = values::utf8)]
     username: Option<Utf8>,
 
-    /// Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]
-    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", conflicts_with = "password_file")]
+    /// Password; others can see it in the process list, so a file or the environment is better
+    #[arg(
+        short = 'P',
+        long = "pw",
+        alias = "password",
+        value_name = "PASSWORD",
+        conflicts_with = "password_file"
+    )]
     password: Option<String>,
 
     /// Read the password from the first line of a file
-    #[arg(long, value_name = "FILE", env = "MQTT_PASSWORD_FILE")]
+    #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
     /// Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31
-    #[arg(short = 'V', long, value_name = "VERSION", env = "MQTT_PROTOCOL_VERSION", default_value = "auto",
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto",
           value_parser = values::version)]
     protocol_version: VersionChoice,
 
     /// Keep alive in seconds; 0 switches it off
-    #[arg(
-        short = 'k',
-        long,
-        value_name = "SECONDS",
-        env = "MQTT_KEEPALIVE",
-        default_value = "60"
-    )]
+    #[arg(short = 'k', long, value_name = "SECONDS", default_value = "60")]
     keepalive: u16,
 
     /// Go on with the session that the broker has stored for this identifier, and leave it there
@@ -103,8 +110,8 @@ pub struct Connection {
     #[arg(short = 'M', long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     max_inflight: u16,
 
-    /// One limit over name look-up, TCP, TLS and CONNACK
-    #[arg(long, value_name = "TIME", env = "MQTT_CONNECT_TIMEOUT", default_value = "10s", value_parser = values::duration)]
+    /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
     connect_timeout: Duration,
 
     /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`
@@ -137,60 +144,17 @@ pub struct Connection {
     quiet: bool,
 
     #[command(flatten)]
+    steering: Steering,
+
+    /// Do as Mosquitto's tools do, where that is not what a user of mqkit expects
+    #[arg(long, hide = true)]
+    as_mosquitto: bool,
+
+    #[command(flatten)]
+    transport: Transport,
+
+    #[command(flatten)]
     tls: Tls,
-}
-
-/// Any of these switches TLS on.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "TLS (any of these switches it on)")]
-struct Tls {
-    /// Trust the certificate authorities in this PEM file
-    #[arg(long, value_name = "FILE", env = "MQTT_CAFILE")]
-    cafile: Option<PathBuf>,
-
-    /// Trust the certificate authorities in the PEM files of this directory
-    #[arg(long, value_name = "DIR", env = "MQTT_CAPATH")]
-    capath: Option<PathBuf>,
-
-    /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", env = "MQTT_CERT", requires = "key")]
-    cert: Option<PathBuf>,
-
-    /// Key of the own certificate, PEM, not encrypted
-    #[arg(long, value_name = "FILE", env = "MQTT_KEY", requires = "cert")]
-    key: Option<PathBuf>,
-
-    /// Trust the operating system's certificate authorities, also beside --cafile
-    #[arg(long)]
-    tls_use_os_certs: bool,
-
-    /// Check neither the broker's certificate nor its name: anyone can listen in
-    #[arg(long)]
-    insecure: bool,
-
-    /// Application protocol to ask for
-    #[arg(long, value_name = "NAME")]
-    tls_alpn: Option<String>,
-
-    /// Lowest and only TLS version: tlsv1.2 or tlsv1.3
-    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
-    tls_version: Option<TlsVersion>,
-
-    /// Write the session keys to this file, for Wireshark
-    #[arg(long, value_name = "FILE")]
-    tls_keylog: Option<PathBuf>,
-
-    /// Name that the broker's certificate must have [default: the host]
-    #[arg(long, value_name = "NAME")]
-    servername: Option<String>,
-}
-
-fn tls_version(text: &str) -> Result<TlsVersion, String> {
-    match text {
-        "tlsv1.2" => Ok(TlsVersion::V12),
-        "tlsv1.3" => Ok(TlsVersion::V13),
-        _ => Err("must be tlsv1.2 or tlsv1.3".to_owned()),
-    }
 }
 
 /// `-D`, whose number of words depends on the property: clap's derive has no type for that.
@@ -256,13 +220,15 @@ pub struct Plan {
     pub deadline: Option<Duration>,
     /// What is said on stderr.
     pub console: Console,
+    /// Started under a name of Mosquitto's: its defaults and output, to the byte.
+    pub as_mosquitto: bool,
 }
 
 /// How long a broker keeps a session of version 5 for a run that lost its connection, in seconds.
 const RESUME_FOR: u32 = 300;
 
 impl Connection {
-    /// What the flags, the files they name and the environment mean together.
+    /// What the flags and the files they name mean together.
     ///
     /// # Errors
     /// Flags that contradict each other, files that cannot be read, bad addresses and certificates.
@@ -288,81 +254,28 @@ impl Connection {
             },
             seed: fastrand::u64(..),
         };
-        let console = Console {
-            quiet: self.quiet,
-            debug: self.debug,
-        };
+        let console = self.console();
         Ok(Plan {
             client,
             topic: url.and_then(|url| url.topic),
             properties,
             deadline: self.deadline,
             console,
+            as_mosquitto: self.as_mosquitto,
         })
     }
 
-    /// `-L`, or MQTT_URL when neither `-L` nor `-h` was given.
+    fn console(&self) -> Console {
+        Console {
+            quiet: self.quiet,
+            debug: self.debug,
+        }
+    }
+
     fn url(&self) -> anyhow::Result<Option<Url>> {
-        let (text, origin) = match &self.url {
-            Some(text) => (text.clone(), "--url"),
-            None if self.host.is_some() => return Ok(None),
-            None => match std::env::var("MQTT_URL") {
-                Ok(text) if !text.is_empty() => (text, "MQTT_URL"),
-                _ => return Ok(None),
-            },
-        };
         // The text may hold a password, so only the parser's words are shown.
-        text.parse()
-            .map(Some)
-            .with_context(|| format!("{origin} is not a broker's URL"))
-    }
-
-    fn target(&self, url: Option<&Url>) -> anyhow::Result<Target> {
-        let (host, port) = self.host_and_port(url)?;
-        let tls = self.tls.options();
-        let port = match port {
-            Some(port) => port,
-            None if tls.is_some() || url.is_some_and(|url| url.tls) => net::TLS_PORT,
-            None => net::PORT,
-        };
-        let tls = match (tls, url) {
-            (Some(options), _) => Some(options),
-            (None, Some(Url { tls: true, .. })) => Some(TlsOptions::default()),
-            _ => None,
-        };
-        let tls = match tls {
-            None => None,
-            Some(options) => {
-                let name = net::tls::server_name(&options, &host)?;
-                Some((net::tls::client_config(&options).context("cannot set up TLS")?, name))
-            }
-        };
-        Ok(Target {
-            address: Address::new(host, port),
-            bind: self.bind,
-            tls,
-        })
-    }
-
-    /// Flags before the environment, which is looked at only when neither `-L` nor `-h` names a broker.
-    fn host_and_port(&self, url: Option<&Url>) -> anyhow::Result<(String, Option<u16>)> {
-        if let Some(host) = &self.host {
-            let (host, port) = net::parse_host_port(host).with_context(|| format!("--host {host:?}"))?;
-            return Ok((host, self.port.or(port)));
-        }
-        if let Some(url) = url {
-            return Ok((url.host.clone(), self.port.or(url.port)));
-        }
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let (host, port) = match variable("MQTT_HOST") {
-            Some(host) => net::parse_host_port(&host).with_context(|| format!("MQTT_HOST {host:?}"))?,
-            None => ("localhost".to_owned(), None),
-        };
-        let variable = match variable("MQTT_PORT") {
-            Some(port) => Some(port.parse().with_context(|| format!("MQTT_PORT {port:?}"))?),
-            None => None,
-        };
-        Ok((host, self.port.or(port).or(variable)))
+        let url = self.url.as_ref().map(|text| text.parse());
+        url.transpose().context("--url is not a broker's URL")
     }
 
     fn needs_version_5(&self) -> bool {
@@ -420,9 +333,9 @@ impl Connection {
             .and_then(|size| usize::try_from(size).ok());
         Ok(session::Options {
             version,
-            client_id: self.client_id()?,
+            client_id: self.client_id(version)?,
             clean_start: !self.disable_clean_session,
-            resume_for: wishes.resume.then_some(RESUME_FOR),
+            resume_for: (wishes.resume && !self.as_mosquitto).then_some(RESUME_FOR),
             keep_alive: self.keepalive,
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
@@ -437,39 +350,35 @@ impl Connection {
         })
     }
 
-    fn client_id(&self) -> anyhow::Result<Utf8> {
+    fn client_id(&self, version: Version) -> anyhow::Result<Utf8> {
+        let random = |length| -> String { std::iter::repeat_with(fastrand::alphanumeric).take(length).collect() };
         let text = match (&self.id, &self.id_prefix) {
             (Some(id), _) if id.is_empty() => {
                 return Err(Usage::Bad("the client identifier (-i) is empty".to_owned()).into());
             }
             (Some(id), _) => return Ok(id.clone()),
             (None, Some(prefix)) => format!("{prefix}{}", std::process::id()),
+            // The broker gives one, except in 3.1.
+            (None, None) if self.as_mosquitto && version != Version::V31 => String::new(),
+            (None, None) if self.as_mosquitto => format!("mosq-{}", random(18)),
             // 3.1 allows 23 characters of letters and digits; the dash is taken by every broker.
-            (None, None) => {
-                let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
-                format!("mqkit-{random}")
-            }
+            (None, None) => format!("mqkit-{}", random(12)),
         };
         Ok(Utf8::new(text)?)
     }
 
-    /// Flag, file, URL, environment.
+    /// Flag, file, URL.
     fn password(&self, url: Option<&Url>) -> anyhow::Result<Option<Bytes>> {
         if let Some(password) = &self.password {
             return Ok(Some(Bytes::from(password.clone())));
         }
         if let Some(path) = &self.password_file {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read the password file {path:?}"))?;
+            super::secret::warn_if_open(path, &self.console());
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             return Ok(Some(Bytes::copy_from_slice(line.strip_suffix(b"\r").unwrap_or(line))));
         }
-        if let Some(password) = url.and_then(|url| url.password.clone()) {
-            return Ok(Some(Bytes::from(password)));
-        }
-        Ok(std::env::var("MQTT_PASSWORD")
-            .ok()
-            .filter(|password| !password.is_empty())
-            .map(Bytes::from))
+        Ok(url.and_then(|url| url.password.clone()).map(Bytes::from))
     }
 
     fn will(&self, properties: &PropertyFlags) -> Result<Option<Will>, Usage> {
@@ -488,24 +397,5 @@ impl Connection {
             topic,
             payload,
         }))
-    }
-}
-
-impl Tls {
-    /// Nothing when none of the flags was given.
-    fn options(&self) -> Option<TlsOptions> {
-        let options = TlsOptions {
-            cafile: self.cafile.clone(),
-            capath: self.capath.clone(),
-            use_os_certs: self.tls_use_os_certs,
-            cert: self.cert.clone(),
-            key: self.key.clone(),
-            insecure: self.insecure,
-            alpn: self.tls_alpn.iter().cloned().collect(),
-            server_name: self.servername.clone(),
-            version: self.tls_version,
-            keylog: self.tls_keylog.clone(),
-        };
-        (options != TlsOptions::default()).then_some(options)
     }
 }

@@ -1,6 +1,7 @@
 //! Why a client gave up. It must not know exit statuses.
 
 use crate::net::{self, ConnectError};
+use crate::protocol::Version;
 use crate::session;
 use std::io;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub enum Error {
         address: String,
         /// Why.
         source: session::Error,
+        /// The version that was spoken.
+        version: Version,
         /// A guess at what it is instead.
         hint: Option<&'static str>,
     },
@@ -99,6 +102,14 @@ impl Error {
                 source: net::Cause::Tls(error),
                 ..
             }) => is_hang_up(error),
+            Self::Connect(ConnectError {
+                source: net::Cause::Proxy(error),
+                ..
+            }) => error.may_pass(),
+            Self::Connect(ConnectError {
+                source: net::Cause::WebSocket(error),
+                ..
+            }) => error.may_pass(),
             Self::Io {
                 source: StreamError(error),
                 ..

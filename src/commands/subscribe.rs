@@ -113,6 +113,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         (None, false, true) => Format::Payload { newline },
         (None, false, false) => Format::Json { newline },
     };
+    let format = if plan.as_mosquitto {
+        Format::Mosquitto(Box::new(format))
+    } else {
+        format
+    };
     let subscriptions = filters
         .into_iter()
         .map(|filter| Subscription::new(filter, args.qos))
