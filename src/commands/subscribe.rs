@@ -110,13 +110,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let format = match (args.format, args.verbose, args.raw) {
         (Some(template), ..) => Format::Template { template, newline },
         (None, true, _) => Format::Verbose { newline },
+        (None, false, true) if plan.as_mosquitto => Format::NonEmptyPayload { newline },
         (None, false, true) => Format::Payload { newline },
         (None, false, false) => Format::Json { newline },
-    };
-    let format = if plan.as_mosquitto {
-        Format::Mosquitto(Box::new(format))
-    } else {
-        format
     };
     let subscriptions = filters
         .into_iter()

@@ -41,8 +41,11 @@ pub enum Format {
         /// Whether a newline follows.
         newline: bool,
     },
-    /// To the byte as `mosquitto_sub` does it.
-    Mosquitto(Box<Self>),
+    /// The payload as it is, and nothing at all for an empty one, as in `mosquitto_sub`.
+    NonEmptyPayload {
+        /// Whether a newline follows.
+        newline: bool,
+    },
 }
 
 impl Format {
@@ -50,11 +53,6 @@ impl Format {
     pub fn write(&self, message: &Received<'_>, out: &mut Vec<u8>) {
         let publish = message.publish;
         let newline = match self {
-            // It prints nothing for an empty payload, not even the topic when no newline is wanted.
-            Self::Mosquitto(format) => match **format {
-                Self::Payload { .. } | Self::Verbose { newline: false } if publish.payload.is_empty() => return,
-                ref format => return format.write(message, out),
-            },
             Self::Json { newline } => {
                 write_json(message, out, write_payload);
                 *newline
@@ -63,6 +61,13 @@ impl Format {
                 out.extend_from_slice(&publish.payload);
                 *newline
             }
+            Self::NonEmptyPayload { .. } if publish.payload.is_empty() => false,
+            Self::NonEmptyPayload { newline } => {
+                out.extend_from_slice(&publish.payload);
+                *newline
+            }
+            // As Mosquitto: without a newline to end it, there is nothing to be seen of an empty message.
+            Self::Verbose { newline: false } if publish.payload.is_empty() => false,
             Self::Verbose { newline } => {
                 out.extend_from_slice(publish.topic.as_bytes());
                 out.push(b' ');
@@ -238,10 +243,8 @@ pub(super) mod tests {
         assert_eq!(write(Format::Payload { newline: false }, b"x"), b"x");
         assert_eq!(write(Format::Verbose { newline: true }, b"x"), b"a/b x\n");
         assert_eq!(write(Format::Verbose { newline: true }, b""), b"a/b (null)\n");
-        let theirs = |format| Format::Mosquitto(Box::new(format));
-        assert_eq!(write(theirs(Format::Payload { newline: true }), b""), b"");
-        assert_eq!(write(theirs(Format::Payload { newline: true }), b"x"), b"x\n");
-        assert_eq!(write(theirs(Format::Verbose { newline: false }), b""), b"");
-        assert_eq!(write(theirs(Format::Verbose { newline: true }), b""), b"a/b (null)\n");
+        assert_eq!(write(Format::Verbose { newline: false }, b""), b"");
+        assert_eq!(write(Format::NonEmptyPayload { newline: true }, b""), b"");
+        assert_eq!(write(Format::NonEmptyPayload { newline: true }, b"x"), b"x\n");
     }
 }
