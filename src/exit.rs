@@ -45,7 +45,7 @@ pub const TABLE: &[(u8, &str)] = &[
     (DONE, "done; also when the reader of standard output went away"),
     (
         NO,
-        "ran, and the answer is no: undelivered messages, a malformed packet",
+        "ran, and the answer is no: undelivered messages, a malformed packet, no retained message, a failed command",
     ),
     (USAGE, "usage: a bad flag or value, an unreadable file"),
     (UNREACHABLE, "could not connect: name, TCP, TLS, no CONNACK"),

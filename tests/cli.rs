@@ -1,9 +1,11 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod exec;
 mod publish;
 mod statuses;
 mod subscribe;
+mod subscribe_flags;
 mod tls;
 
 use crate::support::peer::Step;
