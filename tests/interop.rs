@@ -5,7 +5,9 @@
 mod brokers;
 mod cut;
 mod flood;
+mod formats;
 mod matrix;
 mod mosquitto_clients;
 mod process;
 mod restart;
+mod stored;
