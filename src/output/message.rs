@@ -2,9 +2,10 @@
 //! message came from or where the output goes.
 
 use super::json;
+use super::pretty;
 use super::template::Template;
 use super::time;
-use crate::protocol::Publish;
+use crate::protocol::{Properties, Publish};
 use jiff::Timestamp;
 use std::io::Write as _;
 
@@ -23,6 +24,8 @@ pub enum Format {
     Json {
         /// Whether a newline follows.
         newline: bool,
+        /// Over several lines.
+        pretty: bool,
     },
     /// The payload as it is.
     Payload {
@@ -53,8 +56,14 @@ impl Format {
     pub fn write(&self, message: &Received<'_>, out: &mut Vec<u8>) {
         let publish = message.publish;
         let newline = match self {
-            Self::Json { newline } => {
+            Self::Json { newline, pretty: false } => {
                 write_json(message, out, write_payload);
+                *newline
+            }
+            Self::Json { newline, pretty: true } => {
+                let mut compact = Vec::new();
+                write_json(message, &mut compact, write_payload);
+                pretty::write(&compact, out);
                 *newline
             }
             Self::Payload { newline } => {
@@ -87,6 +96,14 @@ impl Format {
             out.push(b'\n');
         }
     }
+}
+
+/// The JSON object of all properties, as it stands in a message's JSON.
+#[must_use]
+pub fn properties_json(properties: &Properties) -> String {
+    let mut out = Vec::new();
+    json::properties(properties, false, &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The object of `sub`'s default output and of `%j`; `payload` writes the last member.
@@ -140,7 +157,7 @@ pub(super) fn write_parsed_payload(payload: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::protocol::{PacketId, Properties, PropertyId, PropertyValue, QoS, Utf8};
+    use crate::protocol::{PacketId, PropertyId, PropertyValue, QoS, Utf8};
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -162,7 +179,11 @@ pub(super) mod tests {
 
     fn json(publish: &Publish) -> String {
         let mut out = Vec::new();
-        Format::Json { newline: true }.write(&Received { publish, time: time() }, &mut out);
+        Format::Json {
+            newline: true,
+            pretty: false,
+        }
+        .write(&Received { publish, time: time() }, &mut out);
         String::from_utf8(out).unwrap()
     }
 

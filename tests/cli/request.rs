@@ -680,6 +680,11 @@ fn formats_print_what_they_say() {
          \"properties\":{\"correlation-data\":\"id\"},\"payload\":\"ok\"}\n",
     ));
     peer.finish();
+    // Over several lines.
+    let peer = requested(&[send(RESPONSE_5), expect(DISCONNECT)]);
+    let pretty = request(&peer, but_raw).arg("--pretty").assert().success();
+    assert!(pretty.get_output().stdout.iter().filter(|byte| **byte == b'\n').count() > 3);
+    peer.finish();
     let peer = requested(&[send(RESPONSE_5), expect(DISCONNECT)]);
     request(&peer, FLAGS)
         .arg("--latency")
