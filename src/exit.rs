@@ -48,7 +48,10 @@ pub const TABLE: &[(u8, &str)] = &[
         "ran, and the answer is no: undelivered messages, a packet that breaks the standard",
     ),
     (USAGE, "usage: a bad flag or value, an unreadable file"),
-    (UNREACHABLE, "could not connect: name, TCP, TLS, no CONNACK"),
+    (
+        UNREACHABLE,
+        "could not connect: name, TCP, proxy, TLS, WebSocket, no CONNACK",
+    ),
     (
         REFUSED,
         "the broker refused: CONNACK, SUBACK, PUBACK, PUBREC or DISCONNECT with a failure code",

@@ -8,6 +8,9 @@ mod publish_input;
 mod statuses;
 mod subscribe;
 mod tls;
+mod tls_flags;
+mod transports;
+mod websocket;
 
 use crate::support::peer::Step;
 

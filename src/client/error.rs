@@ -99,6 +99,14 @@ impl Error {
                 source: net::Cause::Tls(error),
                 ..
             }) => is_hang_up(error),
+            Self::Connect(ConnectError {
+                source: net::Cause::Proxy(error),
+                ..
+            }) => error.may_pass(),
+            Self::Connect(ConnectError {
+                source: net::Cause::WebSocket(error),
+                ..
+            }) => error.may_pass(),
             Self::Io {
                 source: StreamError(error),
                 ..
