@@ -89,6 +89,9 @@ fn errors_do_not_repeat_a_secret() {
     let url = format!("mqtt://u:{SECRET}@nobody.invalid");
     let bad_url = format!("mqtt://u:{SECRET}@host:99999");
     let no_url = format!("u:{SECRET}@host");
+    let bad_proxy = format!("socks5h://u:{SECRET}@host:99999");
+    let proxy = format!("socks5h://u:{SECRET}@nobody.invalid");
+    let header = format!("Authorization: {SECRET}");
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("mqkit")).unwrap();
     let config = directory.path().join("mqkit/config.toml");
@@ -101,6 +104,29 @@ fn errors_do_not_repeat_a_secret() {
         (vec!["-P", SECRET, "-V", "4"], String::new()),
         (vec!["-P", SECRET, "--password-file", "x"], String::new()),
         (vec!["-P", SECRET, "--nonsense"], String::new()),
+        (vec!["--proxy", &bad_proxy], String::new()),
+        (vec!["--proxy", &proxy, "-h", "other.invalid"], String::new()),
+        (
+            vec!["--ws", "--ws-header", &header, "-h", "nobody.invalid"],
+            String::new(),
+        ),
+        (
+            vec!["--ws", "--ws-header", SECRET, "-h", "nobody.invalid"],
+            String::new(),
+        ),
+        (
+            vec![
+                "-V",
+                "5",
+                "-D",
+                "connect",
+                "authentication-data",
+                SECRET,
+                "-D",
+                "connect",
+            ],
+            String::new(),
+        ),
         (vec![], format!("pw = \"{SECRET}\"\nport = 'x'")),
         (vec![], format!("pw = \"{SECRET}")),
         (vec![], format!("pw = {SECRET}")),
