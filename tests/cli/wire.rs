@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -700,18 +701,12 @@ fn requests() -> Vec<Row> {
 /// 3. DISCONNECT at the end of every run that was not lost, so that the will is not published: also of `rr`, and
 ///    without reason 0x04 after `-W`.
 fn ours(row: &Row) -> Vec<Vec<u8>> {
-    let mut packets = row.packets.clone();
+    let mut packets = with_good_bye(&row.packets);
     let clean = !row
         .flags
         .iter()
         .any(|flag| ["-c", "-x", "session-expiry-interval"].contains(flag));
     let resumes = clean && (row.flags.windows(2).any(|flags| flags[0] == "-q" && flags[1] != "0"));
-    let last = packets.last().unwrap()[0];
-    if last != 0xe0 {
-        packets.push(disconnect());
-    } else if packets.last().unwrap() == &[0xe0, 0x04] {
-        *packets.last_mut().unwrap() = disconnect();
-    }
     if row.version == 5 {
         let mut properties = sections(&packets[0])[0].clone();
         let asked = row.flags.contains(&"receive-maximum");
@@ -722,6 +717,19 @@ fn ours(row: &Row) -> Vec<Vec<u8>> {
             *packets.last_mut().unwrap() = vec![0xe0, 0, 5, 0x11, 0, 0, 0, 0];
         }
         packets[0] = with_properties(&packets[0], &properties);
+    }
+    packets
+}
+
+/// The packets with a plain DISCONNECT at their end.
+fn with_good_bye(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut packets = packets.to_vec();
+    let last = packets.last().unwrap();
+    if last == &[0xe0, 0x04] {
+        packets.pop();
+        packets.push(disconnect());
+    } else if last[0] != 0xe0 {
+        packets.push(disconnect());
     }
     packets
 }
@@ -931,6 +939,16 @@ fn check(rows: &[Row]) {
         let found = sent(command, row);
         faults.extend(compare(row, &format!("mqkit {}", row.tool), &found, &ours(row)));
         let theirs = format!("mosquitto_{}", row.tool);
+        // Under their names only the end differs.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
+        command.arg0(&theirs);
+        let found = sent(command, row);
+        faults.extend(compare(
+            row,
+            &format!("mqkit as {theirs}"),
+            &found,
+            &with_good_bye(&row.packets),
+        ));
         if !row.since_2_1 && is_installed(&theirs) {
             let found = sent(Command::new(&theirs), row);
             faults.extend(compare(row, &theirs, &found, &row.packets));
