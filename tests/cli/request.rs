@@ -818,6 +818,40 @@ fn a_responder_in_the_shell_answers() {
 }
 
 #[test]
+fn a_command_of_sub_answers() {
+    let mut broker = statuses::start(&["broker", "--port", "0"], Stdio::piped());
+    let url = statuses::url(&mut broker);
+    let words = [
+        "sub",
+        "-L",
+        &url,
+        "-t",
+        "upper",
+        "-q",
+        "1",
+        "-C",
+        "2",
+        "-d",
+        "--exec",
+        "tr a-z A-Z",
+        "--reply",
+    ];
+    let mut responder = statuses::start(&words, Stdio::null());
+    statuses::wait_for("subscribed to", &mut responder);
+    for (request, qos, response) in [("one", "0", "ONE\n"), ("two", "2", "TWO\n")] {
+        mqkit()
+            .args([
+                "rr", "-L", &url, "-t", "upper", "-m", request, "-q", qos, "-W", "20", "--raw",
+            ])
+            .assert()
+            .success()
+            .stdout(response)
+            .stderr("");
+    }
+    assert_eq!(responder.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn response_topics_are_new_for_each_run() {
     let mut broker = statuses::start(&["broker", "--port", "0"], Stdio::piped());
     let url = statuses::url(&mut broker);
