@@ -39,7 +39,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "decode",
-        about: "Explain packets given as hex text",
+        about: "Explain captured packets: hex text, raw bytes, pcap and pcapng",
         flags: decode::Args::augment_args,
         run: |matches| decode::run(&parsed(matches)?),
     },

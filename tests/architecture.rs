@@ -122,7 +122,7 @@ const LAYERS: &[Layer] = &[
         name: "input/packets",
         files: &["input/packets"],
         crates: &["input", "protocol", "base64"],
-        external: &["bytes", "serde_json", "thiserror"],
+        external: &["bytes", "jiff", "serde_json", "thiserror"],
         forbidden: &["clap", "client::"],
     },
     Layer {

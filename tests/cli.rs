@@ -1,8 +1,11 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod decode;
 mod exec;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;

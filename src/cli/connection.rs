@@ -397,6 +397,12 @@ impl Connection {
         if let Some(seconds) = expiry {
             connect.set_number(PropertyId::SessionExpiryInterval, seconds);
         }
+        if connect.value(PropertyId::AuthenticationData).is_some()
+            && connect.value(PropertyId::AuthenticationMethod).is_none()
+        {
+            let text = "-D connect authentication-data needs -D connect authentication-method";
+            return Err(Usage::Bad(text.to_owned()).into());
+        }
         if self.disable_clean_session && self.id.is_none() {
             return Err(Usage::Bad("-c needs a client identifier that stays the same (-i)".to_owned()).into());
         }
@@ -420,6 +426,7 @@ impl Connection {
             keep_alive: self.keepalive,
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
+            choose_aliases: false,
             will: self.will(properties)?,
             username,
             password,
