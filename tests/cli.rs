@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod decode;
+mod exec;
 mod publish;
 mod publish_agreement;
 mod publish_input;
 mod statuses;
 mod subscribe;
+mod subscribe_flags;
 mod tls;
 mod tls_flags;
 mod transports;
