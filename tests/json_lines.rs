@@ -92,11 +92,7 @@ pub(crate) fn message() -> impl Strategy<Value = Publish> {
 pub(crate) fn line(publish: &Publish) -> Vec<u8> {
     let mut out = Vec::new();
     let time = "2026-11-23T04:42:52.456768Z".parse().unwrap();
-    Format::Json {
-        newline: true,
-        pretty: false,
-    }
-    .write(&Received { publish, time }, &mut out);
+    Format::Json { newline: true }.write(&Received { publish, time }, &mut out);
     out
 }
 

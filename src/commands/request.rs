@@ -281,7 +281,8 @@ impl Output {
             (None, true, _) => Format::Verbose { newline },
             (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
             (None, false, true) => Format::Payload { newline },
-            (None, false, false) => Format::Json { newline, pretty },
+            (None, false, false) if pretty => Format::PrettyJson { newline },
+            (None, false, false) => Format::Json { newline },
         }
     }
 }

@@ -24,8 +24,11 @@ pub enum Format {
     Json {
         /// Whether a newline follows.
         newline: bool,
-        /// Over several lines.
-        pretty: bool,
+    },
+    /// The same over several lines.
+    PrettyJson {
+        /// Whether a newline follows.
+        newline: bool,
     },
     /// The payload as it is.
     Payload {
@@ -56,11 +59,11 @@ impl Format {
     pub fn write(&self, message: &Received<'_>, out: &mut Vec<u8>) {
         let publish = message.publish;
         let newline = match self {
-            Self::Json { newline, pretty: false } => {
+            Self::Json { newline } => {
                 write_json(message, out, write_payload);
                 *newline
             }
-            Self::Json { newline, pretty: true } => {
+            Self::PrettyJson { newline } => {
                 let mut compact = Vec::new();
                 write_json(message, &mut compact, write_payload);
                 pretty::write(&compact, out);
@@ -179,11 +182,7 @@ pub(super) mod tests {
 
     fn json(publish: &Publish) -> String {
         let mut out = Vec::new();
-        Format::Json {
-            newline: true,
-            pretty: false,
-        }
-        .write(&Received { publish, time: time() }, &mut out);
+        Format::Json { newline: true }.write(&Received { publish, time: time() }, &mut out);
         String::from_utf8(out).unwrap()
     }
 

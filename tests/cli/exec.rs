@@ -119,7 +119,7 @@ fn one_command_runs_at_a_time_otherwise() {
 fn the_end_waits_for_a_running_command() {
     let directory = tempfile::tempdir().unwrap();
     for (flags, command, status) in [
-        (&["-W", "200ms"][..], "sleep 0.5; touch $FLAG", 27),
+        (&["-W", "2s"][..], "sleep 2.5; touch $FLAG", 27),
         (&["--idle", "200ms"], "sleep 0.5; touch $FLAG", 0),
         (&[], "kill -INT $PPID; sleep 0.2; touch $FLAG", 130),
         (&[], "kill -TERM $PPID; sleep 0.2; touch $FLAG", 143),
