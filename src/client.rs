@@ -249,6 +249,7 @@ impl Client {
         Error::Session {
             address: self.address(),
             source,
+            version: self.session.options().version,
             hint,
         }
     }

@@ -1,7 +1,10 @@
 //! The table of exit statuses: how an outcome or an error becomes the status of the process, and how an error is shown.
 //! It must not know how anything is done.
 
+mod mosquitto;
+
 use crate::cli::Usage;
+use crate::cli::drop_in::Tool;
 use crate::client;
 use crate::net;
 use crate::session;
@@ -73,17 +76,25 @@ const TIMED_OUT: u8 = 27;
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
-/// Shows an error on stderr and gives the status of the process.
+/// Shows an error on stderr and gives the status of the process: ours, or that of the tool whose name the program has.
 #[must_use]
-pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
-    match result {
-        Ok(outcome) => ExitCode::from(outcome.status()),
-        Err(error) => {
-            // Nobody is left to hear of a stderr that cannot be written.
-            let _ = std::io::stderr().write_all(render(&error).as_bytes());
-            ExitCode::from(status(&error))
+pub fn report(result: anyhow::Result<Outcome>, tool: Option<&Tool>) -> ExitCode {
+    let (text, status) = match (result, tool) {
+        (Ok(outcome), None) => (String::new(), outcome.status()),
+        (Ok(outcome), Some(tool)) => {
+            let text = if outcome == Outcome::TimedOut {
+                "Timed out\n"
+            } else {
+                ""
+            };
+            (text.to_owned(), mosquitto::outcome(outcome, tool))
         }
-    }
+        (Err(error), None) => (render(&error), status(&error)),
+        (Err(error), Some(tool)) => (mosquitto::render(&error, tool), mosquitto::status(&error, tool)),
+    };
+    // Nobody is left to hear of a stderr that cannot be written.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    ExitCode::from(status)
 }
 
 impl Outcome {
@@ -158,6 +169,13 @@ fn render(error: &anyhow::Error) -> String {
         return text.clone();
     }
     let mut text = format!("mqkit: {error}\n");
+    text += &causes(error);
+    text
+}
+
+/// `caused by:` lines, `hint:`.
+fn causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

@@ -4,5 +4,7 @@ use mqkit::{commands, exit};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    exit::report(commands::run(std::env::args_os()))
+    let words: Vec<_> = std::env::args_os().collect();
+    let tool = words.first().and_then(|program| mqkit::cli::drop_in::tool(program));
+    exit::report(commands::run(words, tool), tool)
 }

@@ -1,11 +1,14 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod config;
 mod decode;
+mod drop_in;
 mod exec;
 mod publish;
 mod publish_agreement;
 mod publish_input;
+mod secrets;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;

@@ -4,6 +4,7 @@
 
 mod brokers;
 mod cut;
+mod dropin;
 mod flood;
 mod formats;
 mod if_changed;

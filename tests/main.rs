@@ -11,6 +11,7 @@ mod cli;
 mod decode;
 mod decode_text;
 mod encode;
+mod examples;
 mod fuzz;
 mod generated;
 mod interop;

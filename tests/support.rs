@@ -6,10 +6,21 @@ pub(crate) mod websocket;
 
 /// The program under test, in an environment that does not reach it.
 pub(crate) fn mqkit() -> assert_cmd::Command {
-    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_mqkit"));
+    called("mqkit")
+}
+
+/// The same, started under another name.
+pub(crate) fn called(name: &str) -> assert_cmd::Command {
+    use std::os::unix::process::CommandExt;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mqkit"));
+    command.arg0(name);
+    let mut command = assert_cmd::Command::from_std(command);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MQTT_")) {
         command.env_remove(name);
     }
+    command
+        .env("XDG_CONFIG_HOME", "/nonexistent")
+        .env_remove("CREDENTIALS_DIRECTORY");
     for name in ["all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
         command.env_remove(name);
     }

@@ -1,11 +1,12 @@
-//! The flags that every connecting command shares, and the options that they mean. It reads files and the environment,
-//! and must not open sockets.
+//! The flags that every connecting command shares, and the options that they mean. It reads the files that they
+//! name, and must not open sockets or look at the environment, which `resolve` has turned into flags.
 
 mod tls;
 mod transport;
 
 use super::Usage;
 use super::console::Console;
+use super::resolve::Steering;
 use super::values::{self, PropertyFlags, VersionChoice};
 use crate::client;
 use crate::net::Url;
@@ -27,15 +28,15 @@ use transport::Transport;
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
     /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports
-    /// 80 and 443), or unix:/PATH [env: MQTT_URL]
+    /// 80 and 443), or unix:/PATH
     #[arg(short = 'L', long, value_name = "URL")]
     url: Option<String>,
 
-    /// Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]
+    /// Host name or address; with `-p 0` the path of a Unix socket [default: localhost]
     #[arg(short = 'h', long, value_name = "HOST[:PORT]")]
     host: Option<String>,
 
-    /// Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]
+    /// Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]
     #[arg(short = 'p', long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -44,7 +45,7 @@ pub struct Connection {
     bind: Option<IpAddr>,
 
     /// Client identifier [default: a random one]
-    #[arg(short = 'i', long, value_name = "ID", env = "MQTT_CLIENT_ID", value_parser = values::utf8)]
+    #[arg(short = 'i', long, value_name = "ID", value_parser = values::utf8)]
     id: Option<Utf8>,
 
     /// Client identifier made of this prefix and the process number
@@ -52,30 +53,30 @@ pub struct Connection {
     id_prefix: Option<Utf8>,
 
     /// User name
-    #[arg(short = 'u', long, value_name = "NAME", env = "MQTT_USERNAME", value_parser = values::utf8)]
+    #[arg(short = 'u', long, value_name = "NAME", value_parser = values::utf8)]
     username: Option<Utf8>,
 
-    /// Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]
-    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", conflicts_with = "password_file")]
+    /// Password; others can see it in the process list, so a file or the environment is better
+    #[arg(
+        short = 'P',
+        long = "pw",
+        alias = "password",
+        value_name = "PASSWORD",
+        conflicts_with = "password_file"
+    )]
     password: Option<String>,
 
     /// Read the password from the first line of a file
-    #[arg(long, value_name = "FILE", env = "MQTT_PASSWORD_FILE")]
+    #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
     /// Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31
-    #[arg(short = 'V', long, value_name = "VERSION", env = "MQTT_PROTOCOL_VERSION", default_value = "auto",
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto",
           value_parser = values::version)]
     protocol_version: VersionChoice,
 
     /// Keep alive in seconds; 0 switches it off
-    #[arg(
-        short = 'k',
-        long,
-        value_name = "SECONDS",
-        env = "MQTT_KEEPALIVE",
-        default_value = "60"
-    )]
+    #[arg(short = 'k', long, value_name = "SECONDS", default_value = "60")]
     keepalive: u16,
 
     /// Go on with the session that the broker has stored for this identifier, and leave it there
@@ -110,7 +111,7 @@ pub struct Connection {
     max_inflight: u16,
 
     /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK
-    #[arg(long, value_name = "TIME", env = "MQTT_CONNECT_TIMEOUT", default_value = "10s", value_parser = values::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
     connect_timeout: Duration,
 
     /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no
@@ -141,6 +142,13 @@ pub struct Connection {
     /// No notes and warnings on stderr
     #[arg(long, conflicts_with = "debug")]
     quiet: bool,
+
+    #[command(flatten)]
+    steering: Steering,
+
+    /// Do as Mosquitto's tools do, where that is not what a user of mqkit expects
+    #[arg(long, hide = true)]
+    as_mosquitto: bool,
 
     #[command(flatten)]
     transport: Transport,
@@ -212,13 +220,15 @@ pub struct Plan {
     pub deadline: Option<Duration>,
     /// What is said on stderr.
     pub console: Console,
+    /// Started under a name of Mosquitto's: its defaults and output, to the byte.
+    pub as_mosquitto: bool,
 }
 
 /// How long a broker keeps a session of version 5 for a run that lost its connection, in seconds.
 const RESUME_FOR: u32 = 300;
 
 impl Connection {
-    /// What the flags, the files they name and the environment mean together.
+    /// What the flags and the files they name mean together.
     ///
     /// # Errors
     /// Flags that contradict each other, files that cannot be read, bad addresses and certificates.
@@ -244,33 +254,28 @@ impl Connection {
             },
             seed: fastrand::u64(..),
         };
-        let console = Console {
-            quiet: self.quiet,
-            debug: self.debug,
-        };
+        let console = self.console();
         Ok(Plan {
             client,
             topic: url.and_then(|url| url.topic),
             properties,
             deadline: self.deadline,
             console,
+            as_mosquitto: self.as_mosquitto,
         })
     }
 
-    /// `-L`, or MQTT_URL when neither `-L` nor `-h` was given.
+    fn console(&self) -> Console {
+        Console {
+            quiet: self.quiet,
+            debug: self.debug,
+        }
+    }
+
     fn url(&self) -> anyhow::Result<Option<Url>> {
-        let (text, origin) = match &self.url {
-            Some(text) => (text.clone(), "--url"),
-            None if self.host.is_some() => return Ok(None),
-            None => match std::env::var("MQTT_URL") {
-                Ok(text) if !text.is_empty() => (text, "MQTT_URL"),
-                _ => return Ok(None),
-            },
-        };
         // The text may hold a password, so only the parser's words are shown.
-        text.parse()
-            .map(Some)
-            .with_context(|| format!("{origin} is not a broker's URL"))
+        let url = self.url.as_ref().map(|text| text.parse());
+        url.transpose().context("--url is not a broker's URL")
     }
 
     fn needs_version_5(&self) -> bool {
@@ -328,9 +333,9 @@ impl Connection {
             .and_then(|size| usize::try_from(size).ok());
         Ok(session::Options {
             version,
-            client_id: self.client_id()?,
+            client_id: self.client_id(version)?,
             clean_start: !self.disable_clean_session,
-            resume_for: wishes.resume.then_some(RESUME_FOR),
+            resume_for: (wishes.resume && !self.as_mosquitto).then_some(RESUME_FOR),
             keep_alive: self.keepalive,
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
@@ -346,39 +351,35 @@ impl Connection {
         })
     }
 
-    fn client_id(&self) -> anyhow::Result<Utf8> {
+    fn client_id(&self, version: Version) -> anyhow::Result<Utf8> {
+        let random = |length| -> String { std::iter::repeat_with(fastrand::alphanumeric).take(length).collect() };
         let text = match (&self.id, &self.id_prefix) {
             (Some(id), _) if id.is_empty() => {
                 return Err(Usage::Bad("the client identifier (-i) is empty".to_owned()).into());
             }
             (Some(id), _) => return Ok(id.clone()),
             (None, Some(prefix)) => format!("{prefix}{}", std::process::id()),
+            // The broker gives one, except in 3.1.
+            (None, None) if self.as_mosquitto && version != Version::V31 => String::new(),
+            (None, None) if self.as_mosquitto => format!("mosq-{}", random(18)),
             // 3.1 allows 23 characters of letters and digits; the dash is taken by every broker.
-            (None, None) => {
-                let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(12).collect();
-                format!("mqkit-{random}")
-            }
+            (None, None) => format!("mqkit-{}", random(12)),
         };
         Ok(Utf8::new(text)?)
     }
 
-    /// Flag, file, URL, environment.
+    /// Flag, file, URL.
     fn password(&self, url: Option<&Url>) -> anyhow::Result<Option<Bytes>> {
         if let Some(password) = &self.password {
             return Ok(Some(Bytes::from(password.clone())));
         }
         if let Some(path) = &self.password_file {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read the password file {path:?}"))?;
+            super::secret::warn_if_open(path, &self.console());
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             return Ok(Some(Bytes::copy_from_slice(line.strip_suffix(b"\r").unwrap_or(line))));
         }
-        if let Some(password) = url.and_then(|url| url.password.clone()) {
-            return Ok(Some(Bytes::from(password)));
-        }
-        Ok(std::env::var("MQTT_PASSWORD")
-            .ok()
-            .filter(|password| !password.is_empty())
-            .map(Bytes::from))
+        Ok(url.and_then(|url| url.password.clone()).map(Bytes::from))
     }
 
     fn will(&self, properties: &PropertyFlags) -> Result<Option<Will>, Usage> {

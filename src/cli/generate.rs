@@ -1,6 +1,7 @@
 //! Completions and manual pages from the one definition of the command line. Pure: it writes no file, and must not know
 //! what the commands do.
 
+use super::drop_in;
 use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -94,9 +95,19 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
             .iter()
             .map(|(status, text)| (status.to_string(), (*text).to_owned())),
     )?;
+    if name == "mqkit" {
+        let rows = drop_in::MANUAL.iter();
+        let rows = rows.map(|(term, text)| ((*term).to_owned(), (*text).to_owned()));
+        section(&mut out, "NAMES OF MOSQUITTO'S TOOLS", rows)?;
+    }
     let variables: Vec<_> = command.get_arguments().filter_map(environment).collect();
     if !variables.is_empty() {
-        section(&mut out, "ENVIRONMENT", variables.into_iter())?;
+        let credentials = (CREDENTIALS.0.to_owned(), CREDENTIALS.1.to_owned());
+        section(&mut out, "ENVIRONMENT", variables.into_iter().chain([credentials]))?;
+        let files = FILES
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        section(&mut out, "FILES", files)?;
     }
     let mut roff = Roff::new();
     roff.control("SH", ["SEE ALSO"]);
@@ -108,6 +119,23 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
     roff.to_writer(&mut out)?;
     Ok(out)
 }
+
+/// What commands that connect find in the environment beside flags.
+const CREDENTIALS: (&str, &str) = (
+    "CREDENTIALS_DIRECTORY",
+    "directory of systemd's credentials; a credential named mqtt-password (LoadCredential=mqtt-password:FILE) is the \
+     password when neither a flag nor MQTT_PASSWORD nor MQTT_PASSWORD_FILE gives one",
+);
+
+/// The files that they read.
+const FILES: &[(&str, &str)] = &[(
+    "$XDG_CONFIG_HOME/mqkit/config.toml, else ~/.config/mqkit/config.toml",
+    "TOML. Keys are the long names of the connection's flags (host = \"broker.lan\", insecure = true). Those at the top \
+     always hold; those in a table [profile.NAME] hold with --profile NAME; a table named like a subcommand, such as \
+     [sub], takes all of its flags. A flag goes before the environment, then comes the profile, the subcommand's table, \
+     and the top. --print-config shows what holds, and where it was set. Started under the name mosquitto_pub or \
+     mosquitto_sub, the program reads neither this file nor the environment, but the options file of that tool.",
+)];
 
 /// A list of terms and what they mean.
 fn section(out: &mut Vec<u8>, title: &str, rows: impl Iterator<Item = (String, String)>) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Why a client gave up. It must not know exit statuses.
 
 use crate::net::{self, ConnectError};
+use crate::protocol::Version;
 use crate::session;
 use std::io;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub enum Error {
         address: String,
         /// Why.
         source: session::Error,
+        /// The version that was spoken.
+        version: Version,
         /// A guess at what it is instead.
         hint: Option<&'static str>,
     },

@@ -228,7 +228,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
                 jobs: args.jobs.into(),
                 reply: args.reply.then_some(reply_properties),
             })),
-            None => Sink::Print(Printer::new(args.format(), plan.console)),
+            None => Sink::Print(Printer::new(args.format(plan.as_mosquitto), plan.console)),
         };
         Run::new(client, plan.console, limits, wanted, sieve, sink, only_retained)
             .run()
@@ -303,7 +303,7 @@ impl Args {
         }
     }
 
-    fn format(&self) -> Format {
+    fn format(&self, as_mosquitto: bool) -> Format {
         let (newline, pretty) = (!self.no_newline, self.pretty);
         match (&self.format, self.verbose, self.raw) {
             (Some(template), ..) => Format::Template {
@@ -311,6 +311,7 @@ impl Args {
                 newline,
             },
             (None, true, _) => Format::Verbose { newline },
+            (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
             (None, false, true) => Format::Payload { newline },
             (None, false, false) if pretty => Format::PrettyJson { newline },
             (None, false, false) => Format::Json { newline },

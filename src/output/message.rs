@@ -47,6 +47,11 @@ pub enum Format {
         /// Whether a newline follows.
         newline: bool,
     },
+    /// The payload as it is, and nothing at all for an empty one, as in `mosquitto_sub`.
+    NonEmptyPayload {
+        /// Whether a newline follows.
+        newline: bool,
+    },
 }
 
 impl Format {
@@ -65,6 +70,11 @@ impl Format {
                 *newline
             }
             Self::Payload { newline } => {
+                out.extend_from_slice(&publish.payload);
+                *newline
+            }
+            Self::NonEmptyPayload { .. } if publish.payload.is_empty() => false,
+            Self::NonEmptyPayload { newline } => {
                 out.extend_from_slice(&publish.payload);
                 *newline
             }
@@ -254,5 +264,7 @@ pub(super) mod tests {
         assert_eq!(write(Format::Verbose { newline: true }, b"x"), b"a/b x\n");
         assert_eq!(write(Format::Verbose { newline: true }, b""), b"a/b (null)\n");
         assert_eq!(write(Format::Verbose { newline: false }, b""), b"");
+        assert_eq!(write(Format::NonEmptyPayload { newline: true }, b""), b"");
+        assert_eq!(write(Format::NonEmptyPayload { newline: true }, b"x"), b"x\n");
     }
 }

@@ -9,19 +9,19 @@ use std::path::PathBuf;
 #[command(next_help_heading = "TLS (any of these switches it on)")]
 pub(super) struct Tls {
     /// Trust the certificate authorities in this PEM file
-    #[arg(long, value_name = "FILE", env = "MQTT_CAFILE")]
+    #[arg(long, value_name = "FILE")]
     cafile: Option<PathBuf>,
 
     /// Trust the certificate authorities in the PEM files of this directory
-    #[arg(long, value_name = "DIR", env = "MQTT_CAPATH")]
+    #[arg(long, value_name = "DIR")]
     capath: Option<PathBuf>,
 
     /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", env = "MQTT_CERT", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
     /// Key of the own certificate, PEM, not encrypted
-    #[arg(long, value_name = "FILE", env = "MQTT_KEY", requires = "cert")]
+    #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
     /// Trust the operating system's certificate authorities, also beside --cafile

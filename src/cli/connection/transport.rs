@@ -1,5 +1,5 @@
-//! The flags that say what carries the connection, and the target that all flags, the URL and the environment name
-//! together. It must not open sockets.
+//! The flags that say what carries the connection, and the target that all flags and the URL name together. It
+//! must not open sockets.
 
 use super::Connection;
 use crate::cli::Usage;
@@ -29,11 +29,11 @@ pub(super) struct Transport {
     unix: Option<PathBuf>,
 
     /// Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none`
-    /// [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]
+    /// [default: ALL_PROXY, except for hosts in NO_PROXY]
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 
-    /// Ignore all TLS flags and variables
+    /// Ignore all other TLS flags
     #[arg(long)]
     no_tls: bool,
 
@@ -157,7 +157,7 @@ impl Connection {
     fn unix_target(&self, path: PathBuf, url: Option<&Url>, tls: bool) -> anyhow::Result<Target> {
         let refuse = |what: &str| Err(Usage::Bad(format!("{what} on the way to a Unix socket")).into());
         if tls {
-            return refuse("there is no TLS (--no-tls ignores its flags and variables)");
+            return refuse("there is no TLS (--no-tls ignores its flags)");
         }
         if self.bind.is_some() {
             return refuse("there is no local address to bind (-A)");
@@ -212,7 +212,6 @@ impl Connection {
         })
     }
 
-    /// Flags before the environment, which is looked at only when no flag names a broker.
     fn place(&self, url: Option<&Url>) -> anyhow::Result<Place> {
         if let Some(path) = &self.transport.unix {
             return Ok(Place::Unix(path.clone()));
@@ -226,22 +225,7 @@ impl Connection {
             }
             return Ok(Place::Host(url.host.clone(), self.explicit_port()?.or(url.port)));
         }
-        let port = match variable("MQTT_PORT") {
-            Some(port) if self.port.is_none() => Some(port.parse().with_context(|| format!("MQTT_PORT {port:?}"))?),
-            _ => self.port,
-        };
-        match variable("MQTT_HOST") {
-            // A port in MQTT_HOST goes before MQTT_PORT.
-            Some(host) => match place(&host, port).with_context(|| format!("MQTT_HOST {host:?}"))? {
-                Place::Host(name, _) if self.port.is_none() => {
-                    let own = net::parse_host_port(&host).ok().and_then(|(_, port)| port);
-                    Ok(Place::Host(name, own.or(port)))
-                }
-                place => Ok(place),
-            },
-            None if port == Some(0) => Err(no_path()),
-            None => Ok(Place::Host("localhost".to_owned(), port)),
-        }
+        Ok(Place::Host("localhost".to_owned(), self.explicit_port()?))
     }
 
     fn explicit_port(&self) -> anyhow::Result<Option<u16>> {
@@ -273,13 +257,10 @@ impl Connection {
         }))
     }
 
-    /// `--proxy`, MQTT_PROXY, or what is meant for every program. The texts may hold passwords, so only the parser's words
+    /// `--proxy`, or what is meant for every program. The texts may hold passwords, so only the parser's words
     /// are shown.
     fn proxy(&self, host: &str) -> anyhow::Result<Option<Proxy>> {
-        let own = match &self.transport.proxy {
-            Some(text) => Some((text.clone(), "--proxy")),
-            None => variable("MQTT_PROXY").map(|text| (text, "MQTT_PROXY")),
-        };
+        let own = self.transport.proxy.clone().map(|text| (text, "--proxy"));
         let (text, origin) = match own {
             Some((text, _)) if is_none(&text) => return Ok(None),
             Some(own) => own,

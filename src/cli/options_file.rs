@@ -1,0 +1,121 @@
+//! Mosquitto's options files: a flag on each line, and behind one blank its value, which is the rest of the line. It must
+//! not know what the flags mean.
+
+use super::Usage;
+use super::words::{self, Occurrence};
+use clap::Command;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+/// Reads an options file.
+///
+/// # Errors
+/// It cannot be read, or a line is no flag of the command; the message has its number.
+pub fn read(command: &Command, path: &Path) -> Result<Vec<Occurrence>, Usage> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Usage::Bad(format!("cannot read the options file {}: {error}", path.display())))?;
+    parse(command, &bytes).map_err(|(line, what)| Usage::Bad(format!("{}:{line}: {what}", path.display())))
+}
+
+/// The flags of an options file; what is wrong, with the number of its line.
+fn parse(command: &Command, text: &[u8]) -> Result<Vec<Occurrence>, (usize, String)> {
+    let mut found = Vec::new();
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // A `#` counts in the first column only, as in Mosquitto.
+        if line.starts_with(b"#") {
+            continue;
+        }
+        let start = line.iter().position(|byte| *byte != b' ').unwrap_or(line.len());
+        let line = line.get(start..).unwrap_or_default();
+        if !line.is_empty() {
+            found.push(flag(command, line).map_err(|what| (index + 1, what))?);
+        }
+    }
+    Ok(found)
+}
+
+fn flag(command: &Command, line: &[u8]) -> Result<Occurrence, String> {
+    let (name, rest) = split(line);
+    let shown = String::from_utf8_lossy(name).into_owned();
+    let arg = words::find(command, &os(name)).ok_or_else(|| format!("unknown option {shown}"))?;
+    let flag = words::name(arg).unwrap_or_default();
+    let Some(mut rest) = rest.filter(|_| words::takes_values(arg)) else {
+        return match rest {
+            Some(_) => Err(format!("{shown} has no value")),
+            None if words::takes_values(arg) && words::least_values(arg) > 0 => {
+                Err(format!("{shown} needs a value behind it"))
+            }
+            None => Ok(Occurrence {
+                flag,
+                values: Vec::new(),
+            }),
+        };
+    };
+    // Beyond Mosquitto, where a line has one value: -D works, too.
+    let mut wanted = words::least_values(arg);
+    let mut values = Vec::new();
+    while values.len() + 1 < wanted {
+        let (value, more) = split(rest);
+        rest = more.ok_or_else(|| format!("{shown} needs more values behind it"))?;
+        values.push(os(value));
+        if flag == "property" && values.len() == 2 && value.eq_ignore_ascii_case(b"user-property") {
+            wanted += 1;
+        }
+    }
+    values.push(os(rest));
+    Ok(Occurrence { flag, values })
+}
+
+/// Up to the first blank, and behind it.
+fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match line.iter().position(|byte| *byte == b' ') {
+        Some(at) => (line.get(..at).unwrap_or_default(), line.get(at + 1..)),
+        None => (line, None),
+    }
+}
+
+fn os(bytes: &[u8]) -> OsString {
+    <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args;
+
+    fn command() -> Command {
+        crate::cli::Connection::augment_args(Command::new("x"))
+    }
+
+    #[test]
+    fn lines_are_flags_and_the_rest_is_one_value() {
+        let text = b"# comment\n  -h broker lan \r\n\n-i  x\n--debug\n-P # no comment\n\
+                     -D connect user-property key a b\n-D connect receive-maximum 5";
+        assert_eq!(
+            parse(&command(), text).unwrap(),
+            [
+                Occurrence::new("host", &["broker lan "]),
+                Occurrence::new("id", &[" x"]),
+                Occurrence::new("debug", &[]),
+                Occurrence::new("pw", &["# no comment"]),
+                Occurrence::new("property", &["connect", "user-property", "key", "a b"]),
+                Occurrence::new("property", &["connect", "receive-maximum", "5"]),
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_have_their_line() {
+        for (text, line, part) in [
+            (&b"-h a\nhost b"[..], 2, "unknown option host"),
+            (b"-h", 1, "-h needs a value"),
+            (b"\n\n-d yes", 3, "-d has no value"),
+            (b"-D connect receive-maximum", 1, "-D needs more values"),
+        ] {
+            let (at, what) = parse(&command(), text).unwrap_err();
+            assert_eq!(at, line);
+            assert!(what.contains(part), "{what}");
+        }
+    }
+}
