@@ -230,6 +230,8 @@ impl Client {
                         .handle_timeout(now)
                         .map_err(|error| self.session_error(error))?;
                 }
+                // Closed while there was something to read (RST), or without TLS's close_notify.
+                Err(error) if connack.is_some() && error::is_hang_up(&error) => return Err(self.no_connack(None)),
                 Err(error) => {
                     return Err(Error::Io {
                         address: self.address(),

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod publish;
+mod shortcomings;
 mod statuses;
 mod subscribe;
 mod tls;

@@ -114,10 +114,6 @@ impl Error {
         use crate::protocol::ReasonCode;
         match self {
             Self::NoConnack { .. } => true,
-            Self::Io {
-                source: StreamError(error),
-                ..
-            } => is_hang_up(error),
             Self::Session {
                 source: session::Error::Refused(refusal),
                 ..
@@ -127,7 +123,8 @@ impl Error {
     }
 }
 
-fn is_hang_up(error: &io::Error) -> bool {
+/// Whether the peer ended the connection, however rudely.
+pub(super) fn is_hang_up(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),
@@ -137,6 +134,9 @@ fn is_hang_up(error: &io::Error) -> bool {
 
 fn session_hint(error: &session::Error) -> Option<String> {
     use crate::protocol::ReasonCode as R;
+    if matches!(error, session::Error::ClosedOnQos2) {
+        return Some("a broker that does not support QoS 2 does so, NATS for one: try -q 1".to_owned());
+    }
     let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else {
         return None;
     };

@@ -220,6 +220,7 @@ impl Client {
         match (self.state, self.link.input.is_empty()) {
             (State::Connecting, true) => Error::Closed(" without answering CONNECT"),
             (_, false) => Error::Closed(" in the middle of a packet"),
+            (State::Connected, true) if self.link.delivery.lacks_pubrec() => Error::ClosedOnQos2,
             _ => Error::Closed(""),
         }
     }
