@@ -113,6 +113,9 @@ impl Run<'_> {
         let count = (MESSAGES * facts.takes.len()).to_string();
         // Each is sent everything, at most at its own QoS.
         let subscribers = QOS.map(|qos| (qos, self.subscribe(qos, "#", &count)));
+        for (_, subscriber) in &subscribers {
+            subscriber.wait_for_stderr("subscribed to");
+        }
         let sent = self.publish();
         for (limit, subscriber) in subscribers {
             let output = subscriber.expect(0);
@@ -209,9 +212,7 @@ impl Run<'_> {
 
     fn subscribe(&self, qos: u8, filter: &str, count: &str) -> Process {
         let filter = format!("{}/{filter}", self.prefix);
-        let process = Process::start(self.command("sub", &["-t", &filter, "-q", &qos.to_string(), "-C", count]));
-        process.wait_for_stderr("subscribed to");
-        process
+        Process::start(self.command("sub", &["-t", &filter, "-q", &qos.to_string(), "-C", count]))
     }
 
     fn command(&self, subcommand: &str, words: &[&str]) -> std::process::Command {
