@@ -247,7 +247,7 @@ impl Run<'_> {
             .any(|(at, _)| stderr[at + version.len()..].starts_with([',', '\n']));
         assert!(said, "{self}: {stderr}");
         assert_eq!(
-            stderr.contains("TLS"),
+            stderr.contains(", TLS 1."),
             self.transport == Transport::Tls,
             "{self}: {stderr}"
         );
