@@ -34,6 +34,18 @@ pub struct Origin {
     pub record: Option<u64>,
 }
 
+impl Origin {
+    /// That of hex text and raw bytes.
+    pub const UNKNOWN: Self = Self {
+        connection: None,
+        sender: Sender::Unknown,
+        time: None,
+        source: None,
+        destination: None,
+        record: None,
+    };
+}
+
 /// One packet, and all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {

@@ -8,7 +8,7 @@ mod reconnect;
 pub use error::{Error, StreamError};
 pub use options::Options;
 
-use crate::net::{self, Address, ConnectError, Stage, Stream};
+use crate::net::{self, ConnectError, Endpoint, Stage, Stream};
 use crate::protocol::{Properties, Publish, ReasonCode, Subscription, Utf8, Version};
 use crate::session::{self, AckHandle, client::PublishError};
 use bytes::{Buf, BytesMut};
@@ -130,7 +130,7 @@ impl Client {
                         Ok(Err(error)) => return self.failed(error.into()),
                         Err(_) => {
                             let limit = self.options.connect_timeout;
-                            let error = ConnectError::timed_out(&self.options.target.address, stage, limit);
+                            let error = ConnectError::timed_out(&self.options.target.endpoint, stage, limit);
                             return self.failed(error.into());
                         }
                     }
@@ -243,7 +243,7 @@ impl Client {
     }
 
     fn address(&self) -> String {
-        self.options.target.address.to_string()
+        self.options.target.endpoint.to_string()
     }
 
     fn session_error(&self, source: session::Error) -> Error {
@@ -425,15 +425,15 @@ impl Client {
 
     /// Where to.
     #[must_use]
-    pub fn target(&self) -> &Address {
-        &self.options.target.address
+    pub fn target(&self) -> &Endpoint {
+        &self.options.target.endpoint
     }
 
-    /// TLS version and cipher suite, when there is TLS.
+    /// TLS version and cipher suite, and WebSocket, when there are any.
     #[must_use]
-    pub fn tls_summary(&self) -> Option<String> {
+    pub fn stream_summary(&self) -> Option<String> {
         match &self.state {
-            State::Open { stream, .. } => stream.tls_summary(),
+            State::Open { stream, .. } => stream.summary(),
             _ => None,
         }
     }

@@ -39,7 +39,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand {
         name: "decode",
-        about: "Explain packets given as hex text",
+        about: "Explain captured packets: hex text, raw bytes, pcap and pcapng",
         flags: decode::Args::augment_args,
         run: |matches| decode::run(&parsed(matches)?),
     },
@@ -165,11 +165,12 @@ fn describe_connection(client: &mut Client, console: &Console, connack: &Connack
         true => ", an old session",
         false => ", a new session",
     };
-    let tls = client.tls_summary().map(|tls| format!(", {tls}")).unwrap_or_default();
+    let stream = client.stream_summary();
+    let stream = stream.map(|words| format!(", {words}")).unwrap_or_default();
     let id = client.session().options().client_id.clone();
     let target = client.target();
     console.debug(format_args!(
-        "connected to {target} as \"{}\", MQTT {version}{tls}{session}",
+        "connected to {target} as \"{}\", MQTT {version}{stream}{session}",
         id.escape_debug()
     ));
 }

@@ -45,10 +45,13 @@ pub const TABLE: &[(u8, &str)] = &[
     (DONE, "done; also when the reader of standard output went away"),
     (
         NO,
-        "ran, and the answer is no: undelivered messages, a malformed packet",
+        "ran, and the answer is no: undelivered messages, a packet that breaks the standard",
     ),
     (USAGE, "usage: a bad flag or value, an unreadable file"),
-    (UNREACHABLE, "could not connect: name, TCP, TLS, no CONNACK"),
+    (
+        UNREACHABLE,
+        "could not connect: name, TCP, proxy, TLS, WebSocket, no CONNACK",
+    ),
     (
         REFUSED,
         "the broker refused: CONNACK, SUBACK, PUBACK, PUBREC or DISCONNECT with a failure code",
@@ -121,7 +124,7 @@ fn client_status(error: &client::Error) -> u8 {
 
 fn session_status(error: &session::Error) -> u8 {
     match error {
-        session::Error::Refused(_) => REFUSED,
+        session::Error::Refused(_) | session::Error::EnhancedAuthentication => REFUSED,
         session::Error::Disconnected(refusal) if refusal.reason.is_failure() => REFUSED,
         session::Error::Encode(_) => USAGE,
         session::Error::Disconnected(_)

@@ -5,8 +5,10 @@
 //! ```text
 //! main --> commands --> cli      --> client::Options (plain data)
 //!   |          |------> input    --> protocol
-//!   v          |------> output   --> protocol
-//!  exit        |------> client   --> net, session --> protocol
+//!   v          |------> output   --> analysis, protocol
+//!  exit        |------> capture  --> protocol
+//!              |------> analysis --> protocol
+//!              |------> client   --> net, session --> protocol
 //!              `------> broker   --> session, and net in serve.rs only
 //! ```
 //!
@@ -19,7 +21,9 @@
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`base64`]: one encoding that both need.
-//! - [`input`], [`output`]: payloads and hex text in; JSON lines, formats and annotated packets out.
+//! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
+//! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
+//! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
 //! - [`cli`], [`commands`]: flags to plain data, and one file for each subcommand.
 //! - [`exit`]: the table of exit statuses.
 //!
@@ -31,10 +35,18 @@
 //! In: wire -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
 //! `commands/subscribe` -> `output/message` -> acknowledged after the line was written.
 //!
+//! # The way of a capture
+//!
+//! `commands/decode/source` (which form?) -> `capture/file` (records) -> `capture/network` (TCP segments) -> `capture/tcp`
+//! (byte streams) -> `capture/stream` (PROXY, TLS, WebSocket, MQTT) -> `analysis` -> `commands/decode/view` ->
+//! `output/packet`, `output/flow`, `output/stats`. Hex text comes through `input/text`.
+//!
 //! # Where to add
 //!
+//! A shape of hex text: the table in `input/text.rs`. A link layer: `capture/network/link.rs`. A rule of a session:
+//! `analysis/rules.rs` and where it is checked, `analysis/dialogue.rs`.
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`. A packet's field:
-//! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`.
+//! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
 
 pub mod analysis;
 pub mod base64;

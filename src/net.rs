@@ -1,8 +1,10 @@
-//! Byte streams to and from a peer: addresses, TCP, TLS, listening. Knows nothing of what the bytes mean.
+//! Byte streams to and from a peer: addresses, TCP, Unix sockets, proxies, TLS, WebSocket, listening. Knows nothing of what the bytes mean.
 //!
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
-//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem: its files)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
+//! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
+//! websocket handshake, and bytes in frames                   (tungstenite frames them)
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
 //! listen    address -> Listener -> Pending -> Stream
 //! error     what failed, why in plain words, and what to do   (explain: the TLS half of it)
@@ -11,22 +13,30 @@
 //! URL schemes and default ports (in [`address`]) are the only words of the protocol above that appear here.
 
 pub mod address;
+mod ciphers;
 pub mod dial;
 pub mod error;
 mod explain;
+mod http;
 pub mod listen;
 mod pem;
+pub mod proxy;
 pub mod tls;
+pub mod websocket;
 
 #[cfg(test)]
 #[path = "../tests/support/certificates.rs"]
 mod certificates;
 
-pub use address::{Address, AddressError, PORT, TLS_PORT, Url, parse_host_port};
-pub use dial::{Target, dial};
+pub use address::{
+    Address, AddressError, PORT, TLS_PORT, Transport, Url, WEBSOCKET_PORT, WEBSOCKET_TLS_PORT, parse_host_port,
+};
+pub use dial::{Endpoint, Target, dial};
 pub use error::{Cause, ConnectError, Stage, foreign_peer_hint, io_hint, io_message};
-pub use listen::{ListenError, Listener, Pending};
+pub use listen::{ListenError, Listener, Peer, Pending};
+pub use proxy::{Proxy, ProxyKind};
 pub use tls::{TlsError, TlsOptions, TlsVersion};
+pub use websocket::{WEBSOCKET_PATH, WebSocket, WebSocketRequest};
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -34,28 +44,32 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
 /// An established connection: bytes both ways, whatever carries them.
 ///
-/// Over TLS, written bytes may stay in a buffer until `flush`; always flush before waiting for an answer.
+/// Over TLS and WebSocket, written bytes may stay in a buffer until `flush`; always flush before waiting for an answer.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
     /// TLS over TCP, as client or as server. Boxed: it is a kilobyte larger than the other variants.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A Unix socket.
+    Unix(UnixStream),
+    /// WebSocket over any of the others.
+    WebSocket(Box<WebSocket>),
 }
 
 impl Stream {
-    /// The address of the peer; `None` for a socket that is no longer connected.
+    /// The address of the peer; `None` for a Unix socket, and one that is no longer connected.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.tcp()?.peer_addr().ok()
     }
 
-    /// The address of this end.
+    /// The address of this end; `None` for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.tcp()?.local_addr().ok()
@@ -64,7 +78,11 @@ impl Stream {
     /// What TLS agreed on, for a line of diagnostics: `TLS 1.3, TLS13_AES_256_GCM_SHA384`. `None` without TLS.
     #[must_use]
     pub fn tls_summary(&self) -> Option<String> {
-        let Self::Tls(stream) = self else { return None };
+        let stream = match self {
+            Self::Tls(stream) => stream,
+            Self::WebSocket(websocket) => return websocket.carrier().tls_summary(),
+            Self::Tcp(_) | Self::Unix(_) => return None,
+        };
         let (_, session) = stream.get_ref();
         let version = session.protocol_version().map(tls::version_name);
         let suite = session
@@ -82,10 +100,21 @@ impl Stream {
         )
     }
 
+    /// What lies between TCP and the bytes, for a line of diagnostics: `TLS 1.3, TLS13_AES_256_GCM_SHA384, WebSocket`.
+    /// `None` when there is nothing.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        let websocket = matches!(self, Self::WebSocket(_)).then(|| "WebSocket".to_owned());
+        let parts: Vec<_> = self.tls_summary().into_iter().chain(websocket).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(tcp) => Some(tcp),
             Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Unix(_) => None,
+            Self::WebSocket(websocket) => websocket.carrier().tcp(),
         }
     }
 }
@@ -95,6 +124,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::WebSocket(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -104,6 +135,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::WebSocket(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
         }
     }
 
@@ -115,6 +148,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::WebSocket(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -122,6 +157,8 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::WebSocket(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -129,6 +166,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Self::WebSocket(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
         }
     }
 
@@ -136,6 +175,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::WebSocket(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
         }
     }
 }

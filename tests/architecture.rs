@@ -63,10 +63,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "net",
         files: &["net"],
-        crates: &["net"],
+        crates: &["net", "base64"],
         external: &[
+            "futures_core",
+            "futures_sink",
             "memchr",
+            "ring",
             "tokio",
+            "tokio_tungstenite",
             "rustls",
             "tokio_rustls",
             "rustls_native_certs",
@@ -122,7 +126,7 @@ const LAYERS: &[Layer] = &[
         name: "input/packets",
         files: &["input/packets"],
         crates: &["input", "protocol", "base64"],
-        external: &["bytes", "serde_json", "thiserror"],
+        external: &["bytes", "jiff", "serde_json", "thiserror"],
         forbidden: &["clap", "client::"],
     },
     Layer {
@@ -201,6 +205,8 @@ const CRATES: &[&str] = &[
     "etherparse",
     "fastrand",
     "flate2",
+    "futures_core",
+    "futures_sink",
     "humantime",
     "jiff",
     "memchr",
@@ -211,8 +217,10 @@ const CRATES: &[&str] = &[
     "thiserror",
     "tokio",
     "tokio_rustls",
+    "tokio_tungstenite",
     "rcgen",
     "proptest",
+    "ring",
     "tempfile",
 ];
 

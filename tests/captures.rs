@@ -4,6 +4,7 @@
 //! says so.
 
 use mqkit::capture::file::{Item, Reader};
+use mqkit::capture::tls::KeyLog;
 use mqkit::capture::{Capture, Event, EventKind, Note, Options};
 use mqkit::protocol::Sender;
 use serde_json::Value;
@@ -151,7 +152,7 @@ fn damaged_captures_do_no_harm() {
             }
             damaged.truncate(24 + next(damaged.len()));
             let mut events = Vec::new();
-            feed(damaged, 0, &mut events);
+            feed(damaged, 0, Capture::new(Options::default()), &mut events);
         }
     }
 }
@@ -208,9 +209,12 @@ fn what_a_reader_should_know_is_said() {
     assert_eq!(notes("snaplen-96.pcap"), cut);
 }
 
-/// Name, path and reference of each capture that has such a reference; one with a truth needs no other.
+/// Name, path and reference of each capture that has such a reference; one with a truth needs no other. The large ones
+/// are not in the repository: they are read where the shared material lies beside it.
 fn captures(kind: &str) -> Vec<(String, PathBuf, PathBuf)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/captures");
+    let directory = if shared.is_dir() { shared } else { own };
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -238,19 +242,29 @@ fn bytes_of(line: &Value) -> String {
 }
 
 fn read(path: &Path) -> Vec<Event> {
-    read_without(path, 0)
+    let mut keylog = KeyLog::default();
+    if let Ok(keys) = fs::read(path.with_extension("keys")) {
+        assert!(keylog.add(&keys) > 0, "{}: no keys", path.display());
+    }
+    let mut events = Vec::new();
+    let options = Options {
+        keylog,
+        ..Options::default()
+    };
+    feed(fs::read(path).unwrap(), 0, Capture::new(options), &mut events);
+    events
 }
 
 /// As if this record had not been captured.
 fn read_without(path: &Path, lost: u64) -> Vec<Event> {
     let mut events = Vec::new();
-    feed(fs::read(path).unwrap(), lost, &mut events);
+    let capture = Capture::new(Options::default());
+    feed(fs::read(path).unwrap(), lost, capture, &mut events);
     events
 }
 
-fn feed(bytes: Vec<u8>, lost: u64, events: &mut Vec<Event>) {
+fn feed(bytes: Vec<u8>, lost: u64, mut capture: Capture, events: &mut Vec<Event>) {
     let mut reader = Reader::new(Box::new(Cursor::new(bytes)));
-    let mut capture = Capture::new(Options::default());
     while let Ok(Some(item)) = reader.next() {
         if !matches!(&item, Item::Record(record) if record.stamp.record == lost) {
             capture.push(item, events);

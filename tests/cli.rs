@@ -1,11 +1,17 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod decode;
 mod publish;
+mod publish_agreement;
+mod publish_input;
 mod shortcomings;
 mod statuses;
 mod subscribe;
 mod tls;
+mod tls_flags;
+mod transports;
+mod websocket;
 
 use crate::support::peer::Step;
 

@@ -4,7 +4,7 @@ use crate::support::mqkit;
 use bytes::BytesMut;
 use mqkit::analysis::{Analyst, Origin};
 use mqkit::output::packet::{Options, json, line, verbose};
-use mqkit::protocol::{Frame, Sender, frame};
+use mqkit::protocol::{Frame, frame};
 use std::path::Path;
 
 /// Ten captures, and what is kept of each: the name of the golden file says the shape.
@@ -102,17 +102,6 @@ fn passwords_are_masked() {
     assert!(run(&["-v", "--show-secrets"], connect).0.contains("\"secret\""));
 }
 
-fn nowhere() -> Origin {
-    Origin {
-        connection: None,
-        sender: Sender::Unknown,
-        time: None,
-        source: None,
-        destination: None,
-        record: None,
-    }
-}
-
 #[test]
 fn no_vector_panics_or_reaches_the_terminal() {
     for vector in include_str!("vectors/packets.jsonl").lines() {
@@ -127,7 +116,7 @@ fn no_vector_panics_or_reaches_the_terminal() {
             Ok(Some(frame)) => frame,
             Ok(None) | Err(_) => Frame::cut(buffer.freeze()),
         };
-        let explained = Analyst::new(None, true).packet(nowhere(), frame);
+        let explained = Analyst::new(None, true).packet(Origin::UNKNOWN, frame);
         let mut out = Vec::new();
         verbose::write(&explained, Options::default(), &mut out);
         line::write(&explained, Options::default(), &mut out);

@@ -5,6 +5,8 @@
 mod brokers;
 mod cut;
 mod flood;
+mod if_changed;
+mod json_lines;
 mod matrix;
 mod mosquitto_clients;
 mod process;

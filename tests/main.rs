@@ -14,6 +14,7 @@ mod encode;
 mod fuzz;
 mod generated;
 mod interop;
+mod json_lines;
 mod output;
 mod protocol;
 mod session;

@@ -13,12 +13,8 @@ pub(crate) fn explain(version: Version, sender: Sender, bytes: &[u8]) -> Explain
     let size = frame::extent(bytes).unwrap().unwrap().total();
     let there = &bytes[..size.min(bytes.len())];
     let origin = Origin {
-        connection: None,
         sender,
-        time: None,
-        source: None,
-        destination: None,
-        record: None,
+        ..Origin::UNKNOWN
     };
     let frame = frame::Frame::cut(there.to_vec().into());
     let mut explained = Analyst::new(Some(version), true).packet(origin, frame);

@@ -604,3 +604,98 @@ fn what_connack_forbids_is_not_sent() {
     assert!(matches!(refused, Err(client::PublishError::Encode(_))), "{refused:?}");
     assert!(client.output().is_empty());
 }
+
+/// A client of version 5 with the CONNACK of these properties.
+fn agreed(options: Options, properties: &[u8]) -> (Client, Instant) {
+    let now = Instant::now();
+    let mut client = Client::new(options, now);
+    client.handle_open(now).unwrap();
+    client.output().clear();
+    let length = u8::try_from(properties.len()).unwrap();
+    client.input().extend_from_slice(&[0x20, length + 3, 0, 0, length]);
+    client.input().extend_from_slice(properties);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    (client, now)
+}
+
+#[test]
+fn what_connack_assigns_holds() {
+    // Server Keep Alive 5, Assigned Client Identifier "id".
+    let (mut client, now) = agreed(Options::default(), &[0x13, 0, 5, 0x12, 0, 2, b'i', b'd']);
+    assert_eq!(client.options().client_id.as_str(), "id");
+    assert_eq!(client.poll_timeout(), Some(now + Duration::from_secs(5)));
+    // The next CONNECT asks for that identifier, and for the keep alive of the options.
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    assert_eq!(
+        client.output()[..],
+        *b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02id"
+    );
+}
+
+#[test]
+fn a_topic_is_said_once_and_an_alias_never_makes_a_message_too_large() {
+    let options = || Options {
+        choose_aliases: true,
+        ..Options::default()
+    };
+    let sent = |client: &mut Client, topic: &str, payload: &str, now| {
+        let publish = Publish {
+            topic: Utf8::new(topic).unwrap(),
+            payload: Bytes::from(payload.to_owned()),
+            ..message(0, QoS::AtMostOnce)
+        };
+        client.publish(publish, now).unwrap();
+        client.output().split().to_vec()
+    };
+    // Topic Alias Maximum 2, Maximum Packet Size 12.
+    let (mut client, now) = agreed(options(), &[0x22, 0, 2, 0x27, 0, 0, 0, 12]);
+    for (topic, payload, bytes) in [
+        // With its alias it would have 13 bytes; the peer does not learn the alias.
+        ("abcde", "12", &b"\x30\x0a\x00\x05abcde\x0012"[..]),
+        ("abcde", "1", b"\x30\x09\x00\x05abcde\x001"),
+        // Nor are aliases used up by that.
+        ("a", "12", b"\x30\x09\x00\x01a\x03\x23\x00\x0112"),
+    ] {
+        assert_eq!(sent(&mut client, topic, payload, now), bytes, "{topic}");
+    }
+    let (mut client, now) = agreed(options(), &[0x22, 0, 1]);
+    for (topic, bytes) in [
+        ("a", &b"\x30\x08\x00\x01a\x03\x23\x00\x011"[..]),
+        ("a", b"\x30\x07\x00\x00\x03\x23\x00\x011"),
+        ("b", b"\x30\x05\x00\x01b\x001"),
+    ] {
+        assert_eq!(sent(&mut client, topic, "1", now), bytes, "{topic}");
+    }
+    // The next connection knows no alias.
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    client.output().clear();
+    client.input().extend_from_slice(&[0x20, 6, 0, 0, 3, 0x22, 0, 1]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    assert_eq!(sent(&mut client, "b", "1", now), b"\x30\x08\x00\x01b\x03\x23\x00\x011");
+}
+
+#[test]
+fn a_given_alias_stands_for_the_topic_that_it_was_sent_with_last() {
+    let (mut client, now) = agreed(Options::default(), &[0x22, 0, 9]);
+    for (topic, alias, bytes) in [
+        ("a", 3, &b"\x30\x07\x00\x01a\x03\x23\x00\x03"[..]),
+        ("a", 3, b"\x30\x06\x00\x00\x03\x23\x00\x03"),
+        ("b", 3, b"\x30\x07\x00\x01b\x03\x23\x00\x03"),
+        ("a", 3, b"\x30\x07\x00\x01a\x03\x23\x00\x03"),
+        ("a", 4, b"\x30\x07\x00\x01a\x03\x23\x00\x04"),
+        ("a", 4, b"\x30\x06\x00\x00\x03\x23\x00\x04"),
+    ] {
+        let mut publish = Publish {
+            topic: Utf8::new(topic).unwrap(),
+            payload: Bytes::new(),
+            ..message(0, QoS::AtMostOnce)
+        };
+        publish
+            .properties
+            .push(PropertyId::TopicAlias, PropertyValue::U16(alias));
+        client.publish(publish, now).unwrap();
+        assert_eq!(client.output().split()[..], *bytes, "{topic} {alias}");
+    }
+}

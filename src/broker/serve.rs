@@ -6,7 +6,7 @@
 //! comes first: room to write, bytes to read, a wake from another connection's round, a time limit.
 
 use super::{ACK_DELAY, Answer, Broker, ConnectionId, End, Options, Statistics};
-use crate::net::{Listener, Pending, Stream, io_message};
+use crate::net::{Listener, Peer, Pending, Stream, io_message};
 use crate::protocol::{Connect, Disconnect, Publish, QoS, ReasonCode};
 use crate::session::server::{Event, Server};
 use crate::session::{AckHandle, Error};
@@ -16,7 +16,6 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -223,7 +222,7 @@ async fn attend(seat: &Seat, pending: Pending) {
             let what = io_message(&error);
             return seat.hub.detail(format_args!("{peer}: no connection: {what}"));
         }
-        Err(_) => return seat.hub.detail(format_args!("{peer}: no TLS handshake in time")),
+        Err(_) => return seat.hub.detail(format_args!("{peer}: no handshake in time")),
     };
     let connection = Connection {
         seat,
@@ -270,7 +269,7 @@ struct Held {
 
 struct Connection<'a> {
     seat: &'a Seat,
-    peer: SocketAddr,
+    peer: Peer,
     stream: Stream,
     server: Server,
     /// CONNECT that waits for another connection to leave the session.

@@ -1,11 +1,14 @@
 //! The flags that every connecting command shares, and the options that they mean. It reads files and the environment,
 //! and must not open sockets.
 
+mod tls;
+mod transport;
+
 use super::Usage;
 use super::console::Console;
 use super::values::{self, PropertyFlags, VersionChoice};
 use crate::client;
-use crate::net::{self, Address, Target, TlsOptions, TlsVersion, Url};
+use crate::net::Url;
 use crate::protocol::packet::Will;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, Version};
@@ -16,20 +19,23 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+use tls::Tls;
+use transport::Transport;
 
 /// The flags that every connecting command shares.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] [env: MQTT_URL]
+    /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports
+    /// 80 and 443), or unix:/PATH [env: MQTT_URL]
     #[arg(short = 'L', long, value_name = "URL")]
     url: Option<String>,
 
-    /// Host name or address [env: MQTT_HOST] [default: localhost]
+    /// Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]
     #[arg(short = 'h', long, value_name = "HOST[:PORT]")]
     host: Option<String>,
 
-    /// Port [env: MQTT_PORT] [default: 1883, or 8883 with TLS]
+    /// Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]
     #[arg(short = 'p', long, value_name = "PORT")]
     port: Option<u16>,
 
@@ -103,7 +109,7 @@ pub struct Connection {
     #[arg(short = 'M', long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
     max_inflight: u16,
 
-    /// One limit over name look-up, TCP, TLS and CONNACK
+    /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK
     #[arg(long, value_name = "TIME", env = "MQTT_CONNECT_TIMEOUT", default_value = "10s", value_parser = values::duration)]
     connect_timeout: Duration,
 
@@ -137,60 +143,10 @@ pub struct Connection {
     quiet: bool,
 
     #[command(flatten)]
+    transport: Transport,
+
+    #[command(flatten)]
     tls: Tls,
-}
-
-/// Any of these switches TLS on.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "TLS (any of these switches it on)")]
-struct Tls {
-    /// Trust the certificate authorities in this PEM file
-    #[arg(long, value_name = "FILE", env = "MQTT_CAFILE")]
-    cafile: Option<PathBuf>,
-
-    /// Trust the certificate authorities in the PEM files of this directory
-    #[arg(long, value_name = "DIR", env = "MQTT_CAPATH")]
-    capath: Option<PathBuf>,
-
-    /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", env = "MQTT_CERT", requires = "key")]
-    cert: Option<PathBuf>,
-
-    /// Key of the own certificate, PEM, not encrypted
-    #[arg(long, value_name = "FILE", env = "MQTT_KEY", requires = "cert")]
-    key: Option<PathBuf>,
-
-    /// Trust the operating system's certificate authorities, also beside --cafile
-    #[arg(long)]
-    tls_use_os_certs: bool,
-
-    /// Check neither the broker's certificate nor its name: anyone can listen in
-    #[arg(long)]
-    insecure: bool,
-
-    /// Application protocol to ask for
-    #[arg(long, value_name = "NAME")]
-    tls_alpn: Option<String>,
-
-    /// Lowest and only TLS version: tlsv1.2 or tlsv1.3
-    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
-    tls_version: Option<TlsVersion>,
-
-    /// Write the session keys to this file, for Wireshark
-    #[arg(long, value_name = "FILE")]
-    tls_keylog: Option<PathBuf>,
-
-    /// Name that the broker's certificate must have [default: the host]
-    #[arg(long, value_name = "NAME")]
-    servername: Option<String>,
-}
-
-fn tls_version(text: &str) -> Result<TlsVersion, String> {
-    match text {
-        "tlsv1.2" => Ok(TlsVersion::V12),
-        "tlsv1.3" => Ok(TlsVersion::V13),
-        _ => Err("must be tlsv1.2 or tlsv1.3".to_owned()),
-    }
 }
 
 /// `-D`, whose number of words depends on the property: clap's derive has no type for that.
@@ -317,54 +273,6 @@ impl Connection {
             .with_context(|| format!("{origin} is not a broker's URL"))
     }
 
-    fn target(&self, url: Option<&Url>) -> anyhow::Result<Target> {
-        let (host, port) = self.host_and_port(url)?;
-        let tls = self.tls.options();
-        let port = match port {
-            Some(port) => port,
-            None if tls.is_some() || url.is_some_and(|url| url.tls) => net::TLS_PORT,
-            None => net::PORT,
-        };
-        let tls = match (tls, url) {
-            (Some(options), _) => Some(options),
-            (None, Some(Url { tls: true, .. })) => Some(TlsOptions::default()),
-            _ => None,
-        };
-        let tls = match tls {
-            None => None,
-            Some(options) => {
-                let name = net::tls::server_name(&options, &host)?;
-                Some((net::tls::client_config(&options).context("cannot set up TLS")?, name))
-            }
-        };
-        Ok(Target {
-            address: Address::new(host, port),
-            bind: self.bind,
-            tls,
-        })
-    }
-
-    /// Flags before the environment, which is looked at only when neither `-L` nor `-h` names a broker.
-    fn host_and_port(&self, url: Option<&Url>) -> anyhow::Result<(String, Option<u16>)> {
-        if let Some(host) = &self.host {
-            let (host, port) = net::parse_host_port(host).with_context(|| format!("--host {host:?}"))?;
-            return Ok((host, self.port.or(port)));
-        }
-        if let Some(url) = url {
-            return Ok((url.host.clone(), self.port.or(url.port)));
-        }
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let (host, port) = match variable("MQTT_HOST") {
-            Some(host) => net::parse_host_port(&host).with_context(|| format!("MQTT_HOST {host:?}"))?,
-            None => ("localhost".to_owned(), None),
-        };
-        let variable = match variable("MQTT_PORT") {
-            Some(port) => Some(port.parse().with_context(|| format!("MQTT_PORT {port:?}"))?),
-            None => None,
-        };
-        Ok((host, self.port.or(port).or(variable)))
-    }
-
     fn needs_version_5(&self) -> bool {
         self.session_expiry_interval.is_some() || !self.properties.0.is_empty()
     }
@@ -397,6 +305,12 @@ impl Connection {
         if let Some(seconds) = expiry {
             connect.set_number(PropertyId::SessionExpiryInterval, seconds);
         }
+        if connect.value(PropertyId::AuthenticationData).is_some()
+            && connect.value(PropertyId::AuthenticationMethod).is_none()
+        {
+            let text = "-D connect authentication-data needs -D connect authentication-method";
+            return Err(Usage::Bad(text.to_owned()).into());
+        }
         if self.disable_clean_session && self.id.is_none() {
             return Err(Usage::Bad("-c needs a client identifier that stays the same (-i)".to_owned()).into());
         }
@@ -420,6 +334,7 @@ impl Connection {
             keep_alive: self.keepalive,
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
+            choose_aliases: false,
             will: self.will(properties)?,
             username,
             password,
@@ -481,24 +396,5 @@ impl Connection {
             topic,
             payload,
         }))
-    }
-}
-
-impl Tls {
-    /// Nothing when none of the flags was given.
-    fn options(&self) -> Option<TlsOptions> {
-        let options = TlsOptions {
-            cafile: self.cafile.clone(),
-            capath: self.capath.clone(),
-            use_os_certs: self.tls_use_os_certs,
-            cert: self.cert.clone(),
-            key: self.key.clone(),
-            insecure: self.insecure,
-            alpn: self.tls_alpn.iter().cloned().collect(),
-            server_name: self.servername.clone(),
-            version: self.tls_version,
-            keylog: self.tls_keylog.clone(),
-        };
-        (options != TlsOptions::default()).then_some(options)
     }
 }

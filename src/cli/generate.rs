@@ -7,6 +7,13 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 
+/// Sections that only the manual has: page, title, text.
+const SECTIONS: &[(&str, &str, &str)] = &[(
+    "mqkit-sub",
+    "JSON SCHEMA",
+    include_str!("../../docs/message.schema.json"),
+)];
+
 /// Every generated file: its path from the project's root, and its contents.
 ///
 /// # Errors
@@ -76,6 +83,9 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
     }
     if let Some(examples) = examples {
         verbatim(&mut out, &examples)?;
+    }
+    for (_, title, text) in SECTIONS.iter().filter(|(page, ..)| *page == name) {
+        verbatim(&mut out, &format!("{title}\n{text}"))?;
     }
     section(
         &mut out,

@@ -85,10 +85,43 @@ pub fn utf8(text: &str) -> Result<Utf8, String> {
 pub fn expiry(text: &str) -> Result<u32, String> {
     match text {
         "-1" | "infinite" | "∞" => Ok(u32::MAX),
-        _ => text
-            .parse()
-            .map_err(|_| "must be seconds, 0 to 4294967295, or infinite".to_owned()),
+        // Mosquitto takes hexadecimal numbers here.
+        _ => match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => text.parse(),
+        }
+        .map_err(|_| "must be seconds, 0 to 4294967295, or infinite".to_owned()),
     }
+}
+
+/// What ends a line: one ASCII character, or `\\0`, `\\t`, `\\n`, `\\r`, `\\\\`, `\\x1e`.
+///
+/// # Errors
+/// The accepted forms.
+pub fn delimiter(text: &str) -> Result<u8, String> {
+    let digits = |digits: &str| hex_pairs(digits).filter(|bytes| bytes.len() == 1)?.first().copied();
+    let byte = match text.as_bytes() {
+        [byte] if byte.is_ascii() && *byte != b'\\' => Some(*byte),
+        [b'\\', escape] => match escape {
+            b'0' => Some(0),
+            b't' => Some(b'\t'),
+            b'n' => Some(b'\n'),
+            b'r' => Some(b'\r'),
+            b'\\' => Some(b'\\'),
+            _ => None,
+        },
+        _ => text.strip_prefix("\\x").and_then(digits),
+    };
+    byte.ok_or_else(|| "must be one ASCII character, or \\0, \\t, \\n, \\r, \\\\, or \\x and two hex digits".to_owned())
+}
+
+/// How many times as fast as recorded.
+///
+/// # Errors
+/// The accepted numbers.
+pub fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| f64::is_finite(*speed) && *speed > 0.0);
+    speed.ok_or_else(|| "must be a number above 0, such as 0.5, 1 or 10".to_owned())
 }
 
 /// The properties of `-D PACKET NAME VALUE [VALUE2]`, by the packet they go into.
@@ -136,8 +169,9 @@ impl PropertyFlags {
             return Err(bad("only a broker sends this".to_owned()));
         }
         let value = property_value(id, values).map_err(bad)?;
-        let added: Properties = [(id, value.clone())].into_iter().collect();
-        added.check(*place).map_err(|error| bad(error.to_string()))?;
+        let mut together = self.at(*place);
+        together.push(id, value.clone());
+        together.check(*place).map_err(|error| bad(error.to_string()))?;
         self.0.push((*place, id, value));
         Ok(())
     }
@@ -147,6 +181,23 @@ impl PropertyFlags {
     pub fn at(&self, place: Place) -> Properties {
         let chosen = self.0.iter().filter(|(other, ..)| *other == place);
         chosen.map(|(_, id, value)| (*id, value.clone())).collect()
+    }
+
+    /// Refuses properties of packets that a command never sends.
+    ///
+    /// # Errors
+    /// [`Usage`] that names the packet.
+    pub fn only_for(&self, places: &[Place]) -> Result<(), Usage> {
+        match self.0.iter().find(|(place, ..)| !places.contains(place)) {
+            None => Ok(()),
+            Some((place, id, _)) => {
+                let found = PACKETS.iter().find(|(_, known)| known == place);
+                let packet = found.map_or("", |(name, _)| *name);
+                Err(Usage::Bad(format!(
+                    "-D {packet} {id}: this command sends no such packet"
+                )))
+            }
+        }
     }
 
     /// True when there are none.
@@ -215,6 +266,60 @@ mod tests {
         assert!(duration("soon").is_err());
     }
 
+    #[test]
+    fn a_property_stands_once_unless_it_may_stand_more_often() {
+        let mut flags = one(&["connect", "receive-maximum", "5"]).unwrap();
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let error = flags.add(&words(&["connect", "receive-maximum", "6"])).unwrap_err();
+        assert!(error.to_string().contains("more than once"), "{error}");
+        flags.add(&words(&["connect", "user-property", "k", "v"])).unwrap();
+        flags.add(&words(&["connect", "user-property", "k", "v"])).unwrap();
+        let error = flags.only_for(&[Place::Will]).unwrap_err();
+        assert!(error.to_string().starts_with("-D connect receive-maximum: "), "{error}");
+        assert!(flags.only_for(&[Place::Packet(PacketType::Connect)]).is_ok());
+    }
+
+    #[test]
+    fn delimiters_are_characters_and_escapes() {
+        for (text, byte) in [
+            (";", b';'),
+            ("\\0", 0),
+            ("\\t", b'\t'),
+            ("\\n", b'\n'),
+            ("\\r", b'\r'),
+            ("\\\\", b'\\'),
+            ("\\x1e", 0x1e),
+            ("\\xFF", 0xff),
+        ] {
+            assert_eq!(delimiter(text), Ok(byte), "{text}");
+        }
+        for text in ["", "ab", "é", "\\", "\\q", "\\x1", "\\x1e0", "x1e"] {
+            assert!(delimiter(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn speeds_are_above_nothing() {
+        assert_eq!(speed("0.5"), Ok(0.5));
+        for text in ["0", "-1", "inf", "NaN", "fast"] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn session_expiry_is_a_number_or_never() {
+        for (text, seconds) in [
+            ("5", 5),
+            ("0x10", 16),
+            ("-1", u32::MAX),
+            ("infinite", u32::MAX),
+            ("∞", u32::MAX),
+        ] {
+            assert_eq!(expiry(text), Ok(seconds), "{text}");
+        }
+        assert!(expiry("5s").is_err());
+    }
+
     fn one(words: &[&str]) -> Result<PropertyFlags, Usage> {
         let mut flags = PropertyFlags::default();
         flags.add(&words.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -266,6 +371,16 @@ mod tests {
             (&["publish", "correlation-data", "hex:0"], "hex digits"),
             (&["publish", "correlation-data", "base64:?"], "not base64"),
             (&["publish", "subscription-identifier", "1"], "only a broker"),
+            (&["connect", "receive-maximum", "0"], "out of range"),
+            (&["connect", "maximum-packet-size", "0"], "out of range"),
+            (&["connect", "request-problem-information", "2"], "out of range"),
+            (
+                &["subscribe", "subscription-identifier", "268435456"],
+                "from 0 to 268435455",
+            ),
+            (&["will", "will-delay-interval", "4294967296"], "from 0 to 4294967295"),
+            (&["disconnect", "session-expiry-interval", "-1"], "from 0 to 4294967295"),
+            (&["publish", "response-topic", "a/+"], "out of range"),
         ] {
             let error = one(words).unwrap_err().to_string();
             assert!(error.contains(part), "{words:?}: {error}");

@@ -99,6 +99,14 @@ impl Error {
                 source: net::Cause::Tls(error),
                 ..
             }) => is_hang_up(error),
+            Self::Connect(ConnectError {
+                source: net::Cause::Proxy(error),
+                ..
+            }) => error.may_pass(),
+            Self::Connect(ConnectError {
+                source: net::Cause::WebSocket(error),
+                ..
+            }) => error.may_pass(),
             Self::Io {
                 source: StreamError(error),
                 ..
@@ -133,7 +141,10 @@ pub(super) fn is_hang_up(error: &io::Error) -> bool {
 }
 
 fn session_hint(error: &session::Error) -> Option<String> {
-    use crate::protocol::ReasonCode as R;
+    use crate::protocol::{PropertyId, ReasonCode as R};
+    if matches!(error, session::Error::EnhancedAuthentication) {
+        return Some("log in with a user name and password, or a client certificate (--cert, --key)".to_owned());
+    }
     if matches!(error, session::Error::ClosedOnQos2) {
         return Some("a broker that does not support QoS 2 does so, NATS for one: try -q 1".to_owned());
     }
@@ -146,7 +157,15 @@ fn session_hint(error: &session::Error) -> Option<String> {
         R::UNSUPPORTED_PROTOCOL_VERSION => "try -V 311 or -V 5",
         R::CLIENT_IDENTIFIER_NOT_VALID => "try another client identifier with -i",
         R::SESSION_TAKEN_OVER => "another client connected with the same identifier: give each its own with -i",
-        R::USE_ANOTHER_SERVER | R::SERVER_MOVED => "connect to the server that the broker names",
+        R::USE_ANOTHER_SERVER | R::SERVER_MOVED => {
+            return Some(match refusal.properties.text(PropertyId::ServerReference) {
+                Some(server) => format!(
+                    "connect to the server that the broker names: -h {}",
+                    server.escape_debug()
+                ),
+                None => "connect to another server of this broker".to_owned(),
+            });
+        }
         R::PACKET_TOO_LARGE => "the broker limits the size of a message",
         R::RECEIVE_MAXIMUM_EXCEEDED => "a smaller --max-inflight may help",
         _ => return None,

@@ -6,8 +6,9 @@ use crate::broker::passwords::Passwords;
 use crate::broker::serve::{Log, Severity, serve};
 use crate::broker::{Options, Statistics};
 use crate::exit::{Outcome, OutputError, Signal};
-use crate::net::{Address, Listener, PORT, tls};
+use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, tls};
 use anyhow::Context as _;
+use clap::ArgGroup;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 /// listener on standard output and runs until SIGINT or SIGTERM. With a command it runs as long as the command does: the
 /// command finds the broker in MQTT_URL, MQTT_HOST and MQTT_PORT, and its exit status becomes that of mqkit.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("with_tls").multiple(true))]
 pub struct Args {
     /// Port to listen on; 0 takes any free one. The default is 1883, and 0 with a command
     #[arg(short, long, value_name = "PORT")]
@@ -34,19 +35,31 @@ pub struct Args {
     bind: String,
 
     /// Port to listen on with TLS as well; 0 takes any free one
-    #[arg(long, value_name = "PORT", requires_all = ["cert", "key"])]
+    #[arg(long, value_name = "PORT", requires_all = ["cert", "key"], group = "with_tls")]
     tls_port: Option<u16>,
 
+    /// Port to listen on for WebSocket (ws://) as well; 0 takes any free one
+    #[arg(long, value_name = "PORT")]
+    ws_port: Option<u16>,
+
+    /// Port to listen on for WebSocket with TLS (wss://) as well; 0 takes any free one
+    #[arg(long, value_name = "PORT", requires_all = ["cert", "key"], group = "with_tls")]
+    wss_port: Option<u16>,
+
+    /// Path of a Unix socket to listen on as well
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+
     /// Certificate of the broker for TLS, PEM, with its intermediate certificates
-    #[arg(long, value_name = "FILE", requires = "tls_port")]
+    #[arg(long, value_name = "FILE", requires = "with_tls")]
     cert: Option<PathBuf>,
 
     /// Private key of the certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_port")]
+    #[arg(long, value_name = "FILE", requires = "with_tls")]
     key: Option<PathBuf>,
 
     /// With TLS: only clients with a certificate of these authorities (PEM) may connect
-    #[arg(long, value_name = "FILE", requires = "tls_port")]
+    #[arg(long, value_name = "FILE", requires = "with_tls")]
     client_ca: Option<PathBuf>,
 
     /// Only users in this file may connect: lines of the form user:password
@@ -91,11 +104,9 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     let address = plain.local_addr()?;
     let mut urls = vec![format!("mqtt://{address}")];
     let mut listeners = vec![plain];
-    if let (Some(port), Some(cert), Some(key)) = (args.tls_port, &args.cert, &args.key) {
-        let config = tls::server_config(cert, key, args.client_ca.as_deref())?;
-        let listener = Listener::bind(&Address::new(&*args.bind, port), Some(config)).await?;
-        urls.push(format!("mqtts://{}", listener.local_addr()?));
+    for (listener, url) in further_listeners(&args).await? {
         listeners.push(listener);
+        urls.push(url);
     }
     let log = log(args.verbose);
     // From now on: a signal must not end the broker before the command, however early it comes.
@@ -128,6 +139,33 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     report(statistics);
     let status = status.context("cannot wait for the command")?;
     Ok(Outcome::Command(code(status)))
+}
+
+/// All but the one for plain TCP, each with its URL.
+async fn further_listeners(args: &Args) -> anyhow::Result<Vec<(Listener, String)>> {
+    let tls = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(tls::server_config(cert, key, args.client_ca.as_deref())?),
+        _ => None,
+    };
+    let mut listeners = Vec::new();
+    for (port, scheme, tls) in [
+        (args.tls_port, "mqtts", tls.clone()),
+        (args.ws_port, "ws", None),
+        (args.wss_port, "wss", tls),
+    ] {
+        let Some(port) = port else { continue };
+        let listener = Listener::bind(&Address::new(&*args.bind, port), tls).await?;
+        let url = format!("{scheme}://{}", listener.local_addr()?);
+        listeners.push(match scheme {
+            "mqtts" => (listener, url),
+            _ => (listener.with_websocket(), url + WEBSOCKET_PATH),
+        });
+    }
+    if let Some(path) = &args.unix {
+        let url = format!("unix:{}", path.display());
+        listeners.push((Listener::bind_unix(path)?, url));
+    }
+    Ok(listeners)
 }
 
 fn options(args: &Args) -> anyhow::Result<Options> {

@@ -4,13 +4,13 @@
 mod source;
 mod view;
 
-use crate::analysis::{Analyst, Origin};
+use crate::analysis::Analyst;
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
-use crate::protocol::{PacketType, Sender, Utf8, Version};
+use crate::protocol::{PacketType, Utf8, Version};
 use anyhow::Context;
 use bytes::BytesMut;
 use source::{Form, Source};
@@ -20,7 +20,7 @@ use view::{Filter, Shape, View};
 
 /// Explain captured packets: hex text, raw bytes, pcap and pcapng
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// A file, hex text, or `-` for standard input
     #[arg(value_name = "INPUT")]
@@ -87,7 +87,23 @@ pub struct Args {
     connection: Option<u32>,
 }
 
-const EXAMPLES: &str = "Examples:
+const AFTER_HELP: &str = "Output:
+  A packet is a line: time in UTC, connection, → from the client or ← from
+  the server, type, facts. Behind ! stands what breaks the standard, which
+  makes the status 1; behind - what else is worth knowing.
+
+JSON:
+  type, version, size, flags   always; version_assumed when no CONNECT said it
+  time, connection, frame      in captures; connection is Wireshark's tcp.stream
+  direction, src, dst          in captures; direction is c2s or s2c
+  topic, client_id, ...        the packet's fields under the standard's names,
+                               those of a PUBLISH as mqkit sub prints them
+  answers                      the packet that this one acknowledges, after_ms
+  violations                   severity (malformed, protocol, warning, note),
+                               statement, offset, field, message
+  raw                          all bytes, where the fields do not tell them
+
+Examples:
   mqkit decode 0x10 0x13 0x0 0x4 0x4d 0x51 0x54 0x54 0x4 0x2 0x0 0x3c 0x0 0x7 0x70 0x79 0x74 0x68 0x6F 0x6E 0x31
   mqkit decode -v c000d000
   echo '30 05 00 03 61 2f 62' | mqkit decode -V 311
@@ -182,24 +198,12 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
     };
-    match read.and_then(|()| view.finish(&mut analyst).map_err(Into::into)) {
+    match read.and_then(|()| view.finish(&mut analyst)) {
         Ok(()) if view.faulty() => Ok(Outcome::No),
         Ok(()) => Ok(Outcome::Done),
         Err(source::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
         Err(source::Error::Output(error)) => Err(OutputError(error).into()),
         Err(source::Error::Input(error)) => Err(error),
-    }
-}
-
-/// Where a packet of hex text or raw bytes was seen: nobody knows.
-fn nowhere() -> Origin {
-    Origin {
-        connection: None,
-        sender: Sender::Unknown,
-        time: None,
-        source: None,
-        destination: None,
-        record: None,
     }
 }
 

@@ -1,21 +1,25 @@
-//! `mqkit pub`: publishes one message or a stream of lines, and tells what became of them. It must not know packets
-//! beyond PUBLISH.
+//! `mqkit pub`: the flags, and what they mean together. It must not know how messages are read or sent.
 
-use super::{Signals, block_on, until};
+mod changed;
+mod pace;
+mod run;
+mod source;
+mod totals;
+
+use super::block_on;
 use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Console, Usage, values};
-use crate::client::{Client, Event};
-use crate::exit::{Outcome, Signal};
-use crate::input::messages::{self, Lines};
+use crate::cli::{Connection, Usage, values};
+use crate::exit::Outcome;
+use crate::input::encoding::Encoding;
 use crate::protocol::property::Place;
-use crate::protocol::{PacketType, Properties, Publish, QoS, ReasonCode, Utf8};
-use crate::session;
-use anyhow::Context;
+use crate::protocol::{PacketType, PropertyId, Publish, QoS, Utf8, Version};
 use bytes::Bytes;
+use changed::Fetch;
+use pace::Pace;
+use run::Run;
+use source::{Input, LineForm, Source};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::io::Stdin;
-use tokio::time::Instant;
 
 /// Publish a message, a file, or a stream of lines
 #[derive(Debug, clap::Args)]
@@ -28,6 +32,22 @@ pub struct Args {
     #[command(flatten)]
     payload: Payload,
 
+    /// The payload is written in hex or base64; white space in it means nothing
+    #[arg(long, value_name = "ENCODING", value_parser = encoding, conflicts_with_all = ["json", "null_message"])]
+    encoding: Option<Encoding>,
+
+    /// Each line is TOPIC, a tab, and the payload; implies --stdin-line
+    #[arg(long, conflicts_with_all = ["message", "file", "null_message", "stdin_file", "json", "topic"])]
+    topic_from_line: bool,
+
+    /// What ends a line: a character, or \0 \t \n \r \\ \x1e [default: \n]
+    #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
+    delimiter: Option<u8>,
+
+    /// Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast
+    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
+    replay: Option<f64>,
+
     /// QoS: 0, 1 or 2
     #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
     qos: QoS,
@@ -36,13 +56,31 @@ pub struct Args {
     #[arg(short, long)]
     retain: bool,
 
+    /// Publish the message only when its payload differs from what the broker has stored; implies --retain
+    #[arg(long, conflicts_with_all = ["repeat", "stdin_line", "topic_from_line", "json"])]
+    if_changed: bool,
+
+    /// Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+          conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    repeat: Option<u64>,
+
+    /// Wait so long before each repetition
+    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true,
+          conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    repeat_delay: Option<Duration>,
+
+    /// Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5
+    #[arg(long)]
+    topic_alias: bool,
+
     #[command(flatten)]
     connection: Connection,
 }
 
-/// Exactly one of these.
+/// One of these.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Payload {
     /// Payload: the text as it stands
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -56,358 +94,162 @@ struct Payload {
     #[arg(short, long)]
     null_message: bool,
 
-    /// Payload: all of standard input
+    /// Payload: all of standard input, which must not be empty
     #[arg(short, long)]
     stdin_file: bool,
 
     /// One message for each line of standard input, read as fast as the broker takes them
     #[arg(short = 'l', long)]
     stdin_line: bool,
+
+    /// One message for each JSON line of standard input; see JSON lines below
+    #[arg(long)]
+    json: bool,
 }
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = "JSON lines:
+  {\"topic\":\"a/b\",\"payload\":\"21.5\",\"qos\":1,\"retain\":true,\"properties\":{\"content-type\":\"text/plain\"}}
+  `payload` must be there: text, null for none, or other JSON, which stands for its text; `payload_base64` has any bytes.
+  Flags give what a line leaves out. What `mqkit sub` prints is taken as it is, and so is a PUBLISH of `decode --json`;
+  packet identifiers, topic aliases and subscription identifiers, which belong to another connection, are left out.
+  Other keys are errors. The first bad line ends the run with status 2, once what stands before it is delivered.
+
+Examples:
   mqkit pub -h broker.lan -t sensors/room/temperature -m 21.5 -q 1
   vmstat 1 | mqkit pub -h broker.lan -t host/vmstat -l
   mqkit pub -L mqtts://user@broker.example/photos/door --password-file ~/.mqtt -q 1 -f door.jpg
   mqkit pub -h broker.lan -t config -r -n
-  mqkit pub -h broker.lan -t a -m b -D publish content-type text/plain -D publish user-property k v";
+  mqkit pub -h broker.lan -t a -m b -D publish content-type text/plain -D publish user-property k v
+  mqkit pub -h broker.lan -t state -m on --if-changed
+  mqkit pub -h broker.lan -t raw -m 00ff --encoding hex --repeat 3 --repeat-delay 500ms
+  mqkit sub -h broker.lan -t 'a/#' | mqkit pub -h other.lan --json
+  mqkit pub -h broker.lan --json --replay 10 < recorded.jsonl";
 
-/// How long to wait for acknowledgements after a first signal.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long to let acknowledgements gather before a busy window is refilled. A local broker sends them one by one, and
-/// a read, a write and a wake-up for each would be most of the cost of a message. Shorter than the runtime's timers are.
-const GATHER: Duration = Duration::from_micros(50);
-/// So many acknowledgements at once are worth a write of their own.
-const FEW: usize = 4;
 /// How long to keep trying after a loss, when nothing was said.
 const RETRY_LOST: Duration = Duration::from_secs(60);
-/// The longest line, in bytes: the largest packet that MQTT knows, with room for a topic.
-const LONGEST_LINE: usize = crate::protocol::MAX_REMAINING_LENGTH - 128 * 1024;
+
+/// The packets that this command sends.
+const PLACES: &[Place] = &[
+    Place::Packet(PacketType::Connect),
+    Place::Packet(PacketType::Publish),
+    Place::Packet(PacketType::Disconnect),
+    Place::Will,
+];
 
 /// Runs `mqkit pub`.
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let input = args.input()?;
     let wishes = Wishes {
         retry_lost: Some(RETRY_LOST),
-        resume: args.qos != QoS::AtMostOnce,
+        resume: args.qos != QoS::AtMostOnce || args.payload.json,
     };
-    let plan = args.connection.plan(wishes)?;
-    let topic = match (&args.topic, &plan.topic) {
-        (Some(topic), _) => topic.clone(),
-        (None, Some(topic)) => values::topic_name(topic).map_err(Usage::Bad)?,
-        (None, None) => return Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned()).into()),
-    };
+    let mut plan = args.connection.plan(wishes)?;
+    plan.properties.only_for(PLACES)?;
+    plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
     let template = Publish {
         dup: false,
         qos: args.qos,
-        retain: args.retain,
-        topic,
+        retain: args.retain || args.if_changed,
+        topic: args.topic(&plan)?,
         packet_id: None,
         properties: plan.properties.at(Place::Packet(PacketType::Publish)),
         payload: Bytes::new(),
     };
+    let pace = match (args.replay, args.repeat) {
+        (Some(speed), _) => Pace::replay(speed),
+        (None, Some(_)) => Pace::repeat(args.repeat_delay.unwrap_or_default()),
+        (None, None) => Pace::AtOnce,
+    };
+    let fetch = args.if_changed.then(|| Fetch::new(template.topic.clone()));
     block_on(async move {
-        let source = Source::open(&args.payload).await?;
-        Run::new(plan, template, source)?.run().await
+        let source = Source::open(input, template, args.repeat.unwrap_or(1)).await?;
+        Run::new(plan, source, pace, fetch).run().await
     })?
 }
 
-/// Where payloads come from.
-enum Source {
-    One(Option<Bytes>),
-    Lines(Box<Lines<Stdin>>),
-    Dry,
+impl Args {
+    fn input(&self) -> Result<Input, Usage> {
+        let Payload {
+            message,
+            file,
+            null_message,
+            stdin_file,
+            stdin_line,
+            json,
+        } = &self.payload;
+        let lines = *stdin_line || self.topic_from_line;
+        if self.delimiter.is_some() && !lines {
+            return Err(Usage::Bad("--delimiter needs --stdin-line".to_owned()));
+        }
+        // Clap does not ask for a flag that another one excludes.
+        if self.replay.is_some() && !json {
+            return Err(Usage::Bad("--replay needs --json".to_owned()));
+        }
+        let form = match (lines, json) {
+            (true, _) if self.topic_from_line => Some(LineForm::TopicAndPayload(self.encoding)),
+            (true, _) => Some(LineForm::Payload(self.encoding)),
+            (_, true) if self.replay.is_some() => Some(LineForm::RecordedJson),
+            (_, true) => Some(LineForm::Json),
+            _ => None,
+        };
+        if let Some(form) = form {
+            let delimiter = self.delimiter.unwrap_or(b'\n');
+            return Ok(Input::Lines { form, delimiter });
+        }
+        let encoding = self.encoding;
+        match (message, file) {
+            (Some(text), _) => Ok(Input::Text(text.clone(), encoding)),
+            (_, Some(path)) => Ok(Input::File(path.clone(), encoding)),
+            _ if *stdin_file => Ok(Input::Stdin(encoding)),
+            _ if *null_message => Ok(Input::Nothing),
+            _ => Err(Usage::Bad(
+                "no message: give one with --message, --file, --null-message, --stdin-file, --stdin-line or --json"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The topic of messages that have none of their own; empty when there is none.
+    fn topic(&self, plan: &Plan) -> Result<Utf8, Usage> {
+        let topic = match (&self.topic, &plan.topic) {
+            (Some(topic), _) => Some(topic.clone()),
+            (None, Some(topic)) => Some(values::topic_name(topic).map_err(Usage::Bad)?),
+            (None, None) => None,
+        };
+        match topic {
+            Some(_) if self.topic_from_line => Err(Usage::Bad(
+                "the URL has a topic, and --topic-from-line takes it from each line".to_owned(),
+            )),
+            Some(topic) => Ok(topic),
+            None if self.topic_from_line || self.payload.json => Ok(Utf8::default()),
+            None => Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned())),
+        }
+    }
+
+    fn choose_aliases(&self, plan: &Plan) -> Result<bool, Usage> {
+        let publish = plan.properties.at(Place::Packet(PacketType::Publish));
+        if self.topic_alias && publish.value(PropertyId::TopicAlias).is_some() {
+            return Err(Usage::Bad(
+                "--topic-alias chooses what -D publish topic-alias gives".to_owned(),
+            ));
+        }
+        let version = plan.client.session.version;
+        if self.topic_alias && version != Version::V5 {
+            return Err(Usage::Bad(format!(
+                "--topic-alias needs MQTT 5, and -V asks for {version}"
+            )));
+        }
+        Ok(self.topic_alias)
+    }
 }
 
-impl Source {
-    async fn open(payload: &Payload) -> anyhow::Result<Self> {
-        if payload.stdin_line {
-            return Ok(Self::Lines(Box::new(Lines::new(
-                tokio::io::stdin(),
-                b'\n',
-                LONGEST_LINE,
-            ))));
-        }
-        let bytes = if let Some(text) = &payload.message {
-            Bytes::from(text.clone())
-        } else if let Some(path) = &payload.file {
-            messages::read_file(path).with_context(|| format!("cannot read {path:?}"))?
-        } else if payload.stdin_file {
-            messages::read_whole(tokio::io::stdin(), LONGEST_LINE)
-                .await
-                .context("cannot read standard input")?
-        } else {
-            Bytes::new()
-        };
-        Ok(Self::One(Some(bytes)))
-    }
-
-    /// The next payload; `None` at the end. Cancel-safe.
-    async fn next(&mut self) -> anyhow::Result<Option<Bytes>> {
-        let payload = match self {
-            Self::One(payload) => payload.take(),
-            Self::Lines(lines) => lines.next().await.context("cannot read standard input")?,
-            Self::Dry => None,
-        };
-        if payload.is_none() {
-            *self = Self::Dry;
-        }
-        Ok(payload)
-    }
-
-    /// A payload that is there already.
-    fn buffered(&mut self) -> Option<Bytes> {
-        match self {
-            Self::Lines(lines) => lines.buffered(),
-            Self::One(_) | Self::Dry => None,
-        }
-    }
-
-    fn is_dry(&self) -> bool {
-        matches!(self, Self::Dry | Self::One(None))
-    }
-}
-
-/// Messages, by what became of them.
-#[derive(Debug, Default)]
-struct Totals {
-    sent: u64,
-    acknowledged: u64,
-    refused: u64,
-    /// Sent at QoS 0 on a connection that broke: perhaps lost.
-    doubtful: u64,
-}
-
-struct Run {
-    client: Client,
-    template: Publish,
-    source: Source,
-    console: Console,
-    deadline: Option<Instant>,
-    totals: Totals,
-    /// At QoS 0: sent since the last connection began.
-    sent_on_connection: u64,
-    /// Acknowledgements that came together.
-    batch: usize,
-}
-
-impl Run {
-    fn new(plan: Plan, template: Publish, source: Source) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: Client::new(plan.client),
-            template,
-            source,
-            console: plan.console,
-            deadline: plan.deadline.map(|limit| Instant::now() + limit),
-            totals: Totals::default(),
-            sent_on_connection: 0,
-            batch: 0,
-        })
-    }
-
-    async fn run(mut self) -> anyhow::Result<Outcome> {
-        let ended = self.publish_all().await;
-        let ended = match ended {
-            Ok(None) => self.close().await,
-            Ok(Some(outcome)) => {
-                // The session may still be resumed by whoever has its identifier; the messages are counted as failed.
-                self.disconnect().await;
-                Ok(outcome)
-            }
-            Err(error) => Err(error),
-        };
-        self.report(&ended);
-        let Totals { refused, doubtful, .. } = self.totals;
-        match ended? {
-            Outcome::Done if refused > 0 => Ok(Outcome::Refused),
-            Outcome::Done if doubtful > 0 || self.failed() > 0 => Ok(Outcome::No),
-            outcome => Ok(outcome),
-        }
-    }
-
-    /// Until everything is sent and acknowledged (`None`), or something else ends it.
-    async fn publish_all(&mut self) -> anyhow::Result<Option<Outcome>> {
-        let mut signals = Signals::new()?;
-        let mut interrupted: Option<(Signal, Instant)> = None;
-        loop {
-            let stopped = interrupted.is_some();
-            if (self.source.is_dry() || stopped)
-                && self.client.session().is_connected()
-                && self.client.session().is_idle()
-            {
-                return Ok(interrupted.map(|(signal, _)| Outcome::Signal(signal)));
-            }
-            tokio::select! {
-                biased;
-                payload = self.source.next(), if self.client.is_ready() && !self.source.is_dry() && !stopped => {
-                    let mut payload = payload?;
-                    while let Some(bytes) = payload {
-                        self.publish(bytes)?;
-                        payload = if self.client.is_ready() { self.source.buffered() } else { None };
-                    }
-                }
-                event = self.client.next() => self.handle(event?)?,
-                signal = signals.next() => match interrupted {
-                    // A second one does not wait for acknowledgements.
-                    Some(_) => return Ok(Some(Outcome::Signal(signal))),
-                    None => interrupted = Some((signal, Instant::now() + GRACE)),
-                },
-                () = until(self.deadline) => return Ok(Some(Outcome::TimedOut)),
-                () = until(interrupted.map(|(_, at)| at)) => {
-                    return Ok(interrupted.map(|(signal, _)| Outcome::Signal(signal)));
-                }
-            }
-        }
-    }
-
-    fn publish(&mut self, payload: Bytes) -> anyhow::Result<()> {
-        let publish = Publish {
-            payload,
-            ..self.template.clone()
-        };
-        if let Err(error) = self.client.publish(publish) {
-            let topic = self.template.topic.escape_debug();
-            return Err(anyhow::Error::new(error).context(format!("cannot publish to \"{topic}\"")));
-        }
-        self.totals.sent += 1;
-        self.sent_on_connection += 1;
-        Ok(())
-    }
-
-    fn handle(&mut self, event: Event) -> anyhow::Result<()> {
-        match event {
-            Event::Session(session::Event::Published {
-                publish,
-                reason,
-                properties,
-                by,
-            }) => {
-                self.published(&publish, reason, &properties, by);
-                self.gather();
-            }
-            Event::Session(session::Event::Connected(connack)) => {
-                super::describe_connection(&mut self.client, &self.console, &connack);
-                let uncertain = self.client.session().take_uncertain();
-                if uncertain > 0 {
-                    let text =
-                        "the broker lost its session: messages sent again as new, so a receiver may see them twice";
-                    self.console.note(format_args!("{text}: {uncertain}"));
-                }
-            }
-            Event::Session(_) | Event::Ready => {}
-            Event::Retrying(error, wait) => {
-                super::describe_loss(&self.console, &error, wait);
-                self.connection_lost();
-            }
-            Event::FellBack(error) => super::describe_fall_back(&self.console, &error),
-        }
-        Ok(())
-    }
-
-    fn published(&mut self, publish: &Publish, reason: ReasonCode, properties: &Properties, by: PacketType) {
-        let topic = publish.topic.escape_debug();
-        if reason.is_failure() {
-            self.totals.refused += 1;
-            let refusal = session::error::Refusal {
-                packet: by,
-                reason,
-                properties: properties.clone(),
-            };
-            // A refusal explains the status, so it is shown even when notes are not.
-            Console {
-                quiet: false,
-                ..self.console
-            }
-            .note(format_args!("the broker refused the message to \"{topic}\": {refusal}"));
-            return;
-        }
-        self.totals.acknowledged += 1;
-        if by == PacketType::Puback && publish.qos == QoS::ExactlyOnce && self.totals.acknowledged == 1 {
-            self.console
-                .note("the broker answers QoS 2 with PUBACK: the messages are delivered at QoS 1");
-        }
-        if reason != ReasonCode::SUCCESS {
-            self.console.debug(format_args!("message to \"{topic}\": {reason}"));
-        }
-    }
-
-    /// Waits a moment when acknowledgements come one by one although the window is nearly full.
-    fn gather(&mut self) {
-        self.batch += 1;
-        if self.client.has_input() {
-            return;
-        }
-        let few = std::mem::take(&mut self.batch) <= FEW;
-        if few && !self.source.is_dry() && self.client.session().is_busy() {
-            std::thread::sleep(GATHER);
-        }
-    }
-
-    /// What was written at QoS 0 shortly before may not have arrived, and nobody can tell.
-    fn connection_lost(&mut self) {
-        if self.template.qos == QoS::AtMostOnce {
-            self.totals.doubtful += std::mem::take(&mut self.sent_on_connection);
-        }
-    }
-
-    async fn close(&mut self) -> anyhow::Result<Outcome> {
-        // At QoS 0 nothing else shows that the broker has read everything.
-        let closed = self.client.close(self.template.qos == QoS::AtMostOnce).await;
-        if let Err(error) = closed {
-            self.connection_lost();
-            return Err(error.into());
-        }
-        Ok(Outcome::Done)
-    }
-
-    async fn disconnect(&mut self) {
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.client.close(false)).await;
-    }
-
-    /// Messages that were taken from the input, and are neither acknowledged nor refused.
-    fn failed(&self) -> u64 {
-        let Totals {
-            sent,
-            acknowledged,
-            refused,
-            ..
-        } = self.totals;
-        match self.template.qos {
-            QoS::AtMostOnce => refused,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => sent - acknowledged,
-        }
-    }
-
-    /// `sent=60 acknowledged=60 failed=0`, with `-d` or when something failed.
-    fn report(&self, ended: &anyhow::Result<Outcome>) {
-        let Totals {
-            sent,
-            acknowledged,
-            doubtful,
-            ..
-        } = self.totals;
-        let failed = self.failed();
-        let mut text = match self.template.qos {
-            QoS::AtMostOnce => format!("sent={sent} failed={failed}"),
-            _ => format!("sent={sent} acknowledged={acknowledged} failed={failed}"),
-        };
-        if doubtful > 0 {
-            text += &format!(" doubtful={doubtful} (QoS 0, written before the connection was lost)");
-        }
-        if !self.source.is_dry() && matches!(self.source, Source::Lines(_)) {
-            text += "; standard input was not read to its end";
-        }
-        let bad = failed > 0 || doubtful > 0 || !matches!(ended, Ok(Outcome::Done)) && sent > 0;
-        if bad {
-            Console {
-                quiet: false,
-                ..self.console
-            }
-            .note(text);
-        } else {
-            self.console.debug(text);
-        }
+fn encoding(text: &str) -> Result<Encoding, String> {
+    match text {
+        "hex" => Ok(Encoding::Hex),
+        "base64" => Ok(Encoding::Base64),
+        _ => Err("must be hex or base64".to_owned()),
     }
 }

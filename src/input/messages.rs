@@ -2,7 +2,7 @@
 //! topics or clients.
 
 use bytes::{Bytes, BytesMut};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -77,6 +77,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
+    /// The number of the line that was given last, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// A line that is there already. One that is too long is left for [`Self::next`] to complain of.
     pub fn buffered(&mut self) -> Option<Bytes> {
         let found = memchr::memchr(self.delimiter, self.buffer.get(self.searched..)?);
@@ -107,20 +112,28 @@ pub async fn read_whole<R: AsyncRead + Unpin>(mut reader: R, limit: usize) -> io
             return Ok(buffer.freeze());
         }
         if buffer.len() > limit {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                format!("it is longer than {limit} bytes"),
-            ));
+            return Err(too_long(limit));
         }
     }
 }
 
-/// A whole file.
+/// A whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn read_file(path: &Path) -> io::Result<Bytes> {
-    std::fs::read(path).map(Bytes::from)
+/// It cannot be read, or is longer.
+pub fn read_file(path: &Path, limit: usize) -> io::Result<Bytes> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    // Devices and pipes have no end that could be looked up.
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(too_long(limit));
+    }
+    Ok(Bytes::from(bytes))
+}
+
+fn too_long(limit: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {limit} bytes"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 //! so that a slip of the pen does not vanish. `raw` holds every byte and is taken as it is, whatever the other keys say.
 
 mod fields;
+mod message;
 mod properties;
+
+pub use message::Message;
 
 use crate::protocol::{
     Ack, Auth, Connack, Connect, Disconnect, EncodeError, Packet, PacketId, PacketType, Properties, Publish, QoS,

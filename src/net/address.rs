@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The default port without TLS (`mqtt://`).
@@ -9,6 +10,12 @@ pub const PORT: u16 = 1883;
 
 /// The default port with TLS (`mqtts://`).
 pub const TLS_PORT: u16 = 8883;
+
+/// The default port of `ws://` (RFC 6455, section 3).
+pub const WEBSOCKET_PORT: u16 = 80;
+
+/// The default port of `wss://`.
+pub const WEBSOCKET_TLS_PORT: u16 = 443;
 
 /// A host and a port. The host is a name or an IP address, an IPv6 address without brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -77,17 +84,17 @@ pub enum AddressError {
     #[error("only `:port` may follow `]`")]
     AfterBracket,
     /// The URL has no scheme.
-    #[error("a URL starts with mqtt:// or mqtts://")]
+    #[error("a URL starts with mqtt://, mqtts://, ws://, wss:// or unix:")]
     NoScheme,
     /// The URL's scheme is not one of ours.
-    #[error("the scheme `{0}` is not known; a URL starts with mqtt:// or mqtts://")]
+    #[error("the scheme `{0}` is not known; a URL starts with mqtt://, mqtts://, ws://, wss:// or unix:")]
     Scheme(String),
-    /// A WebSocket URL.
-    #[error("this version does not speak WebSocket ({0}://); use mqtt:// or mqtts:// and the TCP port of the broker")]
-    WebSocket(String),
-    /// A Unix socket URL.
-    #[error("this version does not speak Unix sockets (unix:); use mqtt:// or mqtts://")]
-    UnixSocket,
+    /// A `unix:` URL without a path.
+    #[error("the path of the socket is missing after `unix:`")]
+    NoSocketPath,
+    /// A `unix:` URL with a host.
+    #[error("a unix: URL has no host; it is written unix:/PATH or unix://USER:PASSWORD@/PATH")]
+    SocketHost,
     /// A `/` before the `@` cut the user name or the password short.
     #[error("a `/` before the `@`: in a user name or a password it is written %2F")]
     SlashInUserinfo,
@@ -128,39 +135,82 @@ pub fn parse_host_port(text: &str) -> Result<(String, Option<u16>), AddressError
     Ok((host.to_owned(), port))
 }
 
+/// What carries the connection that a URL asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// `mqtt:` and `mqtts:`
+    Tcp,
+    /// `ws:` and `wss:`
+    WebSocket {
+        /// All after the host, `/` included, as it was typed; `None` when there is nothing.
+        path: Option<String>,
+    },
+    /// `unix:`
+    Unix {
+        /// The path of the socket, decoded.
+        path: PathBuf,
+    },
+}
+
 /// A URL that names a peer: `mqtt://user:password@host:port/topic`.
 ///
 /// `Debug` shows that there is a password, never the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
+    /// What carries the connection.
+    pub transport: Transport,
     /// Whether the scheme asks for TLS.
     pub tls: bool,
     /// The user name, decoded; `None` when absent or empty.
     pub username: Option<String>,
     /// The password, decoded; `Some("")` when there is a `:` with nothing behind it.
     pub password: Option<String>,
-    /// The host, decoded, an IPv6 address without brackets.
+    /// The host, decoded, an IPv6 address without brackets; empty for a Unix socket.
     pub host: String,
     /// The port, when one is given.
     pub port: Option<u16>,
-    /// All after the `/` behind the host, decoded; `None` when absent or empty.
+    /// All after the `/` behind the host, decoded; `None` when absent or empty. Only `mqtt:` and `mqtts:` have a topic.
     pub topic: Option<String>,
 }
 
 impl Url {
-    /// Host and port, the port being [`PORT`] or [`TLS_PORT`] where the URL has none.
+    /// Host and port, the port being the scheme's own where the URL has none.
     #[must_use]
     pub fn address(&self) -> Address {
-        Address::new(
-            self.host.clone(),
-            self.port.unwrap_or(if self.tls { TLS_PORT } else { PORT }),
-        )
+        let default = match (&self.transport, self.tls) {
+            (Transport::WebSocket { .. }, false) => WEBSOCKET_PORT,
+            (Transport::WebSocket { .. }, true) => WEBSOCKET_TLS_PORT,
+            (_, false) => PORT,
+            (_, true) => TLS_PORT,
+        };
+        Address::new(self.host.clone(), self.port.unwrap_or(default))
+    }
+
+    /// The URL as Mosquitto's tools read it: with WebSocket, too, all after the host is the topic, the path is the usual
+    /// one, and the default ports are those of `mqtt:` and `mqtts:`.
+    ///
+    /// # Errors
+    ///
+    /// Percent escapes of the topic that are none.
+    pub fn in_mosquittos_way(self) -> Result<Self, AddressError> {
+        let Transport::WebSocket { path } = &self.transport else {
+            return Ok(self);
+        };
+        let topic = path.as_deref().and_then(|path| path.strip_prefix('/'));
+        let topic = topic.filter(|topic| !topic.is_empty());
+        Ok(Self {
+            topic: topic.map(|topic| decode("topic", topic)).transpose()?,
+            transport: Transport::WebSocket { path: None },
+            port: self.port.or(Some(if self.tls { TLS_PORT } else { PORT })),
+            ..self
+        })
     }
 }
 
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Url")
+            .field("transport", &self.transport)
             .field("tls", &self.tls)
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| "***"))
@@ -175,35 +225,112 @@ impl FromStr for Url {
     type Err = AddressError;
 
     fn from_str(url: &str) -> Result<Self, AddressError> {
-        if url.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("unix:")) {
-            return Err(AddressError::UnixSocket);
+        if let Some((scheme, rest)) = url.split_once(':') {
+            if scheme.eq_ignore_ascii_case("unix") {
+                return unix(rest);
+            }
         }
-        let (scheme, rest) = url.split_once("://").ok_or(AddressError::NoScheme)?;
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "mqtt" | "tcp" => false,
-            "mqtts" | "ssl" => true,
-            lower @ ("ws" | "wss") => return Err(AddressError::WebSocket(lower.to_owned())),
-            lower if is_scheme(lower) => return Err(AddressError::Scheme(lower.to_owned())),
-            // `user:secret@x://` has no scheme at all: do not repeat it.
-            _ => return Err(AddressError::NoScheme),
+        let (scheme, rest) = split_scheme(url)?;
+        let (websocket, tls) = match scheme.as_str() {
+            "mqtt" | "tcp" => (false, false),
+            "mqtts" | "ssl" => (false, true),
+            "ws" => (true, false),
+            "wss" => (true, true),
+            _ => return Err(AddressError::Scheme(scheme)),
         };
         // In a topic `?` and `#` are ordinary characters, so the path is all the rest: no query, no fragment.
-        let (authority, topic) = match rest.split_once('/') {
-            Some((authority, topic)) => (authority, Some(topic)),
-            None => (rest, None),
+        let end = match websocket {
+            false => rest.find('/'),
+            true => rest.find(['/', '?']),
         };
-        let (userinfo, host_port) = match authority.rsplit_once('@') {
-            Some((userinfo, host_port)) => (Some(userinfo), host_port),
-            None => (None, authority),
+        let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+        let Authority {
+            username,
+            password,
+            host,
+            port,
+        } = Authority::parse(authority, path)?;
+        let topic = path
+            .strip_prefix('/')
+            .filter(|topic| !websocket && !topic.is_empty())
+            .map(|topic| decode("topic", topic))
+            .transpose()?;
+        let transport = match websocket {
+            false => Transport::Tcp,
+            true => Transport::WebSocket {
+                path: Some(path.to_owned()).filter(|path| !path.is_empty()),
+            },
         };
-        let (username, password) = match userinfo.map(|text| (text, text.split_once(':'))) {
-            None => (None, None),
-            Some((username, None)) => (Some(username), None),
-            Some((_, Some((username, password)))) => (Some(username), Some(password)),
-        };
-        let username = username.map(|raw| decode("user name", raw)).transpose()?;
-        let password = password.map(|raw| decode("password", raw)).transpose()?;
+        Ok(Self {
+            transport,
+            tls,
+            username,
+            password,
+            host,
+            port,
+            topic,
+        })
+    }
+}
 
+/// Takes the rest of a `unix:` URL: `/path`, `///path` or `//user:password@/path`.
+fn unix(rest: &str) -> Result<Url, AddressError> {
+    let (userinfo, path) = match rest.strip_prefix("//") {
+        None => (None, rest),
+        Some(rest) => {
+            let (authority, path) = rest.split_at(rest.find('/').ok_or(AddressError::SocketHost)?);
+            match authority.strip_suffix('@') {
+                _ if authority.is_empty() => (None, path),
+                Some(userinfo) => (Some(userinfo), path),
+                None if path.contains('@') => return Err(AddressError::SlashInUserinfo),
+                None => return Err(AddressError::SocketHost),
+            }
+        }
+    };
+    if path.is_empty() {
+        return Err(AddressError::NoSocketPath);
+    }
+    let (username, password) = credentials(userinfo)?;
+    Ok(Url {
+        transport: Transport::Unix {
+            path: decode("path", path)?.into(),
+        },
+        tls: false,
+        username,
+        password,
+        host: String::new(),
+        port: None,
+        topic: None,
+    })
+}
+
+/// The scheme in lower case, and what follows `://`.
+pub(super) fn split_scheme(url: &str) -> Result<(String, &str), AddressError> {
+    let (scheme, rest) = url.split_once("://").ok_or(AddressError::NoScheme)?;
+    // `user:secret@x://` has no scheme at all: do not repeat it.
+    if is_scheme(scheme) {
+        Ok((scheme.to_ascii_lowercase(), rest))
+    } else {
+        Err(AddressError::NoScheme)
+    }
+}
+
+/// `user:password@host:port`, decoded.
+pub(super) struct Authority {
+    pub(super) username: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+}
+
+impl Authority {
+    /// `path` is what follows in the URL; it only serves to find out what is wrong.
+    pub(super) fn parse(text: &str, path: &str) -> Result<Self, AddressError> {
+        let (userinfo, host_port) = match text.rsplit_once('@') {
+            Some((userinfo, host_port)) => (Some(userinfo), host_port),
+            None => (None, text),
+        };
+        let (username, password) = credentials(userinfo)?;
         let (host, port) = split_host_port(host_port)
             .and_then(|(host, port)| match port {
                 // In `::1:1883` nobody can tell address and port apart; RFC 3986 wants brackets.
@@ -212,26 +339,31 @@ impl FromStr for Url {
                 None | Some("") => Ok((host, None)),
                 Some(digits) => Ok((host, Some(parse_port(digits, 1)?))),
             })
-            .map_err(|error| match topic {
+            .map_err(|error| match userinfo {
                 // `user:pa/ss@host`: the port "pa" is not what is wrong.
-                Some(topic) if userinfo.is_none() && topic.contains('@') => AddressError::SlashInUserinfo,
+                None if path.contains('@') => AddressError::SlashInUserinfo,
                 _ => error,
             })?;
         let host = decode("host", host)?;
         check_host(&host)?;
-
         Ok(Self {
-            tls,
-            username: username.filter(|name| !name.is_empty()),
+            username,
             password,
             host,
             port,
-            topic: topic
-                .filter(|topic| !topic.is_empty())
-                .map(|topic| decode("topic", topic))
-                .transpose()?,
         })
     }
+}
+
+fn credentials(userinfo: Option<&str>) -> Result<(Option<String>, Option<String>), AddressError> {
+    let (username, password) = match userinfo.map(|text| (text, text.split_once(':'))) {
+        None => (None, None),
+        Some((username, None)) => (Some(username), None),
+        Some((_, Some((username, password)))) => (Some(username), Some(password)),
+    };
+    let username = username.map(|raw| decode("user name", raw)).transpose()?;
+    let password = password.map(|raw| decode("password", raw)).transpose()?;
+    Ok((username.filter(|name| !name.is_empty()), password))
 }
 
 /// Splits the port off; says nothing about the characters of either yet.
@@ -425,10 +557,15 @@ mod tests {
             ("mqtt:h", "starts with mqtt://"),
             ("u:secret@h://x", "starts with mqtt://"),
             ("http://h", "scheme `http` is not known"),
-            ("ws://h/mqtt", "does not speak WebSocket (ws://)"),
-            ("WSS://h/mqtt", "does not speak WebSocket (wss://)"),
-            ("unix:/run/b.sock", "does not speak Unix sockets"),
-            ("unix:///run/b.sock", "does not speak Unix sockets"),
+            ("ws://", "host is missing"),
+            ("ws://?x", "host is missing"),
+            ("wss://u:secret/x@h", "written %2F"),
+            ("unix:", "path of the socket is missing"),
+            ("unix://", "has no host"),
+            ("unix://host/run/b.sock", "has no host"),
+            ("unix://u:secret@host/run/b.sock", "has no host"),
+            ("unix://u:secret/x@/run/b.sock", "written %2F"),
+            ("unix:/%zz", "at character 2 of the path"),
             ("mqtt://", "host is missing"),
             ("mqtt:///t", "host is missing"),
             ("mqtt://u:p@:1883", "host is missing"),
@@ -456,6 +593,55 @@ mod tests {
             let message = fault(text);
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains("secret"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_url_has_a_path_and_no_topic() {
+        for (text, tls, path, port) in [
+            ("ws://h", false, None, 80),
+            ("WSS://h", true, None, 443),
+            ("ws://h/", false, Some("/"), 80),
+            ("ws://h:9001/a%20b/c?d=/e@f#g", false, Some("/a%20b/c?d=/e@f#g"), 9001),
+            ("wss://h?token=x", true, Some("?token=x"), 443),
+            ("ws://u:p@h/mqtt", false, Some("/mqtt"), 80),
+        ] {
+            let got = url(text);
+            let path = path.map(str::to_owned);
+            assert_eq!(got.transport, Transport::WebSocket { path }, "{text}");
+            assert_eq!((got.tls, got.topic.as_deref()), (tls, None), "{text}");
+            assert_eq!(got.address(), Address::new("h", port), "{text}");
+        }
+        assert_eq!(url("ws://u:p@h/mqtt").username.as_deref(), Some("u"));
+    }
+
+    #[test]
+    fn mosquittos_tools_take_the_path_for_a_topic() {
+        let read = |text| url(text).in_mosquittos_way().unwrap();
+        let with_topic = read("wss://u@h/a%20b/+");
+        assert_eq!(with_topic.transport, Transport::WebSocket { path: None });
+        assert_eq!(with_topic.topic.as_deref(), Some("a b/+"));
+        assert_eq!(with_topic.address(), Address::new("h", 8883));
+        assert_eq!(read("ws://h").address(), Address::new("h", 1883));
+        assert_eq!(read("ws://h:1/").address(), Address::new("h", 1));
+        assert_eq!(read("mqtt://h/a"), url("mqtt://h/a"));
+        assert!(url("ws://h/%zz").in_mosquittos_way().is_err());
+    }
+
+    #[test]
+    fn a_unix_url_names_a_path() {
+        for (text, path, username, password) in [
+            ("unix:/run/b.sock", "/run/b.sock", None, None),
+            ("UNIX:///run/b.sock", "/run/b.sock", None, None),
+            ("unix:b%20c", "b c", None, None),
+            ("unix:@/a", "@/a", None, None),
+            ("unix://u@/b:c", "/b:c", Some("u"), None),
+            ("unix://u:p%40@/b@c", "/b@c", Some("u"), Some("p@")),
+        ] {
+            let got = url(text);
+            assert_eq!(got.transport, Transport::Unix { path: path.into() }, "{text}");
+            assert_eq!(got.username.as_deref(), username, "{text}");
+            assert_eq!(got.password.as_deref(), password, "{text}");
         }
     }
 

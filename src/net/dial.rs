@@ -1,29 +1,69 @@
-//! From a target to a stream: look-up, TCP, TLS. Must not know the clock (the caller sets the time limit) nor what
-//! is said on the stream.
+//! From a target to a stream: look-up, TCP or a Unix socket, a proxy, TLS, WebSocket. Must not know the clock (the
+//! caller sets the time limit) nor what is said on the stream.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::error::Cause;
 pub use super::error::{ConnectError, Stage};
+use super::proxy::{self, Fault, Proxy, ProxyError, ProxyKind};
+use super::websocket::{self, WebSocketRequest};
 use super::{Address, Stream};
+
+/// Where a peer listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A host and a port.
+    Tcp(Address),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
 
 /// Where to connect to, and how.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The host and port.
-    pub address: Address,
-    /// The local address to connect from; `None` lets the system choose.
+    /// The peer.
+    pub endpoint: Endpoint,
+    /// The local address to connect from; `None` lets the system choose. Not for a Unix socket.
     pub bind: Option<IpAddr>,
-    /// TLS with this configuration, verifying this name; `None` is plain TCP.
+    /// The proxy to go through. Not for a Unix socket.
+    pub proxy: Option<Proxy>,
+    /// TLS with this configuration, verifying this name; `None` is plain TCP. Not for a Unix socket.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    /// WebSocket with this request.
+    pub websocket: Option<WebSocketRequest>,
+}
+
+impl Target {
+    /// Plain TCP to an address.
+    #[must_use]
+    pub fn tcp(address: Address) -> Self {
+        Self {
+            endpoint: Endpoint::Tcp(address),
+            bind: None,
+            proxy: None,
+            tls: None,
+            websocket: None,
+        }
+    }
 }
 
 /// Connects. `progress` is set before each stage, so that a caller that puts one time limit over all of this can say
@@ -37,39 +77,87 @@ pub struct Target {
 pub async fn dial(target: &Target, progress: &Cell<Stage>) -> Result<Stream, ConnectError> {
     let fail = |source| ConnectError {
         stage: progress.get(),
-        address: target.address.to_string(),
+        address: target.endpoint.to_string(),
         source,
     };
+    let stream = carrier(target, progress).await.map_err(fail)?;
+    let Some(request) = &target.websocket else {
+        return Ok(stream);
+    };
+    progress.set(Stage::WebSocket);
+    // Boxed, as the proxy is below: what is rare should not make the common future larger.
+    let stream = Box::pin(websocket::connect(stream, request)).await;
+    stream.map_err(|error| fail(Cause::WebSocket(error)))
+}
 
-    progress.set(Stage::Lookup);
-    let addresses = resolve(&target.address)
-        .await
-        .map_err(|error| fail(Cause::Lookup(error)))?;
-
-    progress.set(Stage::Tcp);
-    let tcp = match target.bind {
-        None => connect_any(&addresses, None).await,
-        Some(local) => {
-            let same_family: Vec<_> = addresses
-                .into_iter()
-                .filter(|address| address.is_ipv4() == local.is_ipv4())
-                .collect();
-            if same_family.is_empty() {
-                Err(Cause::Family { local })
-            } else {
-                connect_any(&same_family, target.bind).await
-            }
+/// All below WebSocket.
+async fn carrier(target: &Target, progress: &Cell<Stage>) -> Result<Stream, Cause> {
+    let address = match &target.endpoint {
+        Endpoint::Tcp(address) => address,
+        Endpoint::Unix(path) => {
+            progress.set(Stage::Unix);
+            let stream = UnixStream::connect(path).await.map_err(Cause::Unix)?;
+            return Ok(Stream::Unix(stream));
         }
     };
-    let tcp = tcp.map_err(fail)?;
-
+    let tcp = match &target.proxy {
+        None => direct(address, target.bind, progress).await?,
+        Some(proxy) => Box::pin(through(proxy, address, target.bind, progress)).await?,
+    };
     let Some((config, name)) = &target.tls else {
         return Ok(Stream::Tcp(tcp));
     };
     progress.set(Stage::Tls);
     let stream = TlsConnector::from(Arc::clone(config)).connect(name.clone(), tcp).await;
-    let stream = stream.map_err(|error| fail(Cause::Tls(error)))?;
-    Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
+    Ok(Stream::Tls(Box::new(TlsStream::Client(stream.map_err(Cause::Tls)?))))
+}
+
+async fn direct(address: &Address, bind: Option<IpAddr>, progress: &Cell<Stage>) -> Result<TcpStream, Cause> {
+    progress.set(Stage::Lookup);
+    let addresses = resolve(address).await.map_err(Cause::Lookup)?;
+    progress.set(Stage::Tcp);
+    let Some(local) = bind else {
+        return connect_any(&addresses, None).await;
+    };
+    let same_family: Vec<_> = addresses
+        .into_iter()
+        .filter(|address| address.is_ipv4() == local.is_ipv4())
+        .collect();
+    if same_family.is_empty() {
+        Err(Cause::Family { local })
+    } else {
+        connect_any(&same_family, bind).await
+    }
+}
+
+/// All that goes wrong with the proxy itself is of the stage "proxy": the address in the error is the broker's.
+async fn through(
+    proxy: &Proxy,
+    address: &Address,
+    bind: Option<IpAddr>,
+    progress: &Cell<Stage>,
+) -> Result<TcpStream, Cause> {
+    let mut address = address.clone();
+    if proxy.kind == ProxyKind::Socks5 {
+        progress.set(Stage::Lookup);
+        if let Some(first) = resolve(&address).await.map_err(Cause::Lookup)?.first() {
+            address.host = first.ip().to_string();
+        }
+    }
+    progress.set(Stage::Proxy);
+    let own = Cell::new(Stage::Proxy);
+    let mut tcp = match direct(&proxy.address, bind, &own).await {
+        Ok(tcp) => tcp,
+        Err(cause @ (Cause::Bind { .. } | Cause::Family { .. })) => return Err(cause),
+        Err(cause) => {
+            return Err(Cause::Proxy(ProxyError {
+                proxy: proxy.address.clone(),
+                fault: Fault::Unreachable(cause.to_string()),
+            }));
+        }
+    };
+    proxy::pass(&mut tcp, proxy, &address).await.map_err(Cause::Proxy)?;
+    Ok(tcp)
 }
 
 /// The addresses of a host, in the order to try them; never empty.
@@ -137,11 +225,7 @@ mod tests {
     use super::*;
 
     fn plain(host: &str, port: u16) -> Target {
-        Target {
-            address: Address::new(host, port),
-            bind: None,
-            tls: None,
-        }
+        Target::tcp(Address::new(host, port))
     }
 
     fn with_tls(host: &str, port: u16, options: &TlsOptions) -> Target {

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::explain;
+use super::proxy::ProxyError;
+use super::websocket::{NO_ANSWER_HINT, WebSocketError};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,8 +17,14 @@ pub enum Stage {
     Lookup,
     /// Connecting to one of them.
     Tcp,
+    /// Connecting to a Unix socket.
+    Unix,
+    /// Reaching the proxy, and asking it for a connection.
+    Proxy,
     /// Agreeing on TLS.
     Tls,
+    /// Asking for a WebSocket.
+    WebSocket,
 }
 
 impl fmt::Display for Stage {
@@ -24,7 +32,10 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Lookup => "name look-up",
             Self::Tcp => "TCP",
+            Self::Unix => "Unix socket",
+            Self::Proxy => "proxy",
             Self::Tls => "TLS",
+            Self::WebSocket => "WebSocket",
         })
     }
 }
@@ -35,7 +46,7 @@ impl fmt::Display for Stage {
 pub struct ConnectError {
     /// What was being done.
     pub stage: Stage,
-    /// The address as it was asked for, `host:port`.
+    /// The address as it was asked for: `host:port`, or the path of a Unix socket.
     pub address: String,
     /// Why it failed.
     pub source: Cause,
@@ -61,8 +72,14 @@ pub enum Cause {
     },
     /// Every address failed, each in its way; never empty.
     Tcp(Vec<(SocketAddr, io::Error)>),
+    /// The Unix socket does not take the connection.
+    Unix(io::Error),
+    /// The proxy cannot be reached, or does not do what it is asked.
+    Proxy(ProxyError),
     /// The TLS handshake failed.
     Tls(io::Error),
+    /// The server does not give a WebSocket.
+    WebSocket(WebSocketError),
     /// The time limit ran out.
     TimedOut(Duration),
 }
@@ -70,7 +87,7 @@ pub enum Cause {
 impl ConnectError {
     /// The error for a time limit that ran out at `stage`, as [`dial`](super::dial()) reported it in its progress.
     #[must_use]
-    pub fn timed_out(address: &super::Address, stage: Stage, limit: Duration) -> Self {
+    pub fn timed_out(address: &impl fmt::Display, stage: Stage, limit: Duration) -> Self {
         Self {
             stage,
             address: address.to_string(),
@@ -93,13 +110,19 @@ impl ConnectError {
                 .iter()
                 .find_map(|(_, error)| tcp_hint(error.kind()))
                 .map(str::to_owned),
+            Cause::Unix(error) => unix_hint(error.kind()).map(str::to_owned),
+            Cause::Proxy(error) => error.hint().map(str::to_owned),
+            Cause::WebSocket(error) => error.hint(),
             Cause::Tls(error) => io_hint(error).or_else(|| hung_up(error).then(|| explain::NOT_TLS.to_owned())),
             Cause::TimedOut(_) => Some(
                 match self.stage {
                     Stage::Lookup => LOOKUP_HINT,
                     Stage::Tcp => UNREACHABLE_HINT,
+                    Stage::Unix => UNIX_BUSY_HINT,
+                    Stage::Proxy => PROXY_HINT,
                     // Many services wait for bytes they understand.
                     Stage::Tls => explain::NOT_TLS,
+                    Stage::WebSocket => NO_ANSWER_HINT,
                 }
                 .to_owned(),
             ),
@@ -109,6 +132,21 @@ impl ConnectError {
 
 const LOOKUP_HINT: &str = "check the spelling of the host name, and that this computer can look up names";
 const UNREACHABLE_HINT: &str = "check the host and the port; a firewall on the way may be dropping the packets";
+
+const PROXY_HINT: &str = "check the proxy, and that the broker's host can be reached from it";
+const UNIX_BUSY_HINT: &str = "the program that listens on the socket takes no more connections";
+
+fn unix_hint(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::NotFound => Some("is the broker running, and is that the path of its socket?"),
+        io::ErrorKind::ConnectionRefused => {
+            Some("nobody listens on that socket: the broker has ended, or it is a plain file")
+        }
+        io::ErrorKind::PermissionDenied => Some("the socket, or a directory above it, is not open to this user"),
+        io::ErrorKind::WouldBlock => Some(UNIX_BUSY_HINT),
+        _ => None,
+    }
+}
 
 fn tcp_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
@@ -148,7 +186,9 @@ impl fmt::Display for Cause {
             Self::Tls(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the peer closed the connection during the handshake")
             }
-            Self::Tls(error) => f.write_str(&io_message(error)),
+            Self::Unix(error) | Self::Tls(error) => f.write_str(&io_message(error)),
+            Self::Proxy(error) => error.fmt(f),
+            Self::WebSocket(error) => error.fmt(f),
             Self::TimedOut(limit) => write!(f, "no success within {limit:?}"),
         }
     }
@@ -200,7 +240,9 @@ pub fn foreign_peer_hint(first: &[u8]) -> Option<&'static str> {
     match first {
         // A TLS record: an alert, or a handshake message, version 3.x.
         [0x15 | 0x16, 0x03, ..] => Some("the port speaks TLS: use mqtts:// or a TLS flag such as --cafile"),
-        [b'H', b'T', b'T', b'P', b'/', ..] => Some("the port speaks HTTP: use the broker's TCP port (usually 1883)"),
+        [b'H', b'T', b'T', b'P', b'/', ..] => {
+            Some("the port speaks HTTP: use ws:// if it is for WebSocket, or the broker's TCP port (usually 1883)")
+        }
         _ => None,
     }
 }

@@ -1,37 +1,74 @@
-//! Accepting connections, with or without TLS. Must not know what is said on them, nor how many there may be.
+//! Accepting connections: TCP or a Unix socket, with or without TLS and WebSocket. Must not know what is said on them,
+//! nor how many there may be.
 
+use std::fmt;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::dial::resolve;
-use super::{Address, Stream};
+use super::{Address, Stream, websocket};
 
-/// A listening socket.
+/// A listening socket. That of the Unix kind leaves the file system when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
-    tcp: TcpListener,
+    socket: Socket,
     tls: Option<Arc<ServerConfig>>,
+    websocket: bool,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
 }
 
 /// A connection that is accepted but has not said a word yet.
 #[derive(Debug)]
 pub struct Pending {
-    /// The address of the peer.
-    pub peer: SocketAddr,
-    tcp: TcpStream,
+    /// The peer.
+    pub peer: Peer,
+    stream: Accepted,
     tls: Option<Arc<ServerConfig>>,
+    websocket: bool,
+}
+
+#[derive(Debug)]
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Who connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Over TCP, from this address.
+    Tcp(SocketAddr),
+    /// A program on this computer.
+    Unix,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix => f.write_str("the Unix socket"),
+        }
+    }
 }
 
 /// Listening is impossible. `Display` says where; the source says why.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
 pub struct ListenError {
-    /// The address as it was asked for, `host:port`.
+    /// The address as it was asked for: `host:port`, or the path of a Unix socket.
     pub address: String,
     /// Why it failed.
     pub source: io::Error,
@@ -42,8 +79,14 @@ impl ListenError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self.source.kind() {
+            io::ErrorKind::AddrInUse if self.address.contains('/') => {
+                Some("another program listens there already, or there is a file of that name; choose another path")
+            }
             io::ErrorKind::AddrInUse => {
                 Some("another program listens there already; choose another port, or 0 for any")
+            }
+            _ if self.address.contains('/') => {
+                Some("the path must be free, in a directory that exists and is one's own")
             }
             io::ErrorKind::PermissionDenied => Some("ports below 1024 need a privilege; choose another port"),
             io::ErrorKind::AddrNotAvailable => {
@@ -68,16 +111,53 @@ impl Listener {
         };
         let addresses = resolve(address).await.map_err(fail)?;
         let tcp = TcpListener::bind(addresses.as_slice()).await.map_err(fail)?;
-        Ok(Self { tcp, tls })
+        Ok(Self {
+            socket: Socket::Tcp(tcp),
+            tls,
+            websocket: false,
+        })
+    }
+
+    /// Listens on a Unix socket. A socket file that a program left behind when it ended is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] when there is another file, a program that listens, or no such directory.
+    pub fn bind_unix(path: &Path) -> Result<Self, ListenError> {
+        let bound = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
+                fs::remove_file(path).and_then(|()| UnixListener::bind(path))
+            }
+            other => other,
+        };
+        let unix = bound.map_err(|source| ListenError {
+            address: path.display().to_string(),
+            source,
+        })?;
+        Ok(Self {
+            socket: Socket::Unix(unix, path.to_owned()),
+            tls: None,
+            websocket: false,
+        })
+    }
+
+    /// The same, where clients speak WebSocket, on any path.
+    #[must_use]
+    pub fn with_websocket(mut self) -> Self {
+        self.websocket = true;
+        self
     }
 
     /// The address it listens on, with the port that was chosen.
     ///
     /// # Errors
     ///
-    /// The system's, which does not happen to a listening socket in practice.
+    /// A Unix socket has none; the system's errors do not happen to a listening socket in practice.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        match &self.socket {
+            Socket::Tcp(tcp) => tcp.local_addr(),
+            Socket::Unix(..) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Waits for the next connection. Cancel-safe. No handshake is done here: one slow peer must not keep others out.
@@ -86,28 +166,62 @@ impl Listener {
     ///
     /// The system's. Most pass (a peer that has gone again, no free file descriptor): wait a moment and go on.
     pub async fn accept(&self) -> io::Result<Pending> {
-        let (tcp, peer) = self.tcp.accept().await?;
+        let (stream, peer) = match &self.socket {
+            Socket::Tcp(tcp) => {
+                let (tcp, peer) = tcp.accept().await?;
+                (Accepted::Tcp(tcp), Peer::Tcp(peer))
+            }
+            Socket::Unix(unix, _) => (Accepted::Unix(unix.accept().await?.0), Peer::Unix),
+        };
         Ok(Pending {
             peer,
-            tcp,
+            stream,
             tls: self.tls.clone(),
+            websocket: self.websocket,
         })
     }
 }
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            // It may be gone already.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// A socket on which nobody listens.
+fn is_left_behind(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket());
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
+}
+
 impl Pending {
-    /// Does the TLS handshake, if there is to be one. The caller sets the time limit.
+    /// Does the handshakes of TLS and WebSocket, where there are to be any. The caller sets the time limit.
     ///
     /// # Errors
     ///
     /// As the peer or the system gives them; [`io_message`](super::io_message) and [`io_hint`](super::io_hint) have words.
     pub async fn handshake(self) -> io::Result<Stream> {
-        self.tcp.set_nodelay(true)?;
-        let Some(config) = self.tls else {
-            return Ok(Stream::Tcp(self.tcp));
+        let stream = match (self.stream, self.tls) {
+            (Accepted::Unix(unix), _) => Stream::Unix(unix),
+            (Accepted::Tcp(tcp), tls) => {
+                tcp.set_nodelay(true)?;
+                match tls {
+                    None => Stream::Tcp(tcp),
+                    Some(config) => {
+                        let stream = TlsAcceptor::from(config).accept(tcp).await?;
+                        Stream::Tls(Box::new(TlsStream::Server(stream)))
+                    }
+                }
+            }
         };
-        let stream = TlsAcceptor::from(config).accept(self.tcp).await?;
-        Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+        match self.websocket {
+            false => Ok(stream),
+            true => Box::pin(websocket::accept_client(stream)).await,
+        }
     }
 }
 
@@ -125,6 +239,29 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on 127.0.0.1:{port}"));
         assert!(error.hint().unwrap().contains("listens there already"));
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_is_not_taken_away_from_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("broker.sock");
+        let first = Listener::bind_unix(&path).unwrap();
+        let error = Listener::bind_unix(&path).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot listen on {}", path.display()));
+        assert!(error.hint().unwrap().contains("another path"));
+        drop(first);
+        assert!(!path.exists());
+
+        // What a killed program leaves behind.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        Listener::bind_unix(&path).unwrap();
+
+        fs::write(&path, "precious").unwrap();
+        Listener::bind_unix(&path).unwrap_err();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        let error = Listener::bind_unix(&directory.path().join("absent/x")).unwrap_err();
+        assert!(error.hint().unwrap().contains("directory that exists"));
     }
 
     #[tokio::test]

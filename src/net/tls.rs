@@ -16,8 +16,8 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::explain;
 use super::pem::{certificates, is_certificate_name, private_key};
+use super::{ciphers, explain};
 
 /// A TLS version. Older ones are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct TlsOptions {
     pub server_name: Option<String>,
     /// The only version to offer; `None` offers 1.3 and 1.2.
     pub version: Option<TlsVersion>,
+    /// The only cipher suites to offer, by name, best first, with colons between them.
+    pub ciphers: Option<String>,
     /// Append the session secrets to this file, in the NSS key log format that Wireshark reads.
     pub keylog: Option<PathBuf>,
 }
@@ -134,6 +136,16 @@ pub enum TlsError {
     /// An ALPN name of impossible length.
     #[error("an ALPN protocol name has 1 to 255 bytes")]
     Alpn,
+    /// Not the name of a cipher suite.
+    #[error(
+        "{name:?} is not a cipher suite that can be used here, nor are OpenSSL's groups such as HIGH; there are {known}"
+    )]
+    Cipher {
+        /// The name.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
     /// The text is neither a DNS name nor an IP address.
     #[error("{0:?} is not a name that a certificate can be for")]
     ServerName(String),
@@ -148,7 +160,11 @@ pub enum TlsError {
 ///
 /// [`TlsError`] when a file cannot be read or holds no usable certificate or key, or the options do not go together.
 pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
-    let provider = Arc::new(ring::default_provider());
+    let mut provider = ring::default_provider();
+    if let Some(names) = &options.ciphers {
+        provider.cipher_suites = ciphers::choose(names, &provider.cipher_suites)?;
+    }
+    let provider = Arc::new(provider);
     let versions: &[&SupportedProtocolVersion] = match options.version {
         Some(TlsVersion::V12) => &[&rustls::version::TLS12],
         Some(TlsVersion::V13) => &[&rustls::version::TLS13],

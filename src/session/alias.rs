@@ -44,36 +44,64 @@ impl Incoming {
     }
 }
 
-/// The aliases that we set: the first topics of a connection get them.
+/// The aliases that we set.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     aliases: HashMap<Utf8, u16>,
-    maximum: u16,
+    policy: Policy,
+    /// The highest one that was chosen.
+    last: u16,
+}
+
+/// Who chooses the aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Policy {
+    /// The application, by the property of a message: its topic is said once on each connection.
+    #[default]
+    Given,
+    /// The first topics of a connection get one each, up to this number, which the peer allows.
+    Chosen(u16),
 }
 
 impl Outgoing {
-    /// `maximum` is what the peer allows.
-    pub(super) fn new(maximum: u16) -> Self {
+    pub(super) fn new(policy: Policy) -> Self {
         Self {
-            aliases: HashMap::new(),
-            maximum,
+            policy,
+            ..Self::default()
         }
     }
 
     /// The message as it goes over this connection; `None` when it goes as it is.
     pub(super) fn apply(&mut self, publish: &Publish) -> Option<Publish> {
-        if self.maximum == 0 || publish.properties.value(PropertyId::TopicAlias).is_some() {
-            return None;
+        match (publish.properties.u16(PropertyId::TopicAlias), self.policy) {
+            (Some(alias), Policy::Given) => self.given(publish, alias),
+            (None, Policy::Chosen(maximum)) => self.chosen(publish, maximum),
+            _ => None,
         }
-        let (alias, known) = match self.aliases.get(&publish.topic) {
-            Some(alias) => (*alias, true),
-            None => {
-                let alias = u16::try_from(self.aliases.len() + 1)
-                    .ok()
-                    .filter(|alias| *alias <= self.maximum)?;
-                self.aliases.insert(publish.topic.detached(), alias);
-                (alias, false)
+    }
+
+    fn given(&mut self, publish: &Publish, alias: u16) -> Option<Publish> {
+        if self.aliases.get(&publish.topic) == Some(&alias) {
+            return Some(Publish {
+                topic: Utf8::default(),
+                ..publish.clone()
+            });
+        }
+        self.aliases.retain(|_, other| *other != alias);
+        self.aliases.insert(publish.topic.detached(), alias);
+        None
+    }
+
+    fn chosen(&mut self, publish: &Publish, maximum: u16) -> Option<Publish> {
+        let known = self.aliases.get(&publish.topic).copied();
+        let alias = match known {
+            Some(alias) => alias,
+            None if self.last < maximum => {
+                self.last += 1;
+                self.aliases.insert(publish.topic.detached(), self.last);
+                self.last
             }
+            None => return None,
         };
         let mut publish = publish.clone();
         let mut properties: Properties = [(PropertyId::TopicAlias, PropertyValue::U16(alias))]
@@ -83,9 +111,16 @@ impl Outgoing {
             properties.push(*id, value.clone());
         }
         publish.properties = properties;
-        if known {
+        if known.is_some() {
             publish.topic = Utf8::default();
         }
         Some(publish)
+    }
+
+    /// A message of this topic was not sent, and perhaps the peer did not learn its alias.
+    pub(super) fn forget(&mut self, topic: &Utf8) {
+        if self.aliases.remove(topic) == Some(self.last) {
+            self.last -= 1;
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A client's half of a session: CONNECT to DISCONNECT over any number of connections. It must not know sockets.
 
+use super::alias::Policy;
 use super::delivery::Limits;
 use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_alias_maximum};
 use super::timers::{Due, Ping};
@@ -30,6 +31,9 @@ pub struct Options {
     pub properties: Properties,
     /// Properties of the closing DISCONNECT; version 5.
     pub disconnect_properties: Properties,
+    /// Give topics an alias, as far as the broker's Topic Alias Maximum goes; version 5. Otherwise aliases are those
+    /// that messages have as a property.
+    pub choose_aliases: bool,
     /// Last will.
     pub will: Option<Will>,
     /// User name.
@@ -56,6 +60,7 @@ impl Default for Options {
             keep_alive: 60,
             properties: Properties::new(),
             disconnect_properties: Properties::new(),
+            choose_aliases: false,
             will: None,
             username: None,
             password: None,
@@ -453,6 +458,8 @@ impl Client {
             Packet::Connack(connack) if self.state == State::Connecting => {
                 return self.handle_connack(connack, now).map(Some);
             }
+            // In state Disconnecting nobody waits for an answer any more.
+            Packet::Auth(_) if self.state != State::Disconnecting => return Err(Error::EnhancedAuthentication),
             other if self.state == State::Connecting => {
                 return Err(Error::Unexpected(other.packet_type(), "before CONNACK [MQTT-3.2.0-1]"));
             }
@@ -541,7 +548,10 @@ impl Client {
             limits,
             resumed,
             incoming_aliases: topic_alias_maximum(&options.properties),
-            outgoing_aliases: 0,
+            outgoing_aliases: match options.choose_aliases {
+                true => Policy::Chosen(topic_alias_maximum(&connack.properties)),
+                false => Policy::Given,
+            },
             peer_limit: connack.properties.number(PropertyId::MaximumPacketSize),
         };
         if let Some(assigned) = connack.properties.text(PropertyId::AssignedClientIdentifier) {

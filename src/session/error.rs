@@ -20,6 +20,9 @@ pub enum Error {
     /// The peer sent DISCONNECT.
     #[error("the broker disconnected: {0}")]
     Disconnected(Refusal),
+    /// The broker sent AUTH (version 5, section 4.12), which nothing here can answer.
+    #[error("the broker asks for enhanced authentication (AUTH), which mqkit does not have")]
+    EnhancedAuthentication,
     /// A packet that may not come now.
     #[error("the peer sent {0}, which must not come {1}")]
     Unexpected(PacketType, &'static str),
@@ -82,6 +85,7 @@ impl Error {
         match self {
             Self::Decode(error) => Some(error.reason()),
             Self::Unexpected(..) | Self::WrongCount(..) => Some(ReasonCode::PROTOCOL_ERROR),
+            Self::EnhancedAuthentication => Some(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR),
             Self::ReceiveMaximumExceeded(_) => Some(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED),
             Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),
             Self::KeepAlive(_) => Some(ReasonCode::KEEP_ALIVE_TIMEOUT),

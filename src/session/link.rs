@@ -38,8 +38,8 @@ pub(super) struct Agreement {
     pub(super) resumed: bool,
     /// Topic aliases that the peer may set.
     pub(super) incoming_aliases: u16,
-    /// Topic aliases that we may set.
-    pub(super) outgoing_aliases: u16,
+    /// Topic aliases that we set.
+    pub(super) outgoing_aliases: alias::Policy,
     /// Largest packet that the peer accepts, in bytes.
     pub(super) peer_limit: Option<u32>,
 }
@@ -168,9 +168,8 @@ impl Link {
         if self.version != Version::V5 && self.sender == Sender::Client {
             publish.properties = Properties::new();
         }
-        let aliased = self.outgoing_aliases.apply(&publish);
         let packet_id = publish.packet_id;
-        match self.send(&Packet::Publish(aliased.unwrap_or(publish))) {
+        match self.send_publish(publish) {
             Ok(()) => Ok(()),
             // A server discards what its client cannot take, as if it had been delivered `[MQTT-3.1.2-25]`. A client
             // checks before it accepts a message, and gets here only when a limit shrank at a reconnect.
@@ -181,6 +180,22 @@ impl Link {
             }
             Err(error) => Err(Error::Encode(error)),
         }
+    }
+
+    /// Sends a message with an alias, or without one where the alias would make it too large.
+    fn send_publish(&mut self, publish: Publish) -> Result<(), EncodeError> {
+        if let Some(aliased) = self.outgoing_aliases.apply(&publish) {
+            match self.send(&Packet::Publish(aliased)) {
+                Err(EncodeError::ExceedsPeerLimit { .. }) => self.outgoing_aliases.forget(&publish.topic),
+                sent => return sent,
+            }
+        }
+        let packet = Packet::Publish(publish);
+        let sent = self.send(&packet);
+        if let (Err(_), Packet::Publish(publish)) = (&sent, &packet) {
+            self.outgoing_aliases.forget(&publish.topic);
+        }
+        sent
     }
 
     /// Messages that were larger than the peer takes, since the last call.

@@ -1,5 +1,6 @@
 //! A server's half of one connection: CONNECT to DISCONNECT. It must not know subscriptions, other clients or sockets.
 
+use super::alias::Policy;
 use super::delivery::Limits;
 use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_alias_maximum};
 use super::timers::Watch;
@@ -137,7 +138,7 @@ impl Server {
             limits,
             resumed,
             incoming_aliases: terms.topic_alias_maximum,
-            outgoing_aliases: self.topic_alias_maximum,
+            outgoing_aliases: Policy::Chosen(self.topic_alias_maximum),
             peer_limit: self.peer_limit,
         };
         self.link.open(agreement, now)

@@ -1,4 +1,5 @@
 //! How fast packets are taken apart: raw bytes to packets, without output. `cargo bench`.
+#![allow(missing_docs, reason = "of the macros of criterion")]
 
 use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

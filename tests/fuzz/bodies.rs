@@ -15,7 +15,7 @@ use mqkit::input::{form, text};
 use mqkit::output::flow::Flow;
 use mqkit::output::packet::{self, json, line, verbose};
 use mqkit::output::stats::Stats;
-use mqkit::protocol::{Frame, Sender, Version, frame};
+use mqkit::protocol::{Frame, Version, frame};
 use std::io::Cursor;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -268,14 +268,6 @@ fn show(events: Vec<Event>) {
 }
 
 fn packets_of(bytes: &[u8], version: Option<Version>) {
-    let origin = Origin {
-        connection: None,
-        sender: Sender::Unknown,
-        time: None,
-        source: None,
-        destination: None,
-        record: None,
-    };
     let mut analyst = Analyst::new(version, true);
     let mut buffer = BytesMut::from(bytes);
     while !buffer.is_empty() {
@@ -283,7 +275,7 @@ fn packets_of(bytes: &[u8], version: Option<Version>) {
             Ok(Some(frame)) => frame,
             Ok(None) | Err(_) => Frame::cut(buffer.split().freeze()),
         };
-        check(&analyst.packet(origin, frame));
+        check(&analyst.packet(Origin::UNKNOWN, frame));
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where the packets come from: words, a file or standard input, in any form; and the way from there through capture and
 //! analysis to the view. It must not know how packets are shown.
 
-use super::nowhere;
 use super::view::View;
 use crate::analysis::{Analyst, Origin, infer};
 use crate::capture::file::{Item, Reader, Record};
@@ -144,7 +143,7 @@ impl Source {
             Form::Base64 => text::parse_as(text, TextForm::Base64)?,
         };
         if let Some(note) = parsed.note {
-            console.note(format_args!("read as {}: {note}", parsed.shape));
+            console.note(format_args!("{}: {note}", parsed.shape));
         }
         Ok(match parsed.content {
             Content::Bytes(bytes) => Self::Bytes(Box::new(Cursor::new(bytes))),
@@ -302,7 +301,7 @@ impl<'a> Way<'a> {
                     if matches!(note, Note::Skipped(_) | Note::Missing(_)) {
                         self.analyst.missing(Some(connection), sender);
                     }
-                    self.view.note(connection, &note);
+                    self.view.note(connection, sender, note);
                 }
                 EventKind::Closed { sender, reset } => {
                     if let Some(ending) = self.analyst.closed(Some(connection), stamp.time, sender, reset) {
@@ -358,7 +357,7 @@ pub(super) fn read_bytes(
             }
         }
         for frame in frames {
-            view.packet(analyst.packet(nowhere(), frame))?;
+            view.packet(analyst.packet(Origin::UNKNOWN, frame))?;
         }
         if end {
             return Ok(());

@@ -7,7 +7,7 @@ use crate::cli::Console;
 use crate::output::flow::Flow;
 use crate::output::packet::{Options, json, line, verbose};
 use crate::output::stats::Stats;
-use crate::protocol::{Packet, PacketType, Utf8, topic};
+use crate::protocol::{Packet, PacketType, Sender, Utf8, topic};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -119,7 +119,10 @@ pub(super) struct View {
     output: Rc<RefCell<Output>>,
     flow: Flow,
     stats: Stats,
-    notes: BTreeMap<u32, Vec<Violation>>,
+    /// Notes of connections, and the direction that they concern when it is one.
+    notes: BTreeMap<u32, Vec<(Option<Sender>, Note)>>,
+    /// Bytes that the last packet of a direction lacks, where it is cut; true for the server's.
+    cut: BTreeMap<(u32, bool), u64>,
     shown: u64,
     faulty: bool,
 }
@@ -139,6 +142,7 @@ impl View {
             flow: Flow::new(options),
             stats: Stats::new(),
             notes: BTreeMap::new(),
+            cut: BTreeMap::new(),
             shown: 0,
             faulty: false,
         }
@@ -161,30 +165,67 @@ impl View {
         self.console.note(text);
     }
 
-    /// Something about a connection: it is shown with the connection's next packet.
-    pub(super) fn note(&mut self, connection: u32, note: &Note) {
-        if matches!(note, Note::Encrypted(_) | Note::Undecryptable(_)) {
-            return self.console.note(format_args!("connection #{connection}: {note}"));
+    /// Something about a connection: it is shown with the next packet that it concerns.
+    pub(super) fn note(&mut self, connection: u32, sender: Sender, note: Note) {
+        let one_way = match note {
+            Note::Encrypted(_) | Note::Undecryptable(_) => {
+                return self.console.note(format_args!("connection #{connection}: {note}"));
+            }
+            Note::Missing(_) | Note::Skipped(_) | Note::BadWebSocket(_) => Some(sender),
+            Note::Decrypted(_) | Note::WebSocket(_) | Note::Proxy(_) => None,
+        };
+        if let Note::Missing(bytes) = note {
+            let lacking = self.cut.remove(&(connection, sender == Sender::Server));
+            if lacking.is_some_and(|lacking| bytes <= lacking) {
+                // The packet that is cut has said so.
+                return;
+            }
         }
         if self.notes.len() >= WAITING {
             self.notes.pop_first();
         }
-        self.notes.entry(connection).or_default().push(Violation {
-            severity: Severity::Note,
-            statement: None,
-            offset: None,
-            field: None,
-            message: note.to_string(),
+        let waiting = self.notes.entry(connection).or_default();
+        let before = waiting.iter_mut().rev().find(|(way, _)| *way == one_way);
+        match (before, note) {
+            (Some((_, Note::Missing(bytes))), Note::Missing(more)) => *bytes = bytes.saturating_add(more),
+            (_, note) => waiting.push((one_way, note)),
+        }
+    }
+
+    /// The notes that concern a packet, as violations of nothing.
+    fn take_notes(&mut self, connection: u32, sender: Sender) -> Vec<Violation> {
+        let Some(waiting) = self.notes.get_mut(&connection) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        waiting.retain(|(way, note)| {
+            let concerns = way.is_none_or(|way| way == sender);
+            if concerns {
+                taken.push(Violation {
+                    severity: Severity::Note,
+                    statement: None,
+                    offset: None,
+                    field: None,
+                    message: note.to_string(),
+                });
+            }
+            !concerns
         });
+        if waiting.is_empty() {
+            self.notes.remove(&connection);
+        }
+        taken
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
-        if let Some(notes) = explained
-            .origin
-            .connection
-            .and_then(|number| self.notes.remove(&number))
-        {
-            explained.violations.extend(notes);
+        if let Some(connection) = explained.origin.connection {
+            let sender = explained.origin.sender;
+            explained.violations.append(&mut self.take_notes(connection, sender));
+            let frame = &explained.frame;
+            let lacking = (frame.header_len() + frame.remaining_length()).saturating_sub(frame.bytes().len());
+            if lacking > 0 && self.cut.len() < WAITING {
+                self.cut.insert((connection, sender == Sender::Server), lacking as u64);
+            }
         }
         if !self.filter.shows(&explained) {
             return Ok(());
@@ -245,9 +286,8 @@ impl View {
     /// What is to be said of a whole capture.
     pub(super) fn sum_up(&mut self, capture: &Capture) {
         for (connection, notes) in std::mem::take(&mut self.notes) {
-            for note in notes {
-                self.console
-                    .note(format_args!("connection #{connection}: {}", note.message));
+            for (_, note) in notes {
+                self.console.note(format_args!("connection #{connection}: {note}"));
             }
         }
         let counts = capture.counts();

@@ -38,6 +38,11 @@ impl Fields {
         self.object.get(key).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether the key is there, if only as `null`.
+    pub(super) fn mentions(&self, key: &str) -> bool {
+        self.object.contains_key(key)
+    }
+
     /// The keys in order, with their values.
     pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Value)> {
         self.object.into_iter()
@@ -115,6 +120,22 @@ impl Fields {
                 self.name(key),
                 format!("and `{encoded_key}` are both there"),
             )),
+        }
+    }
+
+    /// A payload: text, bytes, `null` for none; other JSON stands for its text.
+    pub(super) fn payload(&mut self) -> Result<Bytes, Problem> {
+        const KEY: &str = "payload";
+        if !self.mentions(KEY) && !self.mentions("payload_base64") {
+            return Err(Problem::Missing(self.name(KEY)));
+        }
+        match self.object.get(KEY) {
+            Some(Value::Null | Value::String(_)) | None => Ok(self.bytes(KEY)?.unwrap_or_default()),
+            Some(value) => {
+                let text = value.to_string();
+                self.object.insert(KEY.to_owned(), Value::String(text));
+                Ok(self.bytes(KEY)?.unwrap_or_default())
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::views::Line;
 use super::{Found, Reading, TextError, TextFault};
+use crate::protocol::frame;
 
 /// A number with its place.
 #[derive(Clone, Copy)]
@@ -70,11 +71,24 @@ pub(super) fn text(lines: &[Line]) -> Reading {
     if let [word] = words.as_slice() {
         // Longer texts of base64 without any letter from g to z do not happen.
         let short = !word.hex && word.digits.len() <= 16;
-        if short && crate::base64::decode(word.digits.as_bytes()).is_ok() {
-            note = Some("read as hex; it is valid base64, too".to_owned());
+        let base64 = crate::base64::decode(word.digits.as_bytes()).ok();
+        if base64.is_some_and(|other| short && (framed(&other) || !framed(&bytes))) {
+            note = Some("it is valid base64, too".to_owned());
         }
     }
     Ok(Found::noted(bytes, note.or(doubt)))
+}
+
+/// Whether the bytes are packets from the first to the last, as far as their fixed headers say.
+fn framed(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Ok(Some(extent)) = frame::extent(rest) {
+        match rest.get(extent.total()..) {
+            Some(tail) => rest = tail,
+            None => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// The bytes that the numbers stand for, and what else they could be.

@@ -1,0 +1,127 @@
+//! The flags of TLS, and the options that they mean. It must not know sockets.
+
+use crate::net::{TlsOptions, TlsVersion};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Any of these switches TLS on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS (any of these switches it on)")]
+pub(super) struct Tls {
+    /// Trust the certificate authorities in this PEM file
+    #[arg(long, value_name = "FILE", env = "MQTT_CAFILE")]
+    cafile: Option<PathBuf>,
+
+    /// Trust the certificate authorities in the PEM files of this directory
+    #[arg(long, value_name = "DIR", env = "MQTT_CAPATH")]
+    capath: Option<PathBuf>,
+
+    /// Own certificate, PEM
+    #[arg(long, value_name = "FILE", env = "MQTT_CERT", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// Key of the own certificate, PEM, not encrypted
+    #[arg(long, value_name = "FILE", env = "MQTT_KEY", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Trust the operating system's certificate authorities, also beside --cafile
+    #[arg(long)]
+    tls_use_os_certs: bool,
+
+    /// Check neither the broker's certificate nor its name: anyone can listen in
+    #[arg(long)]
+    insecure: bool,
+
+    /// Application protocol to ask for; several times in the order of preference
+    #[arg(long, value_name = "NAME")]
+    tls_alpn: Vec<String>,
+
+    /// The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]
+    #[arg(long, value_name = "VERSION", value_parser = versions)]
+    tls_version: Option<Versions>,
+
+    /// Cipher suites to offer, in the order of preference: their names with colons between them
+    #[arg(long, value_name = "NAMES")]
+    ciphers: Option<String>,
+
+    /// Write the session keys to this file, for Wireshark
+    #[arg(long, value_name = "FILE")]
+    tls_keylog: Option<PathBuf>,
+
+    /// Name that the broker's certificate must have [default: the host]
+    #[arg(long, value_name = "NAME")]
+    servername: Option<String>,
+}
+
+/// A range of two versions: one of them, or (nothing) both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Versions(Option<TlsVersion>);
+
+fn versions(text: &str) -> Result<Versions, String> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    let (low, high) = match (low, high) {
+        ("" | "tlsv1.2", "" | "tlsv1.3") if text.len() > 1 => return Ok(Versions(None)),
+        ("", high) => (high, high),
+        (low, "") => (low, low),
+        both => both,
+    };
+    match (low, high) {
+        ("tlsv1.2", "tlsv1.2") => Ok(Versions(Some(TlsVersion::V12))),
+        ("tlsv1.3", "tlsv1.3") => Ok(Versions(Some(TlsVersion::V13))),
+        ("tlsv1" | "tlsv1.0" | "tlsv1.1", _) => Err("TLS 1.0 and 1.1 are broken, and not supported".to_owned()),
+        _ => Err("must be tlsv1.2, tlsv1.3 or the range tlsv1.2-tlsv1.3".to_owned()),
+    }
+}
+
+impl Tls {
+    /// Nothing when none of the flags was given.
+    pub(super) fn options(&self) -> Option<TlsOptions> {
+        let options = TlsOptions {
+            cafile: self.cafile.clone(),
+            capath: self.capath.clone(),
+            use_os_certs: self.tls_use_os_certs,
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            insecure: self.insecure,
+            alpn: self.tls_alpn.clone(),
+            server_name: self.servername.clone(),
+            version: self.tls_version.and_then(|versions| versions.0),
+            ciphers: self.ciphers.clone(),
+            keylog: self.tls_keylog.clone(),
+        };
+        (options != TlsOptions::default() || self.tls_version.is_some()).then_some(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_one_or_a_range() {
+        let only = |version| Ok(Versions(Some(version)));
+        for (text, expected) in [
+            ("tlsv1.2", only(TlsVersion::V12)),
+            ("tlsv1.3", only(TlsVersion::V13)),
+            ("tlsv1.2-tlsv1.2", only(TlsVersion::V12)),
+            ("tlsv1.3-", only(TlsVersion::V13)),
+            ("-tlsv1.2", only(TlsVersion::V12)),
+            ("tlsv1.2-tlsv1.3", Ok(Versions(None))),
+            ("tlsv1.2-", Ok(Versions(None))),
+            ("-tlsv1.3", Ok(Versions(None))),
+        ] {
+            assert_eq!(versions(text), expected, "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "tlsv1.3-tlsv1.2",
+            "1.2",
+            "tlsv1.2-tlsv1.4",
+            "tlsv1.1",
+            "tlsv1-tlsv1.3",
+        ] {
+            assert!(versions(text).is_err(), "{text}");
+        }
+    }
+}

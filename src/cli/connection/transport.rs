@@ -1,0 +1,357 @@
+//! The flags that say what carries the connection, and the target that all flags, the URL and the environment name
+//! together. It must not open sockets.
+
+use super::Connection;
+use crate::cli::Usage;
+use crate::net::{self, Address, Endpoint, Proxy, Target, TlsOptions, Url, WebSocketRequest, proxy, websocket};
+use anyhow::Context;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use std::path::PathBuf;
+
+/// What carries the connection.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transport")]
+pub(super) struct Transport {
+    /// Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS
+    #[arg(long)]
+    ws: bool,
+
+    /// Path of the WebSocket [default: the URL's, or /mqtt]
+    #[arg(long, value_name = "PATH")]
+    ws_path: Option<String>,
+
+    /// Header to send to the WebSocket server; several times for several
+    #[arg(long, value_name = "NAME: VALUE")]
+    ws_header: Vec<String>,
+
+    /// Connect to a Unix socket
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port", "bind", "proxy"])]
+    unix: Option<PathBuf>,
+
+    /// Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none`
+    /// [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+
+    /// Ignore all TLS flags and variables
+    #[arg(long)]
+    no_tls: bool,
+
+    /// Send small packets at once, which is always done
+    #[arg(long, hide = true)]
+    nodelay: bool,
+
+    #[command(flatten)]
+    refused: Refused,
+}
+
+/// A flag of Mosquitto's tools that mqkit does not have, and the sentence that says why.
+struct Refusal {
+    long: &'static str,
+    short: Option<char>,
+    has_value: bool,
+    why: &'static str,
+}
+
+const PSK: &str = "TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; \
+    use --cafile, and --cert with --key for the client's own";
+const ENGINE: &str = "OpenSSL's engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and \
+    mqkit does not use it; give the key as a PEM file with --key";
+const SRV: &str = "looking up the broker's SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host \
+    and port, for -h and -p";
+
+const REFUSALS: &[Refusal] = &[
+    refusal("psk", PSK),
+    refusal("psk-identity", PSK),
+    refusal("tls-engine", ENGINE),
+    refusal("tls-engine-kpass-sha1", ENGINE),
+    refusal("keyform", ENGINE),
+    Refusal {
+        long: "srv",
+        short: Some('S'),
+        has_value: false,
+        why: SRV,
+    },
+];
+
+const fn refusal(long: &'static str, why: &'static str) -> Refusal {
+    Refusal {
+        long,
+        short: None,
+        has_value: true,
+        why,
+    }
+}
+
+/// Why one of the flags that are given is refused.
+#[derive(Debug, Default)]
+struct Refused(Option<&'static str>);
+
+impl Args for Refused {
+    fn augment_args(command: Command) -> Command {
+        REFUSALS.iter().fold(command, |command, refusal| {
+            let arg = Arg::new(refusal.long).hide(true);
+            let arg = match refusal.short {
+                Some(short) => arg.short(short),
+                None => arg.long(refusal.long),
+            };
+            command.arg(arg.action(match refusal.has_value {
+                true => ArgAction::Set,
+                false => ArgAction::SetTrue,
+            }))
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Refused {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_given = |refusal: &&Refusal| match refusal.long {
+            // What is the only form anyway is no reason to complain.
+            "keyform" => matches
+                .get_one::<String>("keyform")
+                .is_some_and(|form| !form.eq_ignore_ascii_case("pem")),
+            long if refusal.has_value => matches.contains_id(long),
+            long => matches.get_flag(long),
+        };
+        Ok(Self(REFUSALS.iter().find(is_given).map(|refusal| refusal.why)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Where the broker is, as far as it is said.
+enum Place {
+    Host(String, Option<u16>),
+    Unix(PathBuf),
+}
+
+impl Connection {
+    /// Where to connect to, and how.
+    pub(super) fn target(&self, url: Option<&Url>) -> anyhow::Result<Target> {
+        if let Some(why) = self.transport.refused.0 {
+            return Err(Usage::Bad(why.to_owned()).into());
+        }
+        let url_tls = url.is_some_and(|url| url.tls);
+        if self.transport.no_tls && url_tls {
+            return Err(Usage::Bad("--no-tls contradicts the URL, which asks for TLS".to_owned()).into());
+        }
+        let tls = self.tls.options().filter(|_| !self.transport.no_tls);
+        match self.place(url)? {
+            Place::Unix(path) => self.unix_target(path, url, tls.is_some()),
+            Place::Host(host, port) => {
+                // A port that stands for TLS does so where no scheme says otherwise.
+                let port_tls = port == Some(net::TLS_PORT) && url.is_none() && !self.transport.no_tls;
+                let tls = tls.or_else(|| (url_tls || port_tls).then(TlsOptions::default));
+                self.host_target(host, port, url, tls)
+            }
+        }
+    }
+
+    fn unix_target(&self, path: PathBuf, url: Option<&Url>, tls: bool) -> anyhow::Result<Target> {
+        let refuse = |what: &str| Err(Usage::Bad(format!("{what} on the way to a Unix socket")).into());
+        if tls {
+            return refuse("there is no TLS (--no-tls ignores its flags and variables)");
+        }
+        if self.bind.is_some() {
+            return refuse("there is no local address to bind (-A)");
+        }
+        if self.transport.proxy.as_deref().is_some_and(|proxy| !is_none(proxy)) {
+            return refuse("there is no proxy (--proxy)");
+        }
+        Ok(Target {
+            endpoint: Endpoint::Unix(path),
+            bind: None,
+            proxy: None,
+            tls: None,
+            websocket: self.websocket(url, "localhost".to_owned())?,
+        })
+    }
+
+    fn host_target(
+        &self,
+        host: String,
+        port: Option<u16>,
+        url: Option<&Url>,
+        tls: Option<TlsOptions>,
+    ) -> anyhow::Result<Target> {
+        let by_scheme = matches!(
+            url,
+            Some(Url {
+                transport: net::Transport::WebSocket { .. },
+                ..
+            })
+        );
+        let default = match (by_scheme, tls.is_some()) {
+            (true, false) => net::WEBSOCKET_PORT,
+            (true, true) => net::WEBSOCKET_TLS_PORT,
+            (false, false) => net::PORT,
+            (false, true) => net::TLS_PORT,
+        };
+        let port = port.unwrap_or(default);
+        let websocket = self.websocket(url, host_header(&host, port, tls.is_some()))?;
+        let tls = match tls {
+            None => None,
+            Some(options) => {
+                let name = net::tls::server_name(&options, &host)?;
+                Some((net::tls::client_config(&options).context("cannot set up TLS")?, name))
+            }
+        };
+        Ok(Target {
+            proxy: self.proxy(&host)?,
+            endpoint: Endpoint::Tcp(Address::new(host, port)),
+            bind: self.bind,
+            tls,
+            websocket,
+        })
+    }
+
+    /// Flags before the environment, which is looked at only when no flag names a broker.
+    fn place(&self, url: Option<&Url>) -> anyhow::Result<Place> {
+        if let Some(path) = &self.transport.unix {
+            return Ok(Place::Unix(path.clone()));
+        }
+        if let Some(host) = &self.host {
+            return place(host, self.port).with_context(|| format!("--host {host:?}"));
+        }
+        if let Some(url) = url {
+            if let net::Transport::Unix { path } = &url.transport {
+                return Ok(Place::Unix(path.clone()));
+            }
+            return Ok(Place::Host(url.host.clone(), self.explicit_port()?.or(url.port)));
+        }
+        let port = match variable("MQTT_PORT") {
+            Some(port) if self.port.is_none() => Some(port.parse().with_context(|| format!("MQTT_PORT {port:?}"))?),
+            _ => self.port,
+        };
+        match variable("MQTT_HOST") {
+            // A port in MQTT_HOST goes before MQTT_PORT.
+            Some(host) => match place(&host, port).with_context(|| format!("MQTT_HOST {host:?}"))? {
+                Place::Host(name, _) if self.port.is_none() => {
+                    let own = net::parse_host_port(&host).ok().and_then(|(_, port)| port);
+                    Ok(Place::Host(name, own.or(port)))
+                }
+                place => Ok(place),
+            },
+            None if port == Some(0) => Err(no_path()),
+            None => Ok(Place::Host("localhost".to_owned(), port)),
+        }
+    }
+
+    fn explicit_port(&self) -> anyhow::Result<Option<u16>> {
+        match self.port {
+            Some(0) => Err(no_path()),
+            port => Ok(port),
+        }
+    }
+
+    /// Any of its flags switches WebSocket on, and so does the scheme of the URL.
+    fn websocket(&self, url: Option<&Url>, host: String) -> anyhow::Result<Option<WebSocketRequest>> {
+        let Transport {
+            ws, ws_path, ws_header, ..
+        } = &self.transport;
+        let (by_scheme, url_path) = match url.map(|url| &url.transport) {
+            Some(net::Transport::WebSocket { path }) => (true, path.as_deref()),
+            _ => (false, None),
+        };
+        if !ws && ws_path.is_none() && ws_header.is_empty() && !by_scheme {
+            return Ok(None);
+        }
+        let headers = ws_header.iter().map(|text| websocket::parse_header(text));
+        Ok(Some(WebSocketRequest {
+            host,
+            path: websocket::request_target(ws_path.as_deref().or(url_path).unwrap_or(net::WEBSOCKET_PATH)),
+            headers: headers
+                .collect::<Result<_, _>>()
+                .map_err(|words| Usage::Bad(format!("--ws-header: {words}")))?,
+        }))
+    }
+
+    /// `--proxy`, MQTT_PROXY, or what is meant for every program. The texts may hold passwords, so only the parser's words
+    /// are shown.
+    fn proxy(&self, host: &str) -> anyhow::Result<Option<Proxy>> {
+        let own = match &self.transport.proxy {
+            Some(text) => Some((text.clone(), "--proxy")),
+            None => variable("MQTT_PROXY").map(|text| (text, "MQTT_PROXY")),
+        };
+        let (text, origin) = match own {
+            Some((text, _)) if is_none(&text) => return Ok(None),
+            Some(own) => own,
+            None => {
+                // In the order of curl.
+                let found = ["all_proxy", "ALL_PROXY"]
+                    .into_iter()
+                    .find_map(|name| Some((variable(name)?, name)));
+                let exempt = || {
+                    variable("no_proxy")
+                        .or_else(|| variable("NO_PROXY"))
+                        .unwrap_or_default()
+                };
+                match found {
+                    Some(found) if !proxy::is_exempt(host, &exempt()) => found,
+                    _ => return Ok(None),
+                }
+            }
+        };
+        text.parse().map(Some).with_context(|| {
+            format!("{origin} is not the URL of a proxy that can be used (`--proxy none` does without)")
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn is_none(proxy: &str) -> bool {
+    matches!(proxy, "" | "none")
+}
+
+/// As in Mosquitto, port 0 makes the host a path.
+fn place(host: &str, port: Option<u16>) -> anyhow::Result<Place> {
+    if port == Some(0) {
+        return Ok(Place::Unix(host.into()));
+    }
+    let (host, own) = net::parse_host_port(host)?;
+    match own {
+        Some(0) if port.is_none() => Err(no_path()),
+        own => Ok(Place::Host(host, port.or(own))),
+    }
+}
+
+fn no_path() -> anyhow::Error {
+    let words = "with port 0 the host is the path of a Unix socket: `-p 0 -h PATH`, or --unix PATH";
+    Usage::Bad(words.to_owned()).into()
+}
+
+/// The port is left out where it is the default of ws:// or wss:// (RFC 9110, section 7.2); a zone (`%eth0`) is never sent.
+fn host_header(host: &str, port: u16, tls: bool) -> String {
+    let host = host.split_once('%').map_or(host, |(address, _zone)| address);
+    let full = Address::new(host, port).to_string();
+    match (port, tls) {
+        (net::WEBSOCKET_PORT, false) | (net::WEBSOCKET_TLS_PORT, true) => full
+            .rsplit_once(':')
+            .map_or_else(|| full.clone(), |(host, _port)| host.to_owned()),
+        _ => full,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_header_leaves_out_what_is_usual() {
+        assert_eq!(host_header("h", 80, false), "h");
+        assert_eq!(host_header("h", 443, true), "h");
+        assert_eq!(host_header("h", 443, false), "h:443");
+        assert_eq!(host_header("::1", 80, false), "[::1]");
+        assert_eq!(host_header("fe80::1%eth0", 9001, false), "[fe80::1]:9001");
+    }
+}

@@ -1,0 +1,328 @@
+//! `mqkit decode` from outside: inputs, filters, statuses, what goes to stdout and what to stderr.
+
+use crate::support::mqkit;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Standard output, standard error, status.
+fn run(words: &[&str], input: &[u8]) -> (String, String, i32) {
+    let output = mqkit().arg("decode").args(words).write_stdin(input).output().unwrap();
+    (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+        output.status.code().unwrap(),
+    )
+}
+
+fn capture(name: &str) -> String {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+fn objects(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn types(text: &str) -> Vec<String> {
+    let types = objects(text)
+        .into_iter()
+        .map(|object| object["type"].as_str().unwrap().to_owned());
+    types.collect()
+}
+
+#[test]
+fn every_packet_of_a_capture_is_told_with_version_and_place() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let truth = path.with_extension("truth.jsonl");
+        if path.extension().is_none_or(|e| e != "pcap" && e != "pcapng") || !truth.exists() {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // The truth stops at the first hole.
+        if name.starts_with("snaplen") {
+            continue;
+        }
+        let (text, errors, _) = run(&["--json", path.to_str().unwrap()], b"");
+        let mut found: Vec<String> = objects(&text)
+            .iter()
+            .map(|o| {
+                format!(
+                    "{} {} {} {} {}",
+                    o["connection"], o["direction"], o["type"], o["version"], o["frame"]
+                )
+            })
+            .collect();
+        let text = std::fs::read_to_string(truth).unwrap();
+        let mut wanted: Vec<String> = objects(&text)
+            .iter()
+            .map(|o| {
+                let version = match o["version"].as_u64() {
+                    Some(3) => "3.1",
+                    Some(4) => "3.1.1",
+                    _ => "5.0",
+                };
+                format!("{} {} {} {version:?} {}", o["conn"], o["dir"], o["type"], o["frame"])
+            })
+            .collect();
+        found.sort();
+        wanted.sort();
+        // Where no CONNECT says so, 3.1 cannot be told from 3.1.1, and acknowledgements not from those of version 5.
+        if name.contains("noconnect") {
+            let bare = |line: &mut String| {
+                for version in ["\"3.1.1\"", "\"5.0\""] {
+                    if line.contains("PUBLISH") || line.contains("SUBACK") {
+                        break;
+                    }
+                    *line = line.replace(version, "-");
+                }
+            };
+            found.iter_mut().for_each(bare);
+            wanted.iter_mut().for_each(bare);
+        }
+        assert_eq!(found, wanted, "{name}: {errors}");
+        count += 1;
+    }
+    assert!(count > 30, "{count} captures");
+}
+
+#[test]
+fn forms_are_recognised_and_can_be_forced() {
+    let pingreq = b"\xc0\x00";
+    for (words, input) in [
+        (&[][..], &b"c0 00"[..]),
+        (&[], b"wAA="),
+        (&[], pingreq),
+        (&["--input", "raw"], pingreq),
+        (&["--input", "hex"], b"c000"),
+        (&["--input", "base64"], b"wAA"),
+        (&["-"], b"0xc0, 0x00"),
+        (&["c0", "00"], b""),
+        (&["c000"], b""),
+    ] {
+        let (out, errors, status) = run(words, input);
+        assert_eq!((&*out, status), ("PINGREQ\n", 0), "{words:?} {input:?}: {errors}");
+    }
+    // Printable bytes are text unless they are forced to be packets: `00` here.
+    let (out, _, status) = run(&["--input", "raw"], b"00");
+    assert_eq!(status, 1);
+    assert!(out.starts_with("PUBLISH"), "{out}");
+    let (out, _, status) = run(&[&capture("base-v31.pcap"), "--input", "raw"], b"");
+    assert_eq!(status, 1, "{out}");
+}
+
+#[test]
+fn captures_come_from_files_pipes_and_gzip() {
+    let bytes = std::fs::read(capture("base-v31.pcap")).unwrap();
+    let (whole, _, status) = run(&[&capture("base-v31.pcap")], b"");
+    assert_eq!(status, 0);
+    assert_eq!(whole.lines().count(), 21, "20 packets and the end:\n{whole}");
+    assert_eq!(run(&[], &bytes).0, whole);
+    assert_eq!(run(&["-", "--input", "pcap"], &bytes).0, whole);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&bytes).unwrap();
+    assert_eq!(run(&[], &gzip.finish().unwrap()).0, whole);
+}
+
+#[test]
+fn a_live_capture_is_shown_as_it_comes() {
+    let bytes = std::fs::read(capture("base-v31.pcap")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mqkit"))
+        .arg("decode")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    // The pipe stays open: what is printed now is printed before the end of the input.
+    input.write_all(&bytes[..600]).unwrap();
+    input.flush().unwrap();
+    let mut first = [0; 40];
+    output.read_exact(&mut first).unwrap();
+    assert!(String::from_utf8_lossy(&first).contains("CONNECT"), "{first:?}");
+    input.write_all(&bytes[600..]).unwrap();
+    drop(input);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("DISCONNECT"), "{rest}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn filters_choose_packets_and_connections() {
+    let base = capture("base-v31.pcap");
+    let (out, ..) = run(&["--json", "--type", "CONNECT,puback", &base], b"");
+    assert_eq!(types(&out), ["CONNECT", "PUBACK", "PUBACK"]);
+    let (out, ..) = run(&["--json", "--type", "CONNECT", "--type", "CONNACK", &base], b"");
+    assert_eq!(types(&out), ["CONNECT", "CONNACK"]);
+    // A message and its acknowledgements.
+    let (out, ..) = run(&["--json", "--topic", "b/q2", &base], b"");
+    assert_eq!(types(&out), ["PUBLISH", "PUBREC", "PUBREL", "PUBCOMP"]);
+    let (out, ..) = run(&["--json", "--topic", "+/q2", "--type", "PUBREL", &base], b"");
+    assert_eq!(types(&out), ["PUBREL"]);
+
+    let reuse = capture("tcp-port-reuse.pcap");
+    let (out, ..) = run(&["--json", "--connection", "1", &reuse], b"");
+    let objects = objects(&out);
+    assert_eq!(objects.len(), 20);
+    assert!(objects.iter().all(|object| object["connection"] == 1));
+    let two = capture("ng-two-ifaces.pcapng");
+    let ids: Vec<Value> = {
+        let (out, ..) = run(&["--json", "--type", "CONNECT", &two], b"");
+        self::objects(&out)
+            .iter()
+            .map(|object| object["client_id"].clone())
+            .collect()
+    };
+    let (out, ..) = run(&["--json", "--client", ids[0].as_str().unwrap(), &two], b"");
+    assert!(self::objects(&out).len() >= 20);
+    let (out, ..) = run(&["--json", "--client", "nobody", &two], b"");
+    assert_eq!(out, "");
+    let (_, errors, status) = run(&["--type", "PUBLSH", &base], b"");
+    assert_eq!(status, 2);
+    assert!(errors.contains("PUBLSH"), "{errors}");
+}
+
+#[test]
+fn a_violation_gives_status_1_and_only_when_it_is_shown() {
+    let qos3 = capture("sv-mqtt-events-invalid-qos.pcap");
+    let (out, _, status) = run(&[&qos3], b"");
+    assert_eq!(status, 1);
+    assert!(out.contains("! flags: QoS is 3 [MQTT-3.3.1-4]"), "{out}");
+    assert_eq!(run(&["--type", "CONNECT", &qos3], b"").2, 0);
+    // What is missing from a capture is nobody's fault.
+    let (out, _, status) = run(&[&capture("snaplen-96.pcap")], b"");
+    assert_eq!(status, 0, "{out}");
+    assert!(out.contains("cut: 10 bytes are missing"), "{out}");
+    // A packet that is cut in a hex dump is one.
+    assert_eq!(run(&["300500"], b"").2, 1);
+}
+
+#[test]
+fn what_is_no_packet_data_is_a_usage_error_with_its_place() {
+    for (words, input, text) in [
+        (&["10 13 00 0g"][..], &b""[..], "line 1, column 11"),
+        (&[], b"hello world, this is a letter", "line 1"),
+        (&[], b"", "no hex digits"),
+        (&["nosuch.pcap"], b"", "there is no file \"nosuch.pcap\""),
+        (&["--json", "--flow", "c000"], b"", "--json"),
+        (&["--offsets", "c000"], b"", "--json"),
+    ] {
+        let (out, errors, status) = run(words, input);
+        assert_eq!((&*out, status), ("", 2), "{words:?}: {errors}");
+        assert!(errors.contains(text), "{words:?}: {errors}");
+    }
+    let (out, errors, status) = run(&[&capture("http-on-1883.pcap")], b"");
+    assert_eq!((&*out, status), ("", 0));
+    assert!(
+        errors.contains("no MQTT in 5 packet(s) and 1 TCP connection(s)"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_missing_key_log_is_an_error() {
+    let (_, errors, status) = run(&["--keylog", "/nosuch/keys", &capture("base-v31.pcap")], b"");
+    assert_eq!(status, 2);
+    assert!(errors.contains("cannot read the key log \"/nosuch/keys\""), "{errors}");
+}
+
+#[test]
+fn ambiguity_is_told_on_stderr() {
+    let (out, errors, _) = run(&["30 07 00 03 61 2f 62 00 6d"], b"");
+    assert!(out.contains("a/b"), "{out}");
+    assert!(errors.contains("MQTT 5 is assumed"), "{errors}");
+    let (out, errors, _) = run(&["-V", "311", "--json", "30 07 00 03 61 2f 62 00 6d"], b"");
+    assert_eq!(errors, "");
+    assert_eq!(objects(&out)[0]["payload"], "\u{0}m");
+    let (out, ..) = run(&["--json", "30 07 00 03 61 2f 62 00 6d"], b"");
+    assert_eq!(objects(&out)[0]["version_assumed"], true);
+}
+
+#[test]
+fn offsets_and_secrets_are_there_when_asked_for() {
+    let base = capture("base-v31.pcap");
+    let (out, ..) = run(&["--json", "--type", "CONNECT", &base], b"");
+    let connect = &objects(&out)[0];
+    assert_eq!(connect["password"], "********");
+    assert!(connect["fields"].is_null());
+    let (out, ..) = run(
+        &["--json", "--offsets", "--show-secrets", "--type", "CONNECT", &base],
+        b"",
+    );
+    let connect = &objects(&out)[0];
+    assert_eq!(connect["password"], "pass");
+    assert_eq!(connect["fields"][2]["name"], "protocol name");
+    assert_eq!(connect["fields"][2]["offset"], 2);
+}
+
+#[test]
+fn json_is_encoded_back_to_the_same_bytes() {
+    let (json, ..) = run(&["--json", "--show-secrets", &capture("live-lo-v5.pcapng")], b"");
+    let (hex, errors, status) = run(&["--encode"], json.as_bytes());
+    assert_eq!(status, 0, "{errors}");
+    assert_eq!(hex.lines().count(), json.lines().count());
+    let output = mqkit()
+        .args(["decode", "--encode=raw"])
+        .write_stdin(json)
+        .output()
+        .unwrap();
+    let digits: String = output.stdout.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digits, hex.replace('\n', ""));
+    // The bytes of one packet by hand.
+    let (hex, ..) = run(
+        &["--encode", "-V", "311"],
+        br#"{"type":"PUBLISH","topic":"a/b","payload":"hi"}"#,
+    );
+    assert_eq!(hex, "30070003612f626869\n");
+    let (_, errors, status) = run(&["--encode"], br#"{"type":"PUBLISH","topic":"a/b","paylod":"x"}"#);
+    assert_eq!(status, 2);
+    assert!(errors.contains("line 1") && errors.contains("paylod"), "{errors}");
+}
+
+#[test]
+fn the_ladder_and_the_numbers_are_of_whole_connections() {
+    let base = capture("base-v31.pcap");
+    let (out, ..) = run(&["--flow", &base], b"");
+    assert!(
+        out.contains("── CONNECT") && out.contains("end: the client disconnected"),
+        "{out}"
+    );
+    let (out, ..) = run(&["--stats", "--json", &base], b"");
+    let stats: Value = serde_json::from_str(&out).unwrap();
+    assert!(stats.is_object(), "{out}");
+    // No colours where there is no terminal.
+    assert!(!out.contains('\u{1b}'));
+}
+
+#[test]
+fn one_connection_under_two_addresses_is_shown_once_on_request() {
+    // The same frames again from another address, as behind a network address translation.
+    let bytes = std::fs::read(capture("base-v31.pcap")).unwrap();
+    let (header, records) = bytes.split_at(24);
+    let mut doubled = header.to_vec();
+    let mut rest = records;
+    while rest.len() >= 16 {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        let (record, tail) = rest.split_at(16 + length);
+        rest = tail;
+        doubled.extend_from_slice(record);
+        let mut other = record.to_vec();
+        for at in 16 + 14..other.len().saturating_sub(4) {
+            if other[at..at + 4] == [10, 0, 0, 1] && at < 16 + 34 {
+                other[at + 3] = 9;
+            }
+        }
+        doubled.extend_from_slice(&other);
+    }
+    let (out, ..) = run(&["--json"], &doubled);
+    assert_eq!(out.lines().count(), 40);
+    let (out, errors, _) = run(&["--json", "--collapse"], &doubled);
+    assert_eq!(out.lines().count(), 20, "{errors}");
+    assert!(errors.contains("1 connection(s) repeat another one"), "{errors}");
+}
