@@ -235,6 +235,7 @@ impl Client {
                 Err(error) => {
                     return Err(Error::Io {
                         address: self.address(),
+                        on_qos2: self.session.lacks_pubrec(),
                         source: StreamError(error),
                     });
                 }
@@ -327,6 +328,7 @@ impl Client {
             return Ok(());
         };
         let lost = |error| Error::Io {
+            on_qos2: false,
             address: address.clone(),
             source: StreamError(error),
         };

@@ -39,6 +39,8 @@ pub enum Error {
         address: String,
         /// Why.
         source: StreamError,
+        /// The peer has not answered any QoS 2 message: it may have closed the connection because of that.
+        on_qos2: bool,
     },
     /// A lost connection could not be made again in time.
     #[error("connection to {address} was lost, and not made again within {}s", .within.as_secs_f64())]
@@ -51,6 +53,8 @@ pub enum Error {
         source: Box<Self>,
     },
 }
+
+const NO_QOS2: &str = "a broker that does not support QoS 2 does so, NATS for one: try -q 1";
 
 /// Reading or writing failed; says so in plain words.
 #[derive(Debug)]
@@ -86,6 +90,7 @@ impl Error {
             Self::NoConnack { .. } => {
                 Some("is it an MQTT broker? some brokers never answer version 5: try -V 311".to_owned())
             }
+            Self::Io { on_qos2: true, .. } => Some(NO_QOS2.to_owned()),
             Self::Io { source, .. } => net::io_hint(&source.0),
             Self::GaveUp { source, .. } => source.hint(),
             Self::Session { source, .. } => session_hint(source),
@@ -146,7 +151,7 @@ fn session_hint(error: &session::Error) -> Option<String> {
         return Some("log in with a user name and password, or a client certificate (--cert, --key)".to_owned());
     }
     if matches!(error, session::Error::ClosedOnQos2) {
-        return Some("a broker that does not support QoS 2 does so, NATS for one: try -q 1".to_owned());
+        return Some(NO_QOS2.to_owned());
     }
     let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else {
         return None;

@@ -30,14 +30,8 @@ pub(super) enum Transport {
     Tcp,
     Tls,
     WebSocket,
+    WebSocketTls,
     Unix,
-}
-
-impl Transport {
-    /// Whether mqkit has it. The table of brokers knows all that they have.
-    pub(super) fn is_spoken(self) -> bool {
-        matches!(self, Self::Tcp | Self::Tls)
-    }
 }
 
 /// A running broker; dropping it ends it.
@@ -104,7 +98,7 @@ impl Broker {
         }
         let process = Process::start(place.command());
         if self.kind == Kind::Embedded {
-            self.ports = printed_ports(&process, 1 + usize::from(self.certificates.is_some()));
+            self.ports = printed_ports(&process, if self.certificates.is_some() { 5 } else { 1 });
         } else if !has_ports(&process, self.kind.facts().ready) {
             return false;
         }
@@ -153,6 +147,7 @@ impl Broker {
             Transport::Tcp => host(self.ports.plain),
             Transport::Tls => host(self.ports.tls),
             Transport::WebSocket => host(self.ports.web_socket),
+            Transport::WebSocketTls => host(self.ports.web_socket_tls),
             Transport::Unix => Place::socket(self.directory.path()).display().to_string(),
         }
     }
@@ -160,19 +155,20 @@ impl Broker {
     /// The flags of mqkit that lead to it.
     pub(super) fn flags(&self, transport: Transport) -> Vec<String> {
         let address = self.address(transport);
-        let url = |url: String| vec!["-L".to_owned(), url];
-        match transport {
-            Transport::Tcp => url(format!("mqtt://{address}")),
-            Transport::Tls => {
-                let ca = self.certificates.as_ref().expect("started complete").path("ca.pem");
-                let port = self.ports.tls.to_string();
-                ["-h", "127.0.0.1", "-p", &port, "--cafile", ca.to_str().unwrap()]
-                    .map(str::to_owned)
-                    .to_vec()
-            }
-            Transport::WebSocket => url(format!("ws://{address}{}", self.kind.facts().web_socket_path)),
-            Transport::Unix => url(format!("unix:{address}")),
+        let path = self.kind.facts().web_socket_path;
+        let url = match transport {
+            Transport::Tcp => format!("mqtt://{address}"),
+            Transport::Tls => format!("mqtts://{address}"),
+            Transport::WebSocket => format!("ws://{address}{path}"),
+            Transport::WebSocketTls => format!("wss://{address}{path}"),
+            Transport::Unix => format!("unix:{address}"),
+        };
+        let mut flags = vec!["-L".to_owned(), url];
+        if matches!(transport, Transport::Tls | Transport::WebSocketTls) {
+            let ca = self.certificates.as_ref().expect("started complete").path("ca.pem");
+            flags.extend(["--cafile".to_owned(), ca.display().to_string()]);
         }
+        flags
     }
 
     /// The end of what it said, for messages.
@@ -183,12 +179,13 @@ impl Broker {
 
 fn free_ports() -> Ports {
     // Held together, so that they differ.
-    let sockets = [(); 5].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    let [plain, tls, web_socket, own @ ..] = sockets.map(|socket| socket.local_addr().unwrap().port());
+    let sockets = [(); 6].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let [plain, tls, web_socket, web_socket_tls, own @ ..] = sockets.map(|socket| socket.local_addr().unwrap().port());
     Ports {
         plain,
         tls,
         web_socket,
+        web_socket_tls,
         own,
     }
 }
@@ -212,11 +209,14 @@ fn printed_ports(process: &Process, urls: usize) -> Ports {
     let text = process.stdout();
     let port = |scheme: &str| {
         let rest = text.lines().find_map(|line| line.strip_prefix(scheme))?;
-        Some(rest.parse().unwrap_or_else(|error| panic!("{rest}: {error}")))
+        let digits = rest.split('/').next()?;
+        Some(digits.parse().unwrap_or_else(|error| panic!("{rest}: {error}")))
     };
     Ports {
         plain: port("mqtt://127.0.0.1:").unwrap(),
         tls: port("mqtts://127.0.0.1:").unwrap_or_default(),
+        web_socket: port("ws://127.0.0.1:").unwrap_or_default(),
+        web_socket_tls: port("wss://127.0.0.1:").unwrap_or_default(),
         ..Ports::default()
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Ports {
     pub(super) plain: u16,
     pub(super) tls: u16,
     pub(super) web_socket: u16,
+    pub(super) web_socket_tls: u16,
     /// For what a broker needs beside MQTT.
     pub(super) own: [u16; 2],
 }
@@ -98,7 +99,9 @@ impl Place<'_> {
     fn embedded(&self, command: &mut Command) {
         command.args(["broker", "--port", "0", "--verbose", "--max-queued", "0"]);
         if let Some([_, cert, key]) = self.pem() {
-            command.args(["--tls-port", "0", "--cert", &cert, "--key", &key]);
+            command.args(["--tls-port", "0", "--ws-port", "0", "--wss-port", "0"]);
+            command.args(["--cert", &cert, "--key", &key]);
+            command.arg("--unix").arg(Self::socket(self.directory));
         }
     }
 
@@ -114,13 +117,20 @@ impl Place<'_> {
             self.ports.plain
         );
         if let Some([ca, cert, key]) = self.pem() {
+            let tls = format!("cafile {ca}\ncertfile {cert}\nkeyfile {key}\n");
+            let Ports {
+                tls: tls_port,
+                web_socket,
+                web_socket_tls,
+                ..
+            } = self.ports;
             // Without socket_domain the WebSocket would be open to everybody.
+            let web = "protocol websockets\nsocket_domain ipv4\n";
+            let socket = Self::socket(self.directory);
             text += &format!(
-                "listener {}\nlistener {} 127.0.0.1\nprotocol websockets\nsocket_domain ipv4\n\
-                 listener {} 127.0.0.1\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\n",
-                format_args!("0 {}", Self::socket(self.directory).display()),
-                self.ports.web_socket,
-                self.ports.tls,
+                "listener 0 {}\nlistener {tls_port} 127.0.0.1\n{tls}listener {web_socket} 127.0.0.1\n{web}\
+                 listener {web_socket_tls} 127.0.0.1\n{web}{tls}",
+                socket.display(),
             );
         }
         command.arg("-c").arg(self.write("mosquitto.conf", &text));
@@ -131,6 +141,7 @@ impl Place<'_> {
             plain,
             tls,
             web_socket,
+            web_socket_tls,
             own: [mapper, distribution],
         } = self.ports;
         let mut text = format!(
@@ -141,8 +152,10 @@ impl Place<'_> {
         );
         if let Some([ca, cert, key]) = self.pem() {
             text = text.replace("ssl = none", &format!("ssl.1 = 127.0.0.1:{tls}"));
-            text +=
-                &format!("ssl_options.cacertfile = {ca}\nssl_options.certfile = {cert}\nssl_options.keyfile = {key}\n");
+            for prefix in ["ssl_options", "web_mqtt.ssl"] {
+                text += &format!("{prefix}.cacertfile = {ca}\n{prefix}.certfile = {cert}\n{prefix}.keyfile = {key}\n");
+            }
+            text += &format!("web_mqtt.ssl.ip = 127.0.0.1\nweb_mqtt.ssl.port = {web_socket_tls}\n");
         }
         let configuration = self.write("rabbitmq.conf", &text);
         let plugins = self.write("plugins", "[rabbitmq_mqtt,rabbitmq_web_mqtt].\n");

@@ -48,6 +48,8 @@ pub(crate) enum Retained {
 pub(crate) struct Quirk {
     /// The command, beside its topic and payload.
     pub(crate) command: &'static [&'static str],
+    /// Over which transports this is so.
+    pub(crate) over: &'static [Transport],
     /// Its exit status.
     pub(crate) status: i32,
     /// What it says, each on a line of its own; `{}` is the broker's address. Nothing else may be said.
@@ -55,6 +57,13 @@ pub(crate) struct Quirk {
 }
 
 const ALL_VERSIONS: &[(&str, &str)] = &[("31", "3.1"), ("311", "3.1.1"), ("5", "5.0"), ("auto", "5.0")];
+const ALL_TRANSPORTS: &[Transport] = &[
+    Transport::Tcp,
+    Transport::Tls,
+    Transport::WebSocket,
+    Transport::WebSocketTls,
+    Transport::Unix,
+];
 const NO_ANSWER: &[&str] = &[
     "mqkit: cannot connect to {} (CONNACK): the broker closed the connection without an answer to CONNECT",
     "hint: a broker closes without a word when it wants TLS (use mqtts:// or --cafile), another protocol version \
@@ -77,6 +86,7 @@ const TIMED_OUT: i32 = 27;
 /// One-shot messages; `-V auto` is used where a broker does not speak version 5.
 const AUTO: Quirk = Quirk {
     command: &["pub", "-q", "1"],
+    over: ALL_TRANSPORTS,
     status: 0,
     says: &[FALLS_BACK],
 };
@@ -87,7 +97,7 @@ pub(super) const MOSQUITTO: Facts = Facts {
     needs: &[],
     install: "apt-get install mosquitto mosquitto-clients",
     ready: " running\n",
-    transports: &[Transport::Tcp, Transport::Tls, Transport::WebSocket, Transport::Unix],
+    transports: ALL_TRANSPORTS,
     web_socket_path: "/mqtt",
     versions: ALL_VERSIONS,
     takes: &[0, 1, 2],
@@ -102,7 +112,6 @@ pub(super) const EMBEDDED: Facts = Facts {
     needs: &[],
     install: "",
     ready: "",
-    transports: &[Transport::Tcp, Transport::Tls],
     ..MOSQUITTO
 };
 
@@ -113,7 +122,12 @@ pub(super) const RABBITMQ: Facts = Facts {
     needs: &["epmd"],
     install: "apt-get install rabbitmq-server",
     ready: "Server startup complete",
-    transports: &[Transport::Tcp, Transport::Tls, Transport::WebSocket],
+    transports: &[
+        Transport::Tcp,
+        Transport::Tls,
+        Transport::WebSocket,
+        Transport::WebSocketTls,
+    ],
     web_socket_path: "/ws",
     versions: &[("31", "3.1"), ("311", "3.1.1")],
     takes: &[0, 1, 2],
@@ -122,32 +136,38 @@ pub(super) const RABBITMQ: Facts = Facts {
     quirks: &[
         Quirk {
             command: &["pub", "-V", "31", "-q", "2"],
+            over: ALL_TRANSPORTS,
             status: 0,
             says: &[QOS_2_IS_1],
         },
         Quirk {
             command: &["pub", "-V", "311", "-q", "2"],
+            over: ALL_TRANSPORTS,
             status: 0,
             says: &[QOS_2_IS_1],
         },
         Quirk {
             command: &["sub", "-V", "311", "-q", "2", "-W", "1"],
+            over: ALL_TRANSPORTS,
             status: TIMED_OUT,
             says: &[GRANTS_1],
         },
         Quirk {
             command: &["pub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NO_ANSWER,
         },
         Quirk {
             command: &["sub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NO_ANSWER,
         },
         AUTO,
         Quirk {
             command: &["pub", "-q", "2"],
+            over: ALL_TRANSPORTS,
             status: 0,
             says: &[FALLS_BACK, QOS_2_IS_1],
         },
@@ -169,6 +189,18 @@ pub(super) const NATS: Facts = Facts {
     quirks: &[
         Quirk {
             command: &["pub", "-V", "311", "-q", "2", "--no-reconnect"],
+            over: &[Transport::WebSocket],
+            status: 5,
+            says: &[
+                "mqkit: sent=1 acknowledged=0 failed=1",
+                "mqkit: connection to {} was lost",
+                "caused by: the peer closed the WebSocket with the code 1002 \"Protocol Violation\"",
+                "hint: a broker that does not support QoS 2 does so, NATS for one: try -q 1",
+            ],
+        },
+        Quirk {
+            command: &["pub", "-V", "311", "-q", "2", "--no-reconnect"],
+            over: &[Transport::Tcp, Transport::Tls],
             status: 5,
             says: &[
                 "mqkit: sent=1 acknowledged=0 failed=1",
@@ -179,21 +211,25 @@ pub(super) const NATS: Facts = Facts {
         },
         Quirk {
             command: &["sub", "-V", "311", "-q", "2", "-W", "1"],
+            over: ALL_TRANSPORTS,
             status: TIMED_OUT,
             says: &[GRANTS_1],
         },
         Quirk {
             command: &["pub", "-V", "31"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NO_ANSWER,
         },
         Quirk {
             command: &["pub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 4,
             says: REFUSES_5,
         },
         Quirk {
             command: &["sub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 4,
             says: REFUSES_5,
         },
@@ -224,11 +260,13 @@ pub(super) const AEDES: Facts = Facts {
     quirks: &[
         Quirk {
             command: &["pub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 4,
             says: REFUSES_5,
         },
         Quirk {
             command: &["sub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 4,
             says: REFUSES_5,
         },
@@ -251,32 +289,38 @@ pub(super) const AMQTT: Facts = Facts {
     quirks: &[
         Quirk {
             command: &["pub", "-V", "31"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NO_ANSWER,
         },
         // CONNECT without properties is refused, with properties it is never answered.
         Quirk {
             command: &["pub", "-V", "5"],
+            over: ALL_TRANSPORTS,
             status: 4,
             says: REFUSES_5,
         },
         Quirk {
             command: &["pub", "-V", "5", "-q", "1", "--connect-timeout", "1s"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NEVER_AN_ANSWER,
         },
         Quirk {
             command: &["sub", "-V", "5", "-q", "1", "--connect-timeout", "1s"],
+            over: ALL_TRANSPORTS,
             status: 3,
             says: NEVER_AN_ANSWER,
         },
         Quirk {
             command: &["pub"],
+            over: ALL_TRANSPORTS,
             status: 0,
             says: &[FALLS_BACK],
         },
         Quirk {
             command: &["pub", "-q", "1", "--connect-timeout", "2s"],
+            over: ALL_TRANSPORTS,
             status: 0,
             says: &[FALLS_BACK],
         },
