@@ -170,7 +170,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__pub)
-            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --help --topic --message --file --null-message --stdin-file --stdin-line --qos --retain --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername"
+            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d --help --topic --message --file --null-message --stdin-file --stdin-line --json --encoding --topic-from-line --delimiter --replay --qos --retain --if-changed --repeat --repeat-delay --topic-alias --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --tls-keylog --servername"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -200,11 +200,31 @@ _mqkit() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --encoding)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --qos)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -q)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repeat-delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

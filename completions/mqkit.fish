@@ -34,7 +34,12 @@ complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print 
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s t -l topic -d 'Topic name to publish to; may stand in the URL instead' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s m -l message -d 'Payload: the text as it stands' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s f -l file -d 'Payload: the contents of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l encoding -d 'The payload is written in hex or base64; white space in it means nothing' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l delimiter -d 'What ends a line: a character, or \\0 \\t \\n \\r \\\\ \\x1e [default: \\n]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l replay -d 'Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s q -l qos -d 'QoS: 0, 1 or 2' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l repeat -d 'Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l repeat-delay -d 'Wait so long before each repetition' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC] [env: MQTT_URL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s h -l host -d 'Host name or address [env: MQTT_HOST] [default: localhost]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s p -l port -d 'Port [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
@@ -67,9 +72,13 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the stored message'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l json -d 'One message for each JSON line of standard input; see JSON lines below'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-from-line -d 'Each line is TOPIC, a tab, and the payload; implies --stdin-line'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to store the message for later subscribers'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l if-changed -d 'Publish the message only when its payload differs from what the broker has stored; implies --retain'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-alias -d 'Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-retain -d 'Retain the will'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-reconnect -d 'End when an established connection is lost'

@@ -1,7 +1,7 @@
 //! What a capture holds, as MQTT frames: records of a file -> IP -> TCP segments -> byte streams -> PROXY header, TLS,
 //! WebSocket -> frames. It must not know what the packets mean or how they are shown.
 //!
-//! Nothing here does IO but [`file`], which reads; everything is bounded in memory whatever the capture says.
+//! Nothing here does IO but [`mod@file`], which reads; everything is bounded in memory whatever the capture says.
 
 pub mod detect;
 pub mod file;

@@ -214,7 +214,7 @@ fn missing(what: &str) {
     eprintln!("not checked: {what}");
 }
 
-const SCHEMA: &str = include_str!("../docs/message.schema.json");
+const SCHEMA: &str = include_str!("../src/output/message.schema.json");
 
 /// A JSON Schema validator of the words that the schema has, and of no others.
 fn check(schema: &Value, value: &Value) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::io;
 const SECTIONS: &[(&str, &str, &str)] = &[(
     "mqkit-sub",
     "JSON SCHEMA",
-    include_str!("../../docs/message.schema.json"),
+    include_str!("../output/message.schema.json"),
 )];
 
 /// Every generated file: its path from the project's root, and its contents.
