@@ -41,6 +41,8 @@
 //! (byte streams) -> `capture/stream` (PROXY, TLS, WebSocket, MQTT) -> `analysis` -> `commands/decode/view` ->
 //! `output/packet`, `output/flow`, `output/stats`. Hex text comes through `input/text`.
 //!
+//! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
+//!
 //! # Where to add
 //!
 //! A shape of hex text: the table in `input/text.rs`. A link layer: `capture/network/link.rs`. A rule of a session:

@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod decode;
+mod peers;
 mod publish;
 mod publish_agreement;
 mod publish_input;
+mod request;
 mod shortcomings;
 mod statuses;
 mod subscribe;
@@ -12,6 +14,7 @@ mod tls;
 mod tls_flags;
 mod transports;
 mod websocket;
+mod wire;
 
 use crate::support::peer::Step;
 

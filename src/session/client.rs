@@ -567,8 +567,10 @@ impl Client {
         self.state = State::Connected;
         self.connack = connack.clone();
         self.established = true;
-        self.link.open(agreement, now)?;
+        self.link.open(agreement, now);
+        // Before the messages that are sent again: the response to one of them may come at once.
         self.resubscribe(resumed, now)?;
+        self.link.pump(now)?;
         Ok(Event::Connected(connack))
     }
 
