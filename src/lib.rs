@@ -35,13 +35,13 @@
 //! In: wire -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
 //! `commands/subscribe` -> `output/message` -> acknowledged after the line was written.
 //!
+//! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
+//!
 //! # The way of a capture
 //!
 //! `commands/decode/source` (which form?) -> `capture/file` (records) -> `capture/network` (TCP segments) -> `capture/tcp`
 //! (byte streams) -> `capture/stream` (PROXY, TLS, WebSocket, MQTT) -> `analysis` -> `commands/decode/view` ->
 //! `output/packet`, `output/flow`, `output/stats`. Hex text comes through `input/text`.
-//!
-//! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
 //!
 //! # Where to add
 //!

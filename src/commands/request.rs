@@ -250,7 +250,7 @@ impl Payload {
         if let Some(text) = &self.message {
             Ok(Bytes::from(text.clone()))
         } else if let Some(path) = &self.file {
-            messages::read_file(path).with_context(|| format!("cannot read {path:?}"))
+            messages::read_file(path, LARGEST).with_context(|| format!("cannot read {path:?}"))
         } else if self.stdin_file {
             let whole = messages::read_whole(tokio::io::stdin(), LARGEST).await;
             let whole = whole.context("cannot read standard input")?;
