@@ -116,6 +116,9 @@ impl Run<'_> {
         self.check_messages();
         self.check_retained();
         self.check_deleted();
+        for &qos in self.broker.kind.facts().takes {
+            self.check_request(qos);
+        }
     }
 
     fn check_messages(&self) {
@@ -231,6 +234,50 @@ impl Run<'_> {
         let words: Vec<_> = filters.chain(["-C", "1", "-F", "%t"]).collect();
         assert_eq!(run(self.command("sub", &words)).stdout(), format!("{last}\n"), "{self}");
         delete(last);
+    }
+
+    /// A request arrives, and its response is printed; version 5 finds it by its correlation data.
+    fn check_request(&self, qos: u8) {
+        let level = qos.to_string();
+        let [topic, answers] = ["request", "answer"].map(|name| format!("{}/{name}/{qos}", self.prefix));
+        let responder = Process::start(self.command("sub", &["-t", &topic, "-q", &level, "-C", "1"]));
+        responder.wait_for_stderr("subscribed to");
+        let words = ["-t", &topic, "-q", &level, "-m", "question", "-e", &answers, "-C", "1"];
+        let requester = Process::start(self.command("rr", &[&words[..], &["-F", "%t %p"]].concat()));
+        let request: Value = serde_json::from_str(&responder.expect(0).stdout()).unwrap();
+        assert_eq!(request["payload"], "question", "{self}");
+        let mut words = vec!["-t", &answers, "-q", &level];
+        if self.shown == "5.0" {
+            let properties = &request["properties"];
+            assert_eq!(properties["response-topic"], *answers, "{self}: {request}");
+            // Not for this request.
+            run(self.command(
+                "pub",
+                &[&words[..], &["-m", "no", "-D", "publish", "correlation-data", "x"]].concat(),
+            ));
+            let text = |name| properties.get(name).and_then(Value::as_str);
+            // Random bytes are hardly ever UTF-8.
+            let value = match text("correlation-data_base64") {
+                Some(text) => format!("base64:{text}"),
+                None => text("correlation-data")
+                    .unwrap_or_else(|| panic!("{self}: {request}"))
+                    .to_owned(),
+            };
+            run(self.command(
+                "pub",
+                &[&words[..], &["-m", "yes", "-D", "publish", "correlation-data", &value]].concat(),
+            ));
+        } else {
+            words.extend(["-m", "yes"]);
+            run(self.command("pub", &words));
+        }
+        let output = requester.expect(0);
+        assert_eq!(
+            output.stdout(),
+            format!("{answers} yes\n"),
+            "{self}: {}",
+            output.stderr()
+        );
     }
 
     fn subscribe(&self, qos: u8, filter: &str, count: &str) -> Process {
