@@ -75,7 +75,7 @@ fn check_quirks(broker: &Broker, transport: Transport) {
         let (subcommand, words) = quirk.command.split_first().unwrap();
         let mut command = mqkit(subcommand, words);
         command.args(broker.flags(transport)).args(["-t", "quirk"]);
-        if *subcommand == "pub" {
+        if ["pub", "rr"].contains(subcommand) {
             command.args(["-m", "x"]);
         }
         (quirk, Process::start(command))

@@ -91,6 +91,25 @@ const AUTO: Quirk = Quirk {
     says: &[FALLS_BACK],
 };
 
+/// A response topic of its own needs version 5.
+const REQUEST: Quirk = Quirk {
+    command: &["rr"],
+    over: ALL_TRANSPORTS,
+    status: 4,
+    says: &[
+        "mqkit: cannot use MQTT 5 with this broker, and 3.1.1 needs a response topic (-e)",
+        "caused by: connection to {} failed",
+        "caused by: the broker refused the connection: Unsupported Protocol Version (0x84)",
+        "hint: try -V 311 or -V 5",
+    ],
+};
+const REQUEST_UNANSWERED: Quirk = Quirk {
+    command: &["rr", "-e", "answer", "-W", "1"],
+    over: ALL_TRANSPORTS,
+    status: TIMED_OUT,
+    says: &[FALLS_BACK, "mqkit: no response from \"quirk\" within 1s"],
+};
+
 pub(super) const MOSQUITTO: Facts = Facts {
     name: "Mosquitto",
     program: "mosquitto",
@@ -166,6 +185,13 @@ pub(super) const RABBITMQ: Facts = Facts {
         },
         AUTO,
         Quirk {
+            command: &["rr", "-e", "answer", "-V", "5"],
+            over: ALL_TRANSPORTS,
+            status: 3,
+            says: NO_ANSWER,
+        },
+        REQUEST_UNANSWERED,
+        Quirk {
             command: &["pub", "-q", "2"],
             over: ALL_TRANSPORTS,
             status: 0,
@@ -234,6 +260,8 @@ pub(super) const NATS: Facts = Facts {
             says: REFUSES_5,
         },
         AUTO,
+        REQUEST,
+        REQUEST_UNANSWERED,
     ],
 };
 
@@ -271,6 +299,8 @@ pub(super) const AEDES: Facts = Facts {
             says: REFUSES_5,
         },
         AUTO,
+        REQUEST,
+        REQUEST_UNANSWERED,
     ],
 };
 
