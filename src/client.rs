@@ -390,18 +390,21 @@ impl Client {
     /// Keeps the connection alive while nothing new can be taken: writes and pings, reads nothing. Never ends by itself.
     pub async fn keep_alive(&mut self) {
         loop {
+            if let State::Open { stream, .. } = &mut self.state {
+                // A broken connection shows when it is read again.
+                let written = poll_fn(|context| poll_write(stream, context, self.session.output())).await;
+                if written.is_err() || stream.flush().await.is_err() {
+                    return std::future::pending().await;
+                }
+                if self.session.output().has_remaining() {
+                    continue;
+                }
+            }
             let Some(wake) = self.session.poll_ping() else {
                 return std::future::pending().await;
             };
             sleep_until(wake.into()).await;
             self.session.ping_now(Instant::now());
-            if let State::Open { stream, .. } = &mut self.state {
-                // What is not written now goes with the next flush; a broken connection shows there too.
-                let written = poll_fn(|context| poll_write(stream, context, self.session.output())).await;
-                if written.is_err() || stream.flush().await.is_err() {
-                    return std::future::pending().await;
-                }
-            }
         }
     }
 

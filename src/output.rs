@@ -5,6 +5,8 @@ pub mod flow;
 mod json;
 pub mod message;
 pub mod packet;
+mod pad;
+mod pretty;
 pub mod stats;
 mod style;
 pub mod template;

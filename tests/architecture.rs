@@ -171,9 +171,18 @@ const LAYERS: &[Layer] = &[
         files: &["commands"],
         crates: &[
             "analysis", "capture", "commands", "cli", "client", "broker", "session", "net", "protocol", "input",
-            "output", "exit",
+            "output", "exit", "base64",
         ],
-        external: &["clap", "clap_complete", "tokio", "anyhow", "bytes", "jiff", "fastrand"],
+        external: &[
+            "clap",
+            "clap_complete",
+            "tokio",
+            "anyhow",
+            "bytes",
+            "jiff",
+            "fastrand",
+            "thiserror",
+        ],
         forbidden: &["process::exit", "ExitCode"],
     },
     Layer {

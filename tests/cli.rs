@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod decode;
+mod exec;
 mod peers;
 mod publish;
 mod publish_agreement;
@@ -10,6 +11,7 @@ mod request;
 mod shortcomings;
 mod statuses;
 mod subscribe;
+mod subscribe_flags;
 mod tls;
 mod tls_flags;
 mod transports;

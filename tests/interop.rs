@@ -5,9 +5,11 @@
 mod brokers;
 mod cut;
 mod flood;
+mod formats;
 mod if_changed;
 mod json_lines;
 mod matrix;
 mod mosquitto_clients;
 mod process;
 mod restart;
+mod stored;

@@ -341,6 +341,7 @@ impl Connection {
             max_inflight: self.max_inflight,
             ack_timeout: Some(self.ack_timeout).filter(|limit| !limit.is_zero()),
             resend_interval: self.resend_interval,
+            incoming_window: None,
             max_packet_size: connect_bytes.unwrap_or(usize::MAX),
         })
     }

@@ -1,19 +1,32 @@
-//! `mqkit sub`: subscribes and prints what arrives; a message is acknowledged after it was written out. It must not
-//! know packets beyond PUBLISH.
+//! `mqkit sub`: its flags and what they mean. It must not know how messages are received or written.
 
-use super::{Signals, block_on, until};
+mod environment;
+mod exec;
+mod fence;
+mod outgoing;
+mod printer;
+mod run;
+mod sieve;
+mod sink;
+
+use super::block_on;
 use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Console, Usage, values};
-use crate::client::{Client, Event};
-use crate::exit::{Outcome, OutputError};
-use crate::output::message::{Format, Received};
+use crate::cli::{Connection, Usage, values};
+use crate::client::Client;
+use crate::exit::Outcome;
+use crate::output::message::Format;
 use crate::output::template::Template;
+use crate::protocol::packet::RetainHandling;
 use crate::protocol::property::Place;
-use crate::protocol::{PacketType, QoS, ReasonCode, Subscription, Utf8};
-use crate::session::{self, AckHandle};
-use std::io;
+use crate::protocol::topic::Shared;
+use crate::protocol::{PacketType, QoS, Subscription, Utf8, Version};
+use crate::session::AckHandle;
+use exec::{Commands, Task};
+use printer::Printer;
+use run::{Limits, Run, Wanted};
+use sieve::{Sample, Sieve};
+use sink::Sink;
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, Stdout};
 use tokio::time::Instant;
 
 /// Subscribe and print JSON lines, payloads, or a format
@@ -23,6 +36,14 @@ pub struct Args {
     /// Topic filter to subscribe to, with `+` and `#`; repeat it for more
     #[arg(short, long, value_name = "FILTER", value_parser = values::topic_filter)]
     topic: Vec<Utf8>,
+
+    /// Leave out messages whose topic matches this filter; repeat it for more
+    #[arg(short = 'T', long, value_name = "FILTER", value_parser = values::topic_filter)]
+    filter_out: Vec<Utf8>,
+
+    /// Unsubscribe from this filter of a stored session (-c), after subscribing; repeat it for more
+    #[arg(short = 'U', long, value_name = "FILTER", value_parser = values::topic_filter)]
+    unsubscribe: Vec<Utf8>,
 
     /// Highest QoS at which messages are sent here: 0, 1 or 2
     #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
@@ -40,6 +61,38 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     idle: Option<Duration>,
 
+    /// End once the broker has confirmed the subscriptions
+    #[arg(short = 'E')]
+    end_when_subscribed: bool,
+
+    /// No retained messages
+    #[arg(short = 'R', conflicts_with = "retained_only")]
+    no_retained: bool,
+
+    /// Retained messages only; ends once they have come, with status 1 when there is none
+    #[arg(long)]
+    retained_only: bool,
+
+    /// Remove retained messages from the broker once they are written; -T spares them
+    #[arg(long)]
+    remove_retained: bool,
+
+    /// When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5
+    #[arg(long, value_name = "WHEN", value_parser = retain_handling)]
+    retain_handling: Option<RetainHandling>,
+
+    /// Keep the retain flag of live messages as it was published; needs version 5
+    #[arg(long)]
+    retain_as_published: bool,
+
+    /// Not what this client publishes itself (wills, --reply); needs version 5
+    #[arg(long)]
+    no_local: bool,
+
+    /// Take a random part of the messages, in per cent: 0.1 to 100
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    random_filter: Option<f64>,
+
     /// Print topic and payload
     #[arg(short, long, conflicts_with = "format")]
     verbose: bool,
@@ -56,6 +109,22 @@ pub struct Args {
     #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
     format: Option<Template>,
 
+    /// Print JSON over several lines, also of %j and %J
+    #[arg(long, conflicts_with_all = ["verbose", "raw"])]
+    pretty: bool,
+
+    /// Run this shell command for each message instead of printing it; see Commands below
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty"])]
+    exec: Option<String>,
+
+    /// Commands that may run at once
+    #[arg(long, value_name = "N", default_value = "1", requires = "exec", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+
+    /// Publish what the command prints to the response topic of the message, with its correlation data and -D publish
+    #[arg(long, requires = "exec")]
+    reply: bool,
+
     /// Go on when the broker refuses some of the filters
     #[arg(long)]
     allow_partial: bool,
@@ -69,302 +138,182 @@ const AFTER_HELP: &str = "Format:
   %q QoS              %r retain, 0 or 1     %m packet identifier
   %j JSON object      %J the same, the payload as JSON where it is JSON
   %x %X payload in hexadecimal
-  %I time, ISO 8601   %U seconds since 1970 %@X strftime's conversion X, %@N nanoseconds
+  %f %d payload of 4 or 8 bytes as a little-endian floating point number
+  %I time, ISO 8601   %U seconds since 1970
+  @X strftime's %X    @N nanoseconds        @@ at sign
   %C content type     %D correlation data   %R response topic   %P user properties
   %A topic alias      %E message expiry     %F payload format   %S subscription identifier
   %% percent sign     \\n \\t \\r \\0 \\a \\e \\v \\\\
   Between % and the letter: - (left), 0 (zeros), width, .precision, a separator for groups of %x
+
+Commands:
+  --exec gives a message to /bin/sh -c: the payload on standard input, and in the environment MQTT_TOPIC, MQTT_QOS,
+  MQTT_RETAIN, MQTT_MID, the properties as MQTT_CONTENT_TYPE, MQTT_RESPONSE_TOPIC, MQTT_USER_PROPERTY_key and so on,
+  binary correlation data as MQTT_CORRELATION_DATA_BASE64, and all of them as JSON in MQTT_PROPERTIES. The message is
+  acknowledged when its command has ended with status 0. Any other end is reported, leaves the message with the broker
+  as far as it keeps a session (-c), and gives status 1 at the end.
 
 Examples:
   mqkit sub -h broker.lan -t 'sensors/#'
   mqkit sub -h broker.lan -t 'sensors/+/temperature' | jq -r '.payload'
   mqkit sub -h broker.lan -t status -C 1 -W 5 --raw
   mqkit sub -L mqtts://user@broker.example/alerts --password-file ~/.mqtt -q 2 -c -i logger
-  mqkit sub -h broker.lan -t '#' -F '%I %t %p'";
+  mqkit sub -h broker.lan -t '#' -F '%I %t %p'
+  mqkit sub -h broker.lan -t 'config/#' --retained-only > backup.jsonl
+  mqkit sub -h broker.lan -t 'old/#' --retained-only --remove-retained -v
+  mqkit sub -h broker.lan -t 'jobs/#' -q 1 -c -i worker --exec './work \"$MQTT_TOPIC\"' --jobs 4
+  mqkit sub -h broker.lan -t ask/date -q 1 --exec date --reply";
 
-/// How long to let messages gather when they come in quick succession. A broker sends them one by one, and a read, a
-/// wake-up and a write for each would be most of the cost of a message.
-const GATHER: Duration = Duration::from_micros(100);
-/// Output within this time of the last one is quick.
-const QUICK: Duration = Duration::from_millis(2);
-/// Output is written at the latest when so much is there, in bytes.
-const OUTPUT_LIMIT: usize = 64 * 1024;
+/// `always`, `new` or `never`.
+fn retain_handling(text: &str) -> Result<RetainHandling, String> {
+    match text {
+        "always" => Ok(RetainHandling::SendAlways),
+        "new" => Ok(RetainHandling::SendIfNew),
+        "never" => Ok(RetainHandling::DoNotSend),
+        _ => Err("must be always, new or never".to_owned()),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
+    percent.ok_or_else(|| "must be from 0.1 to 100".to_owned())
+}
+
+/// A message that has arrived, and what is due to the broker once it was handed on.
+struct Handed {
+    handle: AckHandle,
+    /// Remove the stored message on this topic.
+    remove: Option<Utf8>,
+}
+
+/// Below this `-C` a broker of version 5 is asked for no more messages at once, as Mosquitto does.
+const FEW: u64 = 20;
 
 /// Runs `mqkit sub`.
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let plan = args.connection.plan(Wishes {
+    let mut plan = args.connection.plan(Wishes {
         retry_lost: None,
         resume: args.qos != QoS::AtMostOnce,
     })?;
-    let mut filters = args.topic.clone();
-    if let Some(topic) = &plan.topic {
-        filters.push(values::topic_filter(topic).map_err(Usage::Bad)?);
-    }
-    if filters.is_empty() {
-        return Err(Usage::Bad("no topic filter: give one with -t or in the URL".to_owned()).into());
-    }
-    let newline = !args.no_newline;
-    let format = match (args.format, args.verbose, args.raw) {
-        (Some(template), ..) => Format::Template { template, newline },
-        (None, true, _) => Format::Verbose { newline },
-        (None, false, true) => Format::Payload { newline },
-        (None, false, false) => Format::Json { newline },
+    args.adapt(&mut plan)?;
+    let subscriptions = args.subscriptions(&plan)?;
+    let subscribe_properties = plan.properties.at(Place::Packet(PacketType::Subscribe));
+    let reply_properties = plan.properties.at(Place::Packet(PacketType::Publish));
+    let wanted = Wanted {
+        subscriptions,
+        unsubscribe: args.unsubscribe.clone(),
+        unsubscribe_properties: plan.properties.at(Place::Packet(PacketType::Unsubscribe)),
+        allow_partial: args.allow_partial,
     };
-    let subscriptions = filters
-        .into_iter()
-        .map(|filter| Subscription::new(filter, args.qos))
-        .collect();
+    let sieve = args.sieve();
     block_on(async move {
         let limits = Limits {
             count: args.count,
             timeout: args.timeout.map(|limit| Instant::now() + limit),
             deadline: plan.deadline.map(|limit| Instant::now() + limit),
             idle: args.idle,
-            allow_partial: args.allow_partial,
+            when_subscribed: args.end_when_subscribed,
         };
-        Run::new(plan, subscriptions, format, limits)?.run().await
+        let mut client = Client::new(plan.client);
+        if !wanted.subscriptions.is_empty() {
+            client.subscribe(wanted.subscriptions.clone(), subscribe_properties)?;
+        }
+        let only_retained = args.retained_only;
+        let sink = match args.exec {
+            Some(ref command) => Sink::Execute(Commands::new(Task {
+                command: command.clone(),
+                jobs: args.jobs.into(),
+                reply: args.reply.then_some(reply_properties),
+            })),
+            None => Sink::Print(Printer::new(args.format(), plan.console)),
+        };
+        Run::new(client, plan.console, limits, wanted, sieve, sink, only_retained)
+            .run()
+            .await
     })?
 }
 
-/// What ends a run.
-struct Limits {
-    count: Option<u64>,
-    timeout: Option<Instant>,
-    deadline: Option<Instant>,
-    idle: Option<Duration>,
-    allow_partial: bool,
-}
-
-struct Run {
-    client: Client,
-    console: Console,
-    format: Format,
-    limits: Limits,
-    subscriptions: Vec<Subscription>,
-    stdout: Stdout,
-    /// Lines that are not written yet.
-    output: Vec<u8>,
-    /// So many bytes of them are, though: writing was interrupted.
-    written: usize,
-    /// Their messages, to be acknowledged once they are.
-    unacknowledged: Vec<AckHandle>,
-    taken: u64,
-    /// The last message, or the subscription; nothing while there is no connection.
-    idle_since: Option<Instant>,
-    flushed_at: Instant,
-    /// The output has waited for more already.
-    gathered: bool,
-}
-
-/// Why the loop ended.
-enum End {
-    Outcome(Outcome),
-    /// Everything that was asked for is there, and has to be written.
-    Complete,
-}
-
-impl Run {
-    fn new(plan: Plan, subscriptions: Vec<Subscription>, format: Format, limits: Limits) -> anyhow::Result<Self> {
-        let mut client = Client::new(plan.client);
-        let properties = plan.properties.at(Place::Packet(PacketType::Subscribe));
-        client.subscribe(subscriptions.clone(), properties)?;
-        Ok(Self {
-            client,
-            console: plan.console,
-            format,
-            limits,
-            subscriptions,
-            stdout: tokio::io::stdout(),
-            output: Vec::new(),
-            written: 0,
-            unacknowledged: Vec::new(),
-            taken: 0,
-            idle_since: None,
-            flushed_at: Instant::now(),
-            gathered: false,
-        })
+impl Args {
+    /// What the flags mean for the connection.
+    fn adapt(&self, plan: &mut Plan) -> Result<(), Usage> {
+        let version_5 = [
+            (self.retain_handling.is_some(), "--retain-handling"),
+            (self.retain_as_published, "--retain-as-published"),
+            (self.no_local, "--no-local"),
+            (self.reply, "--reply"),
+        ];
+        if let Some((_, flag)) = version_5.into_iter().find(|(used, _)| *used) {
+            plan.client.fall_back = false;
+            let version = plan.client.session.version;
+            if version != Version::V5 {
+                return Err(Usage::Bad(format!("{flag} needs MQTT 5, and -V asks for {version}")));
+            }
+        }
+        let few = self.count.filter(|count| *count < FEW);
+        plan.client.session.incoming_window = few.and_then(|count| u16::try_from(count).ok());
+        Ok(())
     }
 
-    async fn run(mut self) -> anyhow::Result<Outcome> {
-        let mut signals = Signals::new()?;
-        let ended = match self.receive(&mut signals).await {
-            Ok(End::Complete) => Ok(Outcome::Done),
-            Ok(End::Outcome(outcome)) => Ok(outcome),
-            Err(error) => Err(error),
+    fn subscriptions(&self, plan: &Plan) -> Result<Vec<Subscription>, Usage> {
+        let mut filters = self.topic.clone();
+        if let Some(topic) = &plan.topic {
+            filters.push(values::topic_filter(topic).map_err(Usage::Bad)?);
+        }
+        if filters.is_empty() && (self.unsubscribe.is_empty() || self.retained_only) {
+            return Err(Usage::Bad("no topic filter: give one with -t or in the URL".to_owned()));
+        }
+        if self.retained_only && self.retain_handling == Some(RetainHandling::DoNotSend) {
+            let text = "--retained-only waits for what --retain-handling never forbids".to_owned();
+            return Err(Usage::Bad(text));
+        }
+        let shared = filters.iter().find(|filter| Shared::parse(filter).is_some());
+        if let Some(filter) = shared.filter(|_| self.no_local) {
+            let filter = filter.escape_debug();
+            let text = format!("--no-local must not be used with a shared subscription, \"{filter}\" [MQTT-3.8.3-4]");
+            return Err(Usage::Bad(text));
+        }
+        // Those that are to be removed have to come, although they are not shown.
+        let without = if self.no_retained && !self.remove_retained {
+            RetainHandling::DoNotSend
+        } else {
+            RetainHandling::SendAlways
         };
-        // What has arrived is written in any case, unless writing was what failed.
-        let ended = match ended {
-            Err(error) if error.is::<OutputError>() => Err(error),
-            ended => match self.flush(&mut signals).await {
-                Ok(early) => ended.map(|outcome| early.unwrap_or(outcome)),
-                Err(error) => Err(error),
+        let subscription = |filter| Subscription {
+            no_local: self.no_local,
+            retain_as_published: self.retain_as_published,
+            retain_handling: self.retain_handling.unwrap_or(without),
+            ..Subscription::new(filter, self.qos)
+        };
+        Ok(filters.into_iter().map(subscription).collect())
+    }
+
+    fn sieve(&self) -> Sieve {
+        Sieve {
+            filter_out: self.filter_out.clone(),
+            retained: !self.no_retained,
+            live: !self.retained_only,
+            remove_retained: self.remove_retained,
+            sample: self.random_filter.map(|percent| Sample {
+                probability: percent / 100.0,
+                random: fastrand::Rng::new(),
+            }),
+        }
+    }
+
+    fn format(&self) -> Format {
+        let (newline, pretty) = (!self.no_newline, self.pretty);
+        match (&self.format, self.verbose, self.raw) {
+            (Some(template), ..) => Format::Template {
+                template: template.clone().pretty(pretty),
+                newline,
             },
-        };
-        let ended = match ended {
-            Err(error) if is_broken_pipe(&error) => Ok(Outcome::Done),
-            ended => ended,
-        };
-        if ended.is_ok() {
-            // The last acknowledgements go out with it; a broker that has gone meanwhile sends the messages again.
-            let _ = self.client.close(false).await;
-        }
-        ended
-    }
-
-    async fn receive(&mut self, signals: &mut Signals) -> anyhow::Result<End> {
-        loop {
-            let idle = self
-                .limits
-                .idle
-                .zip(self.idle_since)
-                .map(|(limit, since)| since + limit);
-            let event = tokio::select! {
-                biased;
-                event = self.client.next() => event?,
-                // Nothing more is there at once: what has been collected is written before waiting.
-                () = tokio::task::yield_now(), if !self.output.is_empty() => {
-                    if self.gather() {
-                        continue;
-                    }
-                    if let Some(outcome) = self.flush(signals).await? {
-                        return Ok(End::Outcome(outcome));
-                    }
-                    continue;
-                }
-                signal = signals.next() => return Ok(End::Outcome(Outcome::Signal(signal))),
-                () = until(self.limits.timeout) => return Ok(End::Outcome(Outcome::TimedOut)),
-                () = until(self.limits.deadline) => return Ok(End::Outcome(Outcome::TimedOut)),
-                () = until(idle) => return Ok(End::Complete),
-            };
-            if let Some(end) = self.handle(event)? {
-                return Ok(end);
-            }
-            if self.output.len() >= OUTPUT_LIMIT {
-                if let Some(outcome) = self.flush(signals).await? {
-                    return Ok(End::Outcome(outcome));
-                }
-            }
+            (None, true, _) => Format::Verbose { newline },
+            (None, false, true) => Format::Payload { newline },
+            (None, false, false) if pretty => Format::PrettyJson { newline },
+            (None, false, false) => Format::Json { newline },
         }
     }
-
-    /// Waits a moment when messages come one by one in quick succession; true when there may be more now.
-    fn gather(&mut self) -> bool {
-        let quick = self.flushed_at.elapsed() < QUICK;
-        self.gathered = quick && !self.gathered;
-        if self.gathered {
-            std::thread::sleep(GATHER);
-        }
-        self.gathered
-    }
-
-    fn handle(&mut self, event: Event) -> anyhow::Result<Option<End>> {
-        match event {
-            Event::Session(session::Event::Message(publish, handle)) => {
-                let received = Received {
-                    publish: &publish,
-                    time: jiff::Timestamp::now(),
-                };
-                self.format.write(&received, &mut self.output);
-                self.unacknowledged.push(handle);
-                self.taken += 1;
-                self.idle_since = Some(Instant::now());
-                if self.limits.count == Some(self.taken) {
-                    return Ok(Some(End::Complete));
-                }
-            }
-            Event::Session(session::Event::Subscribed { granted, .. }) => {
-                self.idle_since = Some(Instant::now());
-                return Ok(self.granted(&granted).map(End::Outcome));
-            }
-            Event::Session(session::Event::Connected(connack)) => {
-                if connack.session_present {
-                    // Perhaps nothing has to be subscribed again.
-                    self.idle_since = Some(Instant::now());
-                }
-                super::describe_connection(&mut self.client, &self.console, &connack);
-            }
-            Event::Session(_) | Event::Ready => {}
-            Event::Retrying(error, wait) => {
-                self.idle_since = None;
-                super::describe_loss(&self.console, &error, wait);
-            }
-            Event::FellBack(error) => super::describe_fall_back(&self.console, &error),
-        }
-        Ok(None)
-    }
-
-    /// Names the filters that were refused, or got less than they asked for.
-    fn granted(&self, granted: &[(Utf8, ReasonCode)]) -> Option<Outcome> {
-        let mut refused = 0;
-        for (filter, reason) in granted {
-            let shown = filter.escape_debug();
-            if reason.is_failure() {
-                refused += 1;
-                // A refusal explains the status, so it is shown even when notes are not.
-                let name = reason.name_in(PacketType::Suback);
-                Console {
-                    quiet: false,
-                    ..self.console
-                }
-                .note(format_args!(
-                    "the broker refused the subscription to \"{shown}\": {name} (0x{:02x})",
-                    reason.0
-                ));
-                continue;
-            }
-            let asked = self
-                .subscriptions
-                .iter()
-                .find(|subscription| subscription.filter == *filter);
-            if let Some(asked) = asked.filter(|asked| u8::from(asked.qos) > reason.0) {
-                self.console.note(format_args!(
-                    "the broker grants QoS {} to \"{shown}\", asked for {}",
-                    reason.0, asked.qos
-                ));
-            }
-            self.console
-                .debug(format_args!("subscribed to \"{shown}\" at QoS {}", reason.0));
-        }
-        let all = refused == granted.len();
-        (refused > 0 && (all || !self.limits.allow_partial)).then_some(Outcome::Refused)
-    }
-
-    /// Writes what has been collected, then acknowledges it. A reader that takes its time does not cost the connection;
-    /// an end that cannot wait for it gives its outcome, and what is not written is not acknowledged.
-    async fn flush(&mut self, signals: &mut Signals) -> anyhow::Result<Option<Outcome>> {
-        if self.output.is_empty() {
-            return Ok(None);
-        }
-        let (stdout, output, written) = (&mut self.stdout, &self.output, &mut self.written);
-        let write = async {
-            // After an interruption the next call goes on here, so that nothing is written twice.
-            while let Some(rest) = output.get(*written..).filter(|rest| !rest.is_empty()) {
-                *written += stdout.write(rest).await?;
-            }
-            stdout.flush().await
-        };
-        tokio::select! {
-            biased;
-            written = write => written.map_err(OutputError)?,
-            signal = signals.next() => return Ok(Some(Outcome::Signal(signal))),
-            () = until(self.limits.deadline) => return Ok(Some(Outcome::TimedOut)),
-            () = self.client.keep_alive() => {}
-        }
-        self.output.clear();
-        self.flushed_at = Instant::now();
-        self.written = 0;
-        for handle in self.unacknowledged.drain(..) {
-            self.client.acknowledge(handle)?;
-        }
-        Ok(None)
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<OutputError>()
-        .is_some_and(|error| error.0.kind() == io::ErrorKind::BrokenPipe)
 }

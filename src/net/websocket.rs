@@ -10,7 +10,7 @@ use futures_core::Stream as _;
 use futures_sink::Sink;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
@@ -298,38 +298,34 @@ fn text64(bytes: &[u8]) -> String {
 
 /// Answers a client that asks for a WebSocket, on any path.
 pub(super) async fn accept_client(mut stream: Stream) -> io::Result<Stream> {
-    let head = match read_request(&mut stream).await {
-        Ok(head) => head,
+    let (answer, fault) = match read_request(&mut stream).await {
+        Ok(head) => answer(&head),
         Err(HeadError::Io(error)) => return Err(error),
-        Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
+        Err(error) => (refusal("400 Bad Request", "", NO_REQUEST).0, Some(error.to_string())),
     };
-    let (answer, fault) = answer(&head);
     stream.write_all(answer.as_bytes()).await?;
     stream.flush().await?;
-    if let Some(what) = fault {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    let Some(what) = fault else {
+        return Ok(wrapped(stream, Role::Server).await);
+    };
+    stream.shutdown().await?;
+    // Closing while the client still sends would destroy the answer on its way.
+    let mut rest = [0; 4096];
+    for _ in 0..16 {
+        if stream.read(&mut rest).await? == 0 {
+            break;
+        }
     }
-    Ok(wrapped(stream, Role::Server).await)
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
 }
 
+const NO_REQUEST: &str = "only WebSocket is spoken here";
+
 /// The answer, and why it is a refusal.
-fn answer(head: &Head) -> (String, Option<&'static str>) {
-    let refusal = |status: &str, header: &str, what: &'static str| {
-        let length = what.len() + 1;
-        let text = format!(
-            "HTTP/1.1 {status}\r\n{header}Connection: close\r\nContent-Type: text/plain\r\n\
-             Content-Length: {length}\r\n\r\n{what}\n"
-        );
-        (text, Some(what))
-    };
+fn answer(head: &Head) -> (String, Option<String>) {
     let asks = head.has_word("upgrade", "websocket") && head.has_word("connection", "upgrade");
-    let key = head.header("sec-websocket-key");
-    let Some(key) = key.filter(|_| asks) else {
-        return refusal(
-            "426 Upgrade Required",
-            "Upgrade: websocket\r\n",
-            "only WebSocket is spoken here",
-        );
+    let Some(key) = head.header("sec-websocket-key").filter(|_| asks) else {
+        return refusal("426 Upgrade Required", "Upgrade: websocket\r\n", NO_REQUEST);
     };
     if head.header("sec-websocket-version") != Some("13") {
         let version = "Sec-WebSocket-Version: 13\r\n";
@@ -340,11 +336,8 @@ fn answer(head: &Head) -> (String, Option<&'static str>) {
         );
     }
     if !head.has_word("sec-websocket-protocol", SUB_PROTOCOL) {
-        return refusal(
-            "400 Bad Request",
-            "",
-            "the sub-protocol `mqtt` is not among those that the client offers",
-        );
+        let what = "the sub-protocol `mqtt` is not among those that the client offers";
+        return refusal("400 Bad Request", "", what);
     }
     let accept = accept(key);
     let text = format!(
@@ -352,6 +345,15 @@ fn answer(head: &Head) -> (String, Option<&'static str>) {
          Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {SUB_PROTOCOL}\r\n\r\n"
     );
     (text, None)
+}
+
+fn refusal(status: &str, header: &str, what: &str) -> (String, Option<String>) {
+    let length = what.len() + 1;
+    let text = format!(
+        "HTTP/1.1 {status}\r\n{header}Connection: close\r\nContent-Type: text/plain\r\n\
+         Content-Length: {length}\r\n\r\n{what}\n"
+    );
+    (text, Some(what.to_owned()))
 }
 
 async fn wrapped(stream: Stream, role: Role) -> Stream {

@@ -2,9 +2,10 @@
 //! message came from or where the output goes.
 
 use super::json;
+use super::pretty;
 use super::template::Template;
 use super::time;
-use crate::protocol::Publish;
+use crate::protocol::{Properties, Publish};
 use jiff::Timestamp;
 use std::io::Write as _;
 
@@ -21,6 +22,11 @@ pub struct Received<'a> {
 pub enum Format {
     /// One JSON object per message.
     Json {
+        /// Whether a newline follows.
+        newline: bool,
+    },
+    /// The same over several lines.
+    PrettyJson {
         /// Whether a newline follows.
         newline: bool,
     },
@@ -52,10 +58,18 @@ impl Format {
                 write_json(message, out, write_payload);
                 *newline
             }
+            Self::PrettyJson { newline } => {
+                let mut compact = Vec::new();
+                write_json(message, &mut compact, write_payload);
+                pretty::write(&compact, out);
+                *newline
+            }
             Self::Payload { newline } => {
                 out.extend_from_slice(&publish.payload);
                 *newline
             }
+            // As Mosquitto: without a newline to end it, there is nothing to be seen of an empty message.
+            Self::Verbose { newline: false } if publish.payload.is_empty() => false,
             Self::Verbose { newline } => {
                 out.extend_from_slice(publish.topic.as_bytes());
                 out.push(b' ');
@@ -75,6 +89,14 @@ impl Format {
             out.push(b'\n');
         }
     }
+}
+
+/// The JSON object of all properties, as it stands in a message's JSON.
+#[must_use]
+pub fn properties_json(properties: &Properties) -> String {
+    let mut out = Vec::new();
+    json::properties(properties, false, &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The object of `sub`'s default output and of `%j`; `payload` writes the last member.
@@ -128,7 +150,7 @@ pub(super) fn write_parsed_payload(payload: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::protocol::{PacketId, Properties, PropertyId, PropertyValue, QoS, Utf8};
+    use crate::protocol::{PacketId, PropertyId, PropertyValue, QoS, Utf8};
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -231,5 +253,6 @@ pub(super) mod tests {
         assert_eq!(write(Format::Payload { newline: false }, b"x"), b"x");
         assert_eq!(write(Format::Verbose { newline: true }, b"x"), b"a/b x\n");
         assert_eq!(write(Format::Verbose { newline: true }, b""), b"a/b (null)\n");
+        assert_eq!(write(Format::Verbose { newline: false }, b""), b"");
     }
 }

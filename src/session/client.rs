@@ -46,6 +46,10 @@ pub struct Options {
     pub ack_timeout: Option<Duration>,
     /// Send unacknowledged messages again after so long, in 3.1 and 3.1.1.
     pub resend_interval: Option<Duration>,
+    /// Ask a broker of version 5 for at most so many unacknowledged messages at once, when the properties have no Receive
+    /// Maximum. It is a wish: unlike with the property more of them are taken, because Mosquitto 2.0 sends a whole window
+    /// anew for each acknowledgement.
+    pub incoming_window: Option<u16>,
     /// Largest packet accepted, in bytes.
     pub max_packet_size: usize,
 }
@@ -67,6 +71,7 @@ impl Default for Options {
             max_inflight: 20,
             ack_timeout: None,
             resend_interval: None,
+            incoming_window: None,
             max_packet_size: usize::MAX,
         }
     }
@@ -173,6 +178,13 @@ impl Client {
         let mut clean_start = options.clean_start;
         if let Some(seconds) = self.resume_for() {
             properties.set_number(PropertyId::SessionExpiryInterval, seconds);
+        }
+        let own = properties.value(PropertyId::ReceiveMaximum).is_some();
+        if let Some(window) = options
+            .incoming_window
+            .filter(|_| options.version == Version::V5 && !own)
+        {
+            properties.set_number(PropertyId::ReceiveMaximum, window.into());
         }
         // What this run began is gone on with, also when it began clean.
         if self.established && self.keeps_session() {

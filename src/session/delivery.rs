@@ -95,8 +95,8 @@ struct Incoming {
     epoch: u32,
 }
 
-/// To be given back to `acknowledge` once a message has been handed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// To be given back to `acknowledge` once a message has been handed on. The default is that of a message at QoS 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AckHandle(Option<Pending>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -408,7 +408,8 @@ fn a_unix_socket_is_named_in_many_ways() {
     assert_eq!(broker.urls[1], format!("unix:{path}"));
     let url = format!("unix:{path}");
     let with_user = format!("unix://u:p@{path}");
-    let rows: &[(&[&str], &[(&str, &str)])] = &[
+    type Row<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+    let rows: &[Row<'_>] = &[
         (&["--unix", path], &[]),
         (&["-L", &url], &[]),
         (&["-L", &with_user], &[]),
@@ -490,7 +491,7 @@ fn the_broker_listens_on_websocket() {
         ])
         .assert()
         .failure()
-        .stderr(contains("broker"));
+        .stderr(contains("hint: the port speaks HTTP: use ws:// if it is for WebSocket"));
     let large = "z".repeat(300_000);
     mqkit()
         .args(["pub", "-L", url, "-t", "b", "-s", "-q", "1", "-r"])

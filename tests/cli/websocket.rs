@@ -57,7 +57,9 @@ fn the_request_is_as_the_flags_and_the_url_want_it() {
     let usual = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: KEY\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n";
     let own = &["-h", "127.0.0.1", "-p", "PORT"][..];
-    let rows: &[(&[&str], &[&str], &str, &str, &str)] = &[
+    /// Flags for the place, other flags, then path, host and further headers of the request.
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], &'a str, &'a str, &'a str);
+    let rows: &[Row<'_>] = &[
         (own, &["--ws"], "/mqtt", "127.0.0.1:PORT", ""),
         (own, &["--ws-path", "other path"], "/other%20path", "127.0.0.1:PORT", ""),
         (own, &["--ws-header", "A: b"], "/mqtt", "127.0.0.1:PORT", "A: b\r\n"),

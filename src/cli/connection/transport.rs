@@ -90,7 +90,7 @@ struct Refused(Option<&'static str>);
 impl Args for Refused {
     fn augment_args(command: Command) -> Command {
         REFUSALS.iter().fold(command, |command, refusal| {
-            let arg = Arg::new(refusal.long).hide(true);
+            let arg = Arg::new(refusal.long).help(refusal.why).hide(true);
             let arg = match refusal.short {
                 Some(short) => arg.short(short),
                 None => arg.long(refusal.long),
