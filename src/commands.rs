@@ -4,6 +4,7 @@ pub mod broker;
 pub mod completions;
 pub mod decode;
 pub mod publish;
+pub mod request;
 pub mod subscribe;
 
 use crate::cli::drop_in::{Call, Tool};
@@ -39,6 +40,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         about: "Subscribe and print JSON lines, payloads, or a format",
         flags: subscribe::Args::augment_args,
         run: |matches| subscribe::run(parsed(matches)?),
+    },
+    Subcommand {
+        name: "rr",
+        about: "Send a request, print the response",
+        flags: request::Args::augment_args,
+        run: |matches| request::run(parsed(matches)?),
     },
     Subcommand {
         name: "decode",

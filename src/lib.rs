@@ -35,6 +35,8 @@
 //! In: wire -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
 //! `commands/subscribe` -> `output/message` -> acknowledged after the line was written.
 //!
+//! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
+//!
 //! # The way of a capture
 //!
 //! `commands/decode/source` (which form?) -> `capture/file` (records) -> `capture/network` (TCP segments) -> `capture/tcp`

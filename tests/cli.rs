@@ -5,10 +5,13 @@ mod config;
 mod decode;
 mod drop_in;
 mod exec;
+mod peers;
 mod publish;
 mod publish_agreement;
 mod publish_input;
+mod request;
 mod secrets;
+mod shortcomings;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;
@@ -16,6 +19,7 @@ mod tls;
 mod tls_flags;
 mod transports;
 mod websocket;
+mod wire;
 
 use crate::support::peer::Step;
 

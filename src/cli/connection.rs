@@ -114,8 +114,8 @@ pub struct Connection {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
     connect_timeout: Duration,
 
-    /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, no
-    /// limit in `sub`]
+    /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`
+    /// and `rr`, no limit in `sub`]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     retry: Option<Duration>,
 

@@ -109,7 +109,8 @@ impl Link {
             .map_err(Error::Encode)
     }
 
-    pub(super) fn open(&mut self, agreement: Agreement, now: Instant) -> Result<(), Error> {
+    /// Begins a connection; what has to be sent (again) goes out with the next [`Self::pump`].
+    pub(super) fn open(&mut self, agreement: Agreement, now: Instant) {
         self.incoming_aliases = alias::Incoming::new(agreement.incoming_aliases);
         self.outgoing_aliases = alias::Outgoing::new(agreement.outgoing_aliases);
         self.peer_limit = agreement
@@ -118,7 +119,6 @@ impl Link {
             .unwrap_or(usize::MAX);
         self.delivery.connected(agreement.limits, agreement.resumed, now);
         self.open = true;
-        self.pump(now)
     }
 
     /// Forgets the connection and keeps the session.

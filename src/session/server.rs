@@ -141,7 +141,8 @@ impl Server {
             outgoing_aliases: Policy::Chosen(self.topic_alias_maximum),
             peer_limit: self.peer_limit,
         };
-        self.link.open(agreement, now)
+        self.link.open(agreement, now);
+        self.link.pump(now)
     }
 
     /// Answers CONNECT with a failure.

@@ -62,6 +62,56 @@ fn usage_errors_have_status_2_and_say_what_to_do() {
         (&["sub", "-t", "a#"], "has a `#` that is not the last level on its own"),
         (&["sub", "-t", "a", "-F", "%Z"], "there is no conversion %Z"),
         (&["sub", "-t", "a", "-C", "0"], "0"),
+        (&["rr"], "--message"),
+        (&["rr", "-m", "x"], "no topic: give one with -t or in the URL"),
+        (
+            &["rr", "-t", "a", "-m", "x", "-V", "311"],
+            "MQTT 3.1.1 needs a response topic (-e)",
+        ),
+        (
+            &["rr", "-t", "a", "-m", "x", "-e", "b/#"],
+            "contains the wildcard `#`, which a topic name must not",
+        ),
+        (
+            &["rr", "-t", "a", "-n", "-D", "publish", "response-topic", "r"],
+            "the response topic is given with -e",
+        ),
+        (
+            &[
+                "rr",
+                "-t",
+                "a",
+                "-n",
+                "-e",
+                "r",
+                "-V",
+                "311",
+                "--retain-handling",
+                "new",
+            ],
+            "need MQTT 5, and -V asks for 3.1.1",
+        ),
+        (
+            &["rr", "-t", "a", "-n", "--retain-handling", "often"],
+            "must be always, new or never",
+        ),
+        (
+            &[
+                "rr",
+                "-t",
+                "a",
+                "-n",
+                "--no-correlation-data",
+                "-D",
+                "publish",
+                "correlation-data",
+                "x",
+            ],
+            "contradicts",
+        ),
+        (&["rr", "-t", "a", "-s"], "standard input is empty"),
+        (&["rr", "-t", "a", "-n", "-C", "0"], "0"),
+        (&["rr", "-t", "a", "-n", "-l"], "unexpected argument '-l'"),
         (&["decode", "xyz"], "not hex text: 'x' at line 1, column 1"),
         (&["decode", "c"], "odd number of digits"),
         (
@@ -120,7 +170,7 @@ fn help_and_version_are_successes_on_stdout() {
         .success()
         .stdout(contains(env!("CARGO_PKG_VERSION")))
         .stderr("");
-    for command in ["pub", "sub", "decode", "broker", "completions"] {
+    for command in ["pub", "sub", "rr", "decode", "broker", "completions"] {
         mqkit()
             .args([command, "--help"])
             .assert()
@@ -232,7 +282,7 @@ fn a_command_runs_with_a_broker_of_its_own() {
 }
 
 /// A command in the background, ended with the test.
-struct Running(std::process::Child);
+pub(super) struct Running(pub(super) std::process::Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -241,7 +291,7 @@ impl Drop for Running {
     }
 }
 
-fn start(words: &[&str], stdout: Stdio) -> Running {
+pub(super) fn start(words: &[&str], stdout: Stdio) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MQTT_")) {
         command.env_remove(name);
@@ -257,7 +307,7 @@ fn start(words: &[&str], stdout: Stdio) -> Running {
     )
 }
 
-fn signal(name: &str, running: &Running) {
+pub(super) fn signal(name: &str, running: &Running) {
     assert!(
         Command::new("kill")
             .args([name, &running.0.id().to_string()])
@@ -268,7 +318,7 @@ fn signal(name: &str, running: &Running) {
 }
 
 /// The URL that a broker prints.
-fn url(broker: &mut Running) -> String {
+pub(super) fn url(broker: &mut Running) -> String {
     let mut line = String::new();
     BufReader::new(broker.0.stdout.as_mut().unwrap())
         .read_line(&mut line)
@@ -276,7 +326,7 @@ fn url(broker: &mut Running) -> String {
     line.trim_end().to_owned()
 }
 
-fn wait_for(words: &str, running: &mut Running) {
+pub(super) fn wait_for(words: &str, running: &mut Running) {
     let mut stderr = BufReader::new(running.0.stderr.as_mut().unwrap());
     let mut line = String::new();
     while !line.contains(words) {

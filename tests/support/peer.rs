@@ -13,6 +13,8 @@ pub(crate) enum Step {
     Expect(Vec<u8>),
     /// One packet of this type must come, whatever it says; type and flags are in the byte.
     ExpectType(u8),
+    /// One packet must come; what this function makes of it is sent.
+    Answer(fn(&[u8]) -> Vec<u8>),
     /// These bytes are sent.
     Send(Vec<u8>),
     /// The client must close the connection.
@@ -29,7 +31,11 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(scripts: Vec<Vec<Step>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), scripts)
+    }
+
+    /// A peer on a socket of the test's choice.
+    pub(crate) fn on(listener: TcpListener, scripts: Vec<Vec<Step>>) -> Self {
         let port = listener.local_addr().unwrap().port();
         let thread = std::thread::spawn(move || {
             for (number, script) in scripts.into_iter().enumerate() {
@@ -69,6 +75,10 @@ fn follow(stream: &mut TcpStream, step: &Step, place: &str) {
             let packet =
                 read_packet(stream).unwrap_or_else(|error| panic!("{place}: {error} instead of 0x{first:02x}"));
             assert_eq!(packet[0], *first, "{place}: {packet:02x?}");
+        }
+        Step::Answer(answer) => {
+            let packet = read_packet(stream).unwrap_or_else(|error| panic!("{place}: {error} instead of a packet"));
+            stream.write_all(&answer(&packet)).unwrap();
         }
         Step::Send(bytes) => stream.write_all(bytes).unwrap(),
         Step::ExpectEnd => {
