@@ -230,9 +230,12 @@ impl Client {
                         .handle_timeout(now)
                         .map_err(|error| self.session_error(error))?;
                 }
+                // Closed while there was something to read (RST), or without TLS's close_notify.
+                Err(error) if connack.is_some() && error::is_hang_up(&error) => return Err(self.no_connack(None)),
                 Err(error) => {
                     return Err(Error::Io {
                         address: self.address(),
+                        on_qos2: self.session.lacks_pubrec(),
                         source: StreamError(error),
                     });
                 }
@@ -326,6 +329,7 @@ impl Client {
             return Ok(());
         };
         let lost = |error| Error::Io {
+            on_qos2: false,
             address: address.clone(),
             source: StreamError(error),
         };

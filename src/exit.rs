@@ -147,7 +147,8 @@ fn session_status(error: &session::Error) -> u8 {
         | session::Error::WrongCount(..)
         | session::Error::KeepAlive(_)
         | session::Error::AckTimeout(_)
-        | session::Error::Closed(_) => LOST,
+        | session::Error::Closed(_)
+        | session::Error::ClosedOnQos2 => LOST,
     }
 }
 

@@ -11,6 +11,7 @@ mod publish_agreement;
 mod publish_input;
 mod request;
 mod secrets;
+mod shortcomings;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;

@@ -471,6 +471,21 @@ fn a_message_that_the_broker_has_done_with_is_no_refused_one() {
 }
 
 #[test]
+fn a_peer_that_closes_on_qos_2_is_told_from_one_that_just_closes() {
+    let (mut client, now) = connected(v311());
+    assert!(matches!(client.handle_eof(), Error::Closed("")));
+    client.publish(message(1, QoS::AtLeastOnce), now).unwrap();
+    assert!(matches!(client.handle_eof(), Error::Closed("")));
+    client.publish(message(2, QoS::ExactlyOnce), now).unwrap();
+    assert!(matches!(client.handle_eof(), Error::ClosedOnQos2));
+    // One PUBREC shows that it knows QoS 2.
+    client.input().extend_from_slice(&[0x50, 2, 0, 2]);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+    client.publish(message(3, QoS::ExactlyOnce), now).unwrap();
+    assert!(matches!(client.handle_eof(), Error::Closed("")));
+}
+
+#[test]
 fn resending_by_timer_sets_dup_and_then_gives_up() {
     let mut options = v311();
     options.resend_interval = Some(Duration::from_secs(5));

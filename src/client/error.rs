@@ -42,6 +42,8 @@ pub enum Error {
         address: String,
         /// Why.
         source: StreamError,
+        /// The peer has not answered any QoS 2 message: it may have closed the connection because of that.
+        on_qos2: bool,
     },
     /// A lost connection could not be made again in time.
     #[error("connection to {address} was lost, and not made again within {}s", .within.as_secs_f64())]
@@ -54,6 +56,8 @@ pub enum Error {
         source: Box<Self>,
     },
 }
+
+const NO_QOS2: &str = "a broker that does not support QoS 2 does so, NATS for one: try -q 1";
 
 /// Reading or writing failed; says so in plain words.
 #[derive(Debug)]
@@ -89,6 +93,7 @@ impl Error {
             Self::NoConnack { .. } => {
                 Some("is it an MQTT broker? some brokers never answer version 5: try -V 311".to_owned())
             }
+            Self::Io { on_qos2: true, .. } => Some(NO_QOS2.to_owned()),
             Self::Io { source, .. } => net::io_hint(&source.0),
             Self::GaveUp { source, .. } => source.hint(),
             Self::Session { source, .. } => session_hint(source),
@@ -125,10 +130,6 @@ impl Error {
         use crate::protocol::ReasonCode;
         match self {
             Self::NoConnack { .. } => true,
-            Self::Io {
-                source: StreamError(error),
-                ..
-            } => is_hang_up(error),
             Self::Session {
                 source: session::Error::Refused(refusal),
                 ..
@@ -138,7 +139,8 @@ impl Error {
     }
 }
 
-fn is_hang_up(error: &io::Error) -> bool {
+/// Whether the peer ended the connection, however rudely.
+pub(super) fn is_hang_up(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),
@@ -150,6 +152,9 @@ fn session_hint(error: &session::Error) -> Option<String> {
     use crate::protocol::{PropertyId, ReasonCode as R};
     if matches!(error, session::Error::EnhancedAuthentication) {
         return Some("log in with a user name and password, or a client certificate (--cert, --key)".to_owned());
+    }
+    if matches!(error, session::Error::ClosedOnQos2) {
+        return Some(NO_QOS2.to_owned());
     }
     let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else {
         return None;

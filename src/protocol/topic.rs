@@ -32,6 +32,7 @@ pub enum TopicError {
 
 /// True when there is a `+` or a `#`.
 #[must_use]
+#[inline]
 pub fn has_wildcard(topic: impl AsRef<[u8]>) -> bool {
     any_word(topic.as_ref(), |word| has_byte(word, b'+') || has_byte(word, b'#'))
 }

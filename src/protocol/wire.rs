@@ -57,6 +57,7 @@ impl Utf8 {
         Self(Bytes::copy_from_slice(&self.0))
     }
 
+    #[inline(always)]
     fn check(bytes: &[u8]) -> Result<(), (usize, Fault)> {
         // Nearly every string is short and ASCII: eight bytes at a time are enough to see that.
         if !any_word(bytes, |word| word & HIGH_BITS != 0 || has_byte(word, 0)) {
@@ -130,7 +131,7 @@ const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Does the test hold for some eight bytes? The last ones are filled up with spaces.
-#[inline]
+#[inline(always)]
 pub(super) fn any_word(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
     let mut words = bytes.chunks_exact(8);
     let whole = words.any(|word| word.try_into().is_ok_and(|word| test(u64::from_ne_bytes(word))));
@@ -143,7 +144,7 @@ pub(super) fn any_word(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
 }
 
 /// Is one of eight bytes this one?
-#[inline]
+#[inline(always)]
 pub(super) fn has_byte(word: u64, byte: u8) -> bool {
     let zeros = word ^ LOW_BITS.wrapping_mul(byte.into());
     zeros.wrapping_sub(LOW_BITS) & !zeros & HIGH_BITS != 0
@@ -315,6 +316,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn take(&mut self, name: &'static str, len: usize) -> Read<Bytes> {
         self.need(name, len)?;
         let bytes = self.packet.slice(self.at..self.at + len);
@@ -322,7 +324,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn need(&self, name: &'static str, needed: usize) -> Read<()> {
         let left = self.remaining();
         if needed > left {
@@ -331,13 +333,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn byte(&mut self, name: &'static str) -> Read<u8> {
         let [byte] = self.array(name)?;
         Ok(byte)
     }
 
     /// Adds to the log, when there is one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, name: &'static str, offset: usize, value: impl FnOnce() -> FieldValue) {
         let length = self.at - offset;
         if let Some(log) = &mut self.log {
@@ -365,6 +368,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    #[inline(always)]
     pub(super) fn flags(&mut self, name: &'static str) -> Read<u8> {
         let offset = self.at;
         let value = self.byte(name)?;
@@ -373,7 +377,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `N` bytes.
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self, name: &'static str) -> Read<[u8; N]> {
         self.need(name, N)?;
         let bytes = self.packet.get(self.at..self.at + N);
@@ -382,10 +386,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A two byte integer without a log entry: the length of a string.
+    #[inline(always)]
     fn length(&mut self, name: &'static str) -> Read<usize> {
         Ok(u16::from_be_bytes(self.array(name)?).into())
     }
 
+    #[inline(always)]
     pub(super) fn u16(&mut self, name: &'static str) -> Read<u16> {
         let offset = self.at;
         let value = u16::from_be_bytes(self.array(name)?);
@@ -428,6 +434,7 @@ impl<'a> Reader<'a> {
         self.fault(name, offset, Fault::VarintTooLong)
     }
 
+    #[inline(always)]
     pub(super) fn text(&mut self, name: &'static str) -> Read<Utf8> {
         let offset = self.at;
         let (text, raw) = self.text_or_bytes(name)?;
@@ -438,6 +445,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string, and its bytes when they are none: the string is then made up.
+    #[inline(always)]
     fn text_or_bytes(&mut self, name: &'static str) -> Read<(Utf8, Option<Bytes>)> {
         let len = self.length(name)?;
         let start = self.at;
@@ -468,6 +476,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Everything up to the end.
+    #[inline(always)]
     pub(super) fn rest(&mut self, name: &'static str) -> Bytes {
         let offset = self.at;
         let bytes = self.packet.slice(self.at..self.end);
@@ -478,6 +487,7 @@ impl<'a> Reader<'a> {
         bytes
     }
 
+    #[inline(always)]
     pub(super) fn packet_id(&mut self) -> Read<super::PacketId> {
         let offset = self.at;
         let id = self.u16("packet identifier")?;

@@ -237,8 +237,15 @@ impl Client {
         match (self.state, self.link.input.is_empty()) {
             (State::Connecting, true) => Error::Closed(" without answering CONNECT"),
             (_, false) => Error::Closed(" in the middle of a packet"),
+            (State::Connected, true) if self.lacks_pubrec() => Error::ClosedOnQos2,
             _ => Error::Closed(""),
         }
+    }
+
+    /// True when a QoS 2 message was sent on this connection and the broker has never answered one with PUBREC.
+    #[must_use]
+    pub fn lacks_pubrec(&self) -> bool {
+        self.link.delivery.lacks_pubrec()
     }
 
     /// Time has come to [`Self::poll_timeout`].

@@ -31,6 +31,8 @@ pub struct Delivery {
     epoch: u32,
     expired: u64,
     uncertain: u64,
+    /// The peer has once answered a message with PUBREC.
+    knows_qos2: bool,
 }
 
 /// What this connection allows.
@@ -176,6 +178,13 @@ impl Delivery {
     /// a receiver may see them twice. Since the last call.
     pub fn take_uncertain(&mut self) -> u64 {
         std::mem::take(&mut self.uncertain)
+    }
+
+    /// True when a QoS 2 message was sent on this connection and the peer has never answered one with PUBREC.
+    pub(super) fn lacks_pubrec(&self) -> bool {
+        let is_qos2 = |publish: &Publish| publish.qos == QoS::ExactlyOnce;
+        let mut sent = self.exchanges.iter().take(self.cursor).flatten();
+        !self.knows_qos2 && sent.any(|exchange| exchange.publish().is_some_and(is_qos2))
     }
 
     // ----- connections
@@ -346,6 +355,7 @@ impl Delivery {
         now: Instant,
     ) -> (Option<Finished>, Option<Packet>) {
         let packet_id = ack.packet_id;
+        self.knows_qos2 |= by == PacketType::Pubrec;
         let released = match self.exchange(packet_id).map(|exchange| &exchange.what) {
             Some(What::Publish { released, .. }) => *released,
             Some(What::Subscribe(_) | What::Unsubscribe(_)) | None => {

@@ -44,6 +44,9 @@ pub enum Error {
     /// The peer closed the connection.
     #[error("the peer closed the connection{0}")]
     Closed(&'static str),
+    /// The peer closed the connection and has not answered any QoS 2 message, as brokers do that have no QoS 2.
+    #[error("the peer closed the connection instead of answering a QoS 2 message")]
+    ClosedOnQos2,
 }
 
 fn humane(duration: Duration) -> String {
@@ -87,7 +90,7 @@ impl Error {
             Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),
             Self::KeepAlive(_) => Some(ReasonCode::KEEP_ALIVE_TIMEOUT),
             Self::AckTimeout(_) => Some(ReasonCode::UNSPECIFIED_ERROR),
-            Self::Encode(_) | Self::Refused(_) | Self::Disconnected(_) | Self::Closed(_) => None,
+            Self::Encode(_) | Self::Refused(_) | Self::Disconnected(_) | Self::Closed(_) | Self::ClosedOnQos2 => None,
         }
     }
 
@@ -95,7 +98,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Closed(_) | Self::KeepAlive(_) | Self::AckTimeout(_) => true,
+            Self::Closed(_) | Self::ClosedOnQos2 | Self::KeepAlive(_) | Self::AckTimeout(_) => true,
             Self::Refused(refusal) | Self::Disconnected(refusal) => matches!(
                 refusal.reason,
                 ReasonCode::SUCCESS

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// No event is waited for longer than this; every command has a limit of its own that is shorter.
 pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Characters of stdout in messages.
+const SHOWN: usize = 4000;
+
 /// What a process has written up to now.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -29,6 +32,11 @@ impl Output {
 
     pub(super) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Both, for programs that do not keep to one of them.
+    pub(super) fn everything(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned() + &self.stderr()
     }
 }
 
@@ -189,7 +197,14 @@ impl Process {
     /// The end of what it said, for messages.
     pub(super) fn shown(&self) -> String {
         let output = self.output.0.lock().unwrap();
-        format!("{} lines on stdout; stderr: {}", output.lines, tail(&output.stderr()))
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let shown = tail(&stdout);
+        let shown: String = shown.chars().take(SHOWN).collect();
+        format!(
+            "{} lines on stdout: {shown}\nstderr: {}",
+            output.lines,
+            tail(&output.stderr())
+        )
     }
 }
 

@@ -29,6 +29,7 @@ const RETAIN: u8 = 0x01;
 const DUP: u8 = 0x08;
 
 impl Publish {
+    #[inline(always)]
     pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
         let qos = match QoS::from_bits(first >> 1 & 3) {
