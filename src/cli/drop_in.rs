@@ -39,25 +39,33 @@ pub const TOOLS: &[Tool] = &[
         signal_is_success: true,
         disconnected: None,
     },
+    Tool {
+        name: "mosquitto_rr",
+        command: "rr",
+        version: "5",
+        signal_is_success: false,
+        disconnected: Some(4),
+    },
 ];
 
 /// What the manual page tells about them.
 pub const MANUAL: &[(&str, &str)] = &[
     (
-        "mosquitto_pub, mosquitto_sub",
+        "mosquitto_pub, mosquitto_sub, mosquitto_rr",
         "Under such a name, for example as a symlink, the program behaves as that tool of Mosquitto 2.1: its flags, each \
-         a word of its own; numbers read as atoi does; version 3.1.1 unless -V, -D or -x say otherwise; payloads as \
-         output; its options files. Neither config.toml nor MQTT_ variables are looked at, so that scripts run unchanged.",
+         a word of its own; numbers read as atoi does; version 3.1.1 (mosquitto_rr: 5) unless -V, -D or -x say \
+         otherwise; payloads as output; its options files. Neither config.toml nor MQTT_ variables are looked at, so that scripts run unchanged.",
     ),
     (
         "Exit status",
         "0 done, and sub after SIGINT or SIGTERM; 1 usage, --help, --version, no first connection; 1 to 5 or 128 and \
-         more the code of CONNACK; 2 the peer broke the protocol; 4 pub: the broker disconnected; 7 the connection was \
+         more the code of CONNACK; 2 the peer broke the protocol; 4 pub and rr: the broker disconnected; 7 the connection was \
          lost; 19 no answer to a ping; 27 -W; 128 a message or a subscription was refused",
     ),
     (
         "Where it differs on purpose",
-        "A refused message or subscription is not status 0. A file named with -o must be there. -d writes to standard \
+        "A refused message or subscription is not status 0. rr ignores what the broker has stored, and ends with \
+         DISCONNECT. A file named with -o must be there. -d writes to standard \
          error, so that payloads stay alone. --psk, --psk-identity, --tls-engine and -S are not there.",
     ),
 ];
@@ -192,11 +200,12 @@ impl Tool {
             // Variables such as ALL_PROXY mean nothing to them.
             result.push(Occurrence::new("proxy", &["none"]));
         }
-        if self.command == "pub" && !has(&result, "stdin-line") {
+        // They end when the connection is lost.
+        if self.command == "rr" || self.command == "pub" && !has(&result, "stdin-line") {
             result.push(Occurrence::new("no-reconnect", &[]));
         }
         if matches!(&*version, "5" | "mqttv5") {
-            receive_maximum(&mut result);
+            receive_maximum(&mut result, self.command);
         }
         result.push(Occurrence::new("protocol-version", &[&version]));
         result.push(Occurrence::new("as-mosquitto", &[]));
@@ -260,7 +269,7 @@ fn last(given: &[Occurrence], flag: &str) -> Option<String> {
 }
 
 /// The tools send it always, after the properties that were asked for; `-C` below 20 wants no more than it prints.
-fn receive_maximum(given: &mut Vec<Occurrence>) {
+fn receive_maximum(given: &mut Vec<Occurrence>, command: &str) {
     let names = |given: &Occurrence, index: usize, name: &str| {
         given
             .values
@@ -274,7 +283,9 @@ fn receive_maximum(given: &mut Vec<Occurrence>) {
         return;
     }
     let number = |flag| last(given, flag).and_then(|value| value.parse::<u16>().ok());
-    let few = number("count").filter(|count| *count < 20);
+    // One response is all that is wanted.
+    let count = number("count").or_else(|| (command == "rr").then_some(1));
+    let few = count.filter(|count| *count < 20);
     let maximum = few.or_else(|| number("max-inflight")).unwrap_or(20).max(1);
     given.push(Occurrence::new(
         "property",

@@ -133,8 +133,9 @@ const FILES: &[(&str, &str)] = &[(
     "TOML. Keys are the long names of the connection's flags (host = \"broker.lan\", insecure = true). Those at the top \
      always hold; those in a table [profile.NAME] hold with --profile NAME; a table named like a subcommand, such as \
      [sub], takes all of its flags. A flag goes before the environment, then comes the profile, the subcommand's table, \
-     and the top. --print-config shows what holds, and where it was set. Started under the name mosquitto_pub or \
-     mosquitto_sub, the program reads neither this file nor the environment, but the options file of that tool.",
+     and the top. --print-config shows what holds, and where it was set. Started under the name mosquitto_pub, \
+     mosquitto_sub or mosquitto_rr, the program reads neither this file nor the environment, but the options file of that \
+     tool.",
 )];
 
 /// A list of terms and what they mean.

@@ -3,7 +3,7 @@
 use super::Usage;
 use crate::base64;
 use crate::protocol::property::{Place, PropertyType};
-use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, Utf8, Version, topic};
+use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, RetainHandling, Utf8, Version, topic};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -68,6 +68,19 @@ pub fn topic_name(text: &str) -> Result<Utf8, String> {
 pub fn topic_filter(text: &str) -> Result<Utf8, String> {
     topic::check_filter(text).map_err(|error| format!("a topic filter {error}"))?;
     utf8(text)
+}
+
+/// When a broker sends what it has stored: `always`, `new` or `never`.
+///
+/// # Errors
+/// The accepted words.
+pub fn retain_handling(text: &str) -> Result<RetainHandling, String> {
+    match text {
+        "always" => Ok(RetainHandling::SendAlways),
+        "new" => Ok(RetainHandling::SendIfNew),
+        "never" => Ok(RetainHandling::DoNotSend),
+        _ => Err("must be always, new or never".to_owned()),
+    }
 }
 
 /// Any text that MQTT can carry.

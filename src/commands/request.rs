@@ -102,6 +102,10 @@ struct Output {
     /// Print each response by this format; see mqkit sub --help
     #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
     format: Option<Template>,
+
+    /// Print JSON over several lines, also of %j and %J
+    #[arg(long, conflicts_with_all = ["verbose", "raw"])]
+    pretty: bool,
 }
 
 /// What the broker has stored on the response topic is never a response.
@@ -112,7 +116,7 @@ struct Stored {
     no_retained: bool,
 
     /// When the broker sends what it has stored on the response topic: always, new or never; needs version 5
-    #[arg(long, value_name = "WHEN", value_parser = retain_handling)]
+    #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of a response as its sender set it; needs version 5
@@ -156,7 +160,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     if properties.value(PropertyId::ResponseTopic).is_some() {
         return Err(Usage::Bad("-D publish response-topic: the response topic is given with -e".to_owned()).into());
     }
-    let correlation = correlation(&args, &properties)?;
+    let correlation = match correlation(&args, &properties)? {
+        // A responder that was written for mosquitto_rr may stumble over it.
+        Correlation::Random(_) if plan.as_mosquitto => Correlation::None,
+        correlation => correlation,
+    };
     let connect = plan.properties.at(Place::Packet(PacketType::Connect));
     // The filter is filled in with the response topic.
     let subscription = Subscription {
@@ -189,11 +197,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             subscribe_properties: plan.properties.at(Place::Packet(PacketType::Subscribe)),
             response_topic: args.response_topic,
             information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
-            format: args.output.format(),
+            format: args.output.format(plan.as_mosquitto),
             latency: args.latency,
             count: args.count,
             limit,
             ends_at,
+            as_mosquitto: plan.as_mosquitto,
         };
         Exchange::new(wanted, plan.client, plan.console).run().await
     })?
@@ -201,6 +210,11 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 
 /// What only version 5 has makes a fall-back pointless, and an older version an error.
 fn check_version(args: &Args, plan: &mut Plan) -> Result<(), Usage> {
+    if plan.as_mosquitto && args.response_topic.is_none() {
+        return Err(Usage::Bad(
+            "All of topic, message, and response topic must be supplied.".to_owned(),
+        ));
+    }
     let stored = &args.stored;
     let options = stored.retain_handling.is_some() || stored.retain_as_published;
     plan.client.fall_back &= !options;
@@ -236,15 +250,6 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
     }
 }
 
-fn retain_handling(text: &str) -> Result<RetainHandling, String> {
-    match text {
-        "always" => Ok(RetainHandling::SendAlways),
-        "new" => Ok(RetainHandling::SendIfNew),
-        "never" => Ok(RetainHandling::DoNotSend),
-        _ => Err("must be always, new or never".to_owned()),
-    }
-}
-
 impl Payload {
     async fn read(&self) -> anyhow::Result<Bytes> {
         if let Some(text) = &self.message {
@@ -266,12 +271,17 @@ impl Payload {
 }
 
 impl Output {
-    fn format(self) -> Format {
-        let newline = !self.no_newline;
+    fn format(self, as_mosquitto: bool) -> Format {
+        let (newline, pretty) = (!self.no_newline, self.pretty);
         match (self.format, self.verbose, self.raw) {
-            (Some(template), ..) => Format::Template { template, newline },
+            (Some(template), ..) => Format::Template {
+                template: template.pretty(pretty),
+                newline,
+            },
             (None, true, _) => Format::Verbose { newline },
+            (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
             (None, false, true) => Format::Payload { newline },
+            (None, false, false) if pretty => Format::PrettyJson { newline },
             (None, false, false) => Format::Json { newline },
         }
     }

@@ -62,11 +62,11 @@ pub struct Args {
     idle: Option<Duration>,
 
     /// End once the broker has confirmed the subscriptions
-    #[arg(short = 'E')]
+    #[arg(short = 'E', long)]
     end_when_subscribed: bool,
 
     /// No retained messages
-    #[arg(short = 'R', conflicts_with = "retained_only")]
+    #[arg(short = 'R', long, conflicts_with = "retained_only")]
     no_retained: bool,
 
     /// Retained messages only; ends once they have come, with status 1 when there is none
@@ -78,7 +78,7 @@ pub struct Args {
     remove_retained: bool,
 
     /// When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5
-    #[arg(long, value_name = "WHEN", value_parser = retain_handling)]
+    #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of live messages as it was published; needs version 5
@@ -163,16 +163,6 @@ Examples:
   mqkit sub -h broker.lan -t 'old/#' --retained-only --remove-retained -v
   mqkit sub -h broker.lan -t 'jobs/#' -q 1 -c -i worker --exec './work \"$MQTT_TOPIC\"' --jobs 4
   mqkit sub -h broker.lan -t ask/date -q 1 --exec date --reply";
-
-/// `always`, `new` or `never`.
-fn retain_handling(text: &str) -> Result<RetainHandling, String> {
-    match text {
-        "always" => Ok(RetainHandling::SendAlways),
-        "new" => Ok(RetainHandling::SendIfNew),
-        "never" => Ok(RetainHandling::DoNotSend),
-        _ => Err("must be always, new or never".to_owned()),
-    }
-}
 
 fn percent(text: &str) -> Result<f64, String> {
     let percent = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));

@@ -1,4 +1,4 @@
-//! Started as `mosquitto_pub` or `mosquitto_sub`: their defaults, options files, packets and statuses.
+//! Started as `mosquitto_pub`, `mosquitto_sub` or `mosquitto_rr`: their defaults, options files, packets and statuses.
 
 use super::{CONNACK_5, CONNACK_311, DISCONNECT, expect, send};
 use crate::support::peer::{Peer, Step};
@@ -397,4 +397,70 @@ fn a_symlink_is_enough() {
         .args(["sub", "--help"])
         .assert()
         .stdout(contains("as-mosquitto").not());
+}
+
+#[test]
+fn rr_asks_as_it_does_there() {
+    // Version 5, no correlation data, a Receive Maximum of 1; a response without any, too.
+    let connect = b"\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x01\x00\x00";
+    let asked = || {
+        vec![
+            expect(connect),
+            send(CONNACK_5),
+            expect(b"\x82\x0a\x00\x01\x00\x00\x04resp\x00"),
+            send(&[0x90, 4, 0, 1, 0, 0]),
+            expect(b"\x30\x0f\x00\x03req\x07\x08\x00\x04resphi"),
+        ]
+    };
+    let flags = ["-t", "req", "-e", "resp", "-m", "hi"];
+    for (more, response, expected) in [
+        (&[][..], &b"\x30\x09\x00\x04resp\x00ok"[..], "ok\n"),
+        (&["-v"], b"\x30\x09\x00\x04resp\x00ok", "resp ok\n"),
+        (&["-N"], b"\x30\x09\x00\x04resp\x00ok", "ok"),
+        (&[], b"\x30\x07\x00\x04resp\x00", ""),
+        (&["-F", "%t %l"], b"\x30\x09\x00\x04resp\x00ok", "resp 2\n"),
+    ] {
+        let peer = Peer::new(vec![
+            [asked(), vec![send(response), expect(DISCONNECT), Step::ExpectEnd]].concat(),
+        ]);
+        tool("mosquitto_rr", &peer)
+            .args(flags)
+            .args(more)
+            .assert()
+            .success()
+            .stdout(expected)
+            .stderr("");
+        peer.finish();
+    }
+    let peer = Peer::new(vec![[asked(), vec![expect(DISCONNECT), Step::ExpectEnd]].concat()]);
+    tool("mosquitto_rr", &peer)
+        .args(flags)
+        .args(["-W", "1"])
+        .assert()
+        .code(27)
+        .stdout("")
+        .stderr("Timed out\n");
+    peer.finish();
+    // It never connects again.
+    let peer = Peer::new(vec![asked()]);
+    tool("mosquitto_rr", &peer)
+        .args(flags)
+        .assert()
+        .code(7)
+        .stderr(starts_with("Error: "));
+    peer.finish();
+    for words in [
+        &["-t", "req", "-m", "hi"][..],
+        &["-e", "resp", "-m", "hi"],
+        &["-t", "req", "-e", "resp"],
+        &["-t", "req", "-e", "resp", "-l"],
+        &["-t", "req", "-e", "resp", "-m", "hi", "-r"],
+    ] {
+        called("mosquitto_rr")
+            .args(words)
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(starts_with("Error: "));
+    }
 }

@@ -680,6 +680,11 @@ fn formats_print_what_they_say() {
          \"properties\":{\"correlation-data\":\"id\"},\"payload\":\"ok\"}\n",
     ));
     peer.finish();
+    // Over several lines.
+    let peer = requested(&[send(RESPONSE_5), expect(DISCONNECT)]);
+    let pretty = request(&peer, but_raw).arg("--pretty").assert().success();
+    assert!(pretty.get_output().stdout.iter().filter(|byte| **byte == b'\n').count() > 3);
+    peer.finish();
     let peer = requested(&[send(RESPONSE_5), expect(DISCONNECT)]);
     request(&peer, FLAGS)
         .arg("--latency")
@@ -809,6 +814,40 @@ fn a_responder_in_the_shell_answers() {
     other.join().unwrap();
     // The seventh request ends the responder.
     ask(&["-m", "7", "-q", "1"]).assert().success().stdout("14\n");
+    assert_eq!(responder.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_command_of_sub_answers() {
+    let mut broker = statuses::start(&["broker", "--port", "0"], Stdio::piped());
+    let url = statuses::url(&mut broker);
+    let words = [
+        "sub",
+        "-L",
+        &url,
+        "-t",
+        "upper",
+        "-q",
+        "1",
+        "-C",
+        "2",
+        "-d",
+        "--exec",
+        "tr a-z A-Z",
+        "--reply",
+    ];
+    let mut responder = statuses::start(&words, Stdio::null());
+    statuses::wait_for("subscribed to", &mut responder);
+    for (request, qos, response) in [("one", "0", "ONE\n"), ("two", "2", "TWO\n")] {
+        mqkit()
+            .args([
+                "rr", "-L", &url, "-t", "upper", "-m", request, "-q", qos, "-W", "20", "--raw",
+            ])
+            .assert()
+            .success()
+            .stdout(response)
+            .stderr("");
+    }
     assert_eq!(responder.0.wait().unwrap().code(), Some(0));
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Wanted {
     /// Limit of the whole run, and when it is over.
     pub(super) limit: Option<Duration>,
     pub(super) ends_at: Option<Instant>,
+    /// Under the name of Mosquitto's tool, which says "Timed out" and no more.
+    pub(super) as_mosquitto: bool,
 }
 
 /// What a response must carry, in version 5.
@@ -127,7 +129,9 @@ impl Exchange {
                 event = self.client.next() => event?,
                 signal = signals.next() => return Ok(Outcome::Signal(signal)),
                 () = until(self.wanted.ends_at) => {
-                    self.describe_time_out();
+                    if !self.wanted.as_mosquitto {
+                        self.describe_time_out();
+                    }
                     return Ok(Outcome::TimedOut);
                 }
             };
