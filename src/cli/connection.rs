@@ -274,8 +274,12 @@ impl Connection {
 
     fn url(&self) -> anyhow::Result<Option<Url>> {
         // The text may hold a password, so only the parser's words are shown.
-        let url = self.url.as_ref().map(|text| text.parse());
-        url.transpose().context("--url is not a broker's URL")
+        let read = |text: &String| match text.parse::<Url>() {
+            Ok(url) if self.as_mosquitto => url.in_mosquittos_way(),
+            read => read,
+        };
+        let url = self.url.as_ref().map(read).transpose();
+        url.context("--url is not a broker's URL")
     }
 
     fn needs_version_5(&self) -> bool {

@@ -1,10 +1,10 @@
 //! WebSocket against a server that is written as bytes: what is asked for, how frames are cut, what is said of faults.
 
 use super::{CONNACK_311, CONNECT_311, DISCONNECT};
-use crate::support::mqkit;
 use crate::support::websocket::{
     BINARY, CLOSE, CONTINUATION, FINAL, PING, PONG, TEXT, accept, expect, open, read, read_request, send,
 };
+use crate::support::{called, mqkit};
 use predicates::str::contains;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,11 @@ impl<T> Server<T> {
 
 /// Takes a client of 3.1.1 to its end, and closes as the standard wants it.
 fn one_publish(stream: &mut TcpStream, publish: &[u8]) {
-    expect(stream, CONNECT_311);
+    one_publish_after(stream, CONNECT_311, publish);
+}
+
+fn one_publish_after(stream: &mut TcpStream, connect: &[u8], publish: &[u8]) {
+    expect(stream, connect);
     send(stream, FINAL | BINARY, CONNACK_311);
     expect(stream, &[publish, DISCONNECT].concat());
     let (first, _) = read(stream);
@@ -359,4 +363,20 @@ fn a_bad_header_is_refused_without_its_value() {
         .assert()
         .code(2)
         .stderr("mqkit: --ws-header: the header Upgrade is made by the WebSocket protocol itself\n");
+}
+
+#[test]
+fn under_mosquittos_name_the_path_of_a_url_is_the_topic() {
+    let server = server(|stream| {
+        let path = open(stream);
+        // No identifier: the broker gives one.
+        let connect = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00";
+        one_publish_after(stream, connect, b"\x30\x06\x00\x03a/bx");
+        path
+    });
+    called("mosquitto_pub")
+        .args(["-L", &format!("ws://127.0.0.1:{}/a/b", server.port), "-m", "x"])
+        .assert()
+        .success();
+    assert!(server.finish().contains("/mqtt"));
 }
