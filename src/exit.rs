@@ -7,6 +7,7 @@ use crate::cli::Usage;
 use crate::cli::drop_in::Tool;
 use crate::client;
 use crate::net;
+use crate::protocol::ReasonCode;
 use crate::session;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -20,7 +21,7 @@ pub enum Outcome {
     /// Ran, and the answer is no.
     No,
     /// The broker refused something, which was named on stderr.
-    Refused,
+    Refused(ReasonCode),
     /// A time limit ran out.
     TimedOut,
     /// A signal came before the work was done.
@@ -102,7 +103,7 @@ impl Outcome {
         match self {
             Self::Done => DONE,
             Self::No => NO,
-            Self::Refused => REFUSED,
+            Self::Refused(_) => REFUSED,
             Self::TimedOut => TIMED_OUT,
             Self::Signal(Signal::Interrupt) => INTERRUPTED,
             Self::Signal(Signal::Terminate) => TERMINATED,
@@ -230,7 +231,7 @@ mod tests {
         for outcome in [
             Outcome::Done,
             Outcome::No,
-            Outcome::Refused,
+            Outcome::Refused(ReasonCode::NOT_AUTHORIZED),
             Outcome::TimedOut,
             Outcome::Signal(Signal::Interrupt),
             Outcome::Signal(Signal::Terminate),

@@ -15,15 +15,13 @@ const CONNECTION_LOST: u8 = 7;
 const AUTHENTICATION: u8 = 11;
 const KEEP_ALIVE: u8 = 19;
 const TIMED_OUT: u8 = 27;
-/// The reason code "Unspecified error", which is also how 3.1.1 refuses a subscription.
-const REFUSED: u8 = 0x80;
 
 /// The status of a run that ended without an error.
 pub(super) fn outcome(outcome: Outcome, tool: &Tool) -> u8 {
     match outcome {
         Outcome::Done => 0,
         Outcome::No => FAILED,
-        Outcome::Refused => REFUSED,
+        Outcome::Refused(reason) => reason.0,
         Outcome::TimedOut => TIMED_OUT,
         Outcome::Signal(_) if tool.signal_is_success => 0,
         Outcome::Signal(Signal::Interrupt | Signal::Terminate) => outcome.status(),

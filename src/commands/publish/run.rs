@@ -75,10 +75,10 @@ impl Run {
             (None, ended) => ended,
         };
         self.report(&ended);
-        match ended? {
-            Outcome::Done if self.totals.any_refused() => Ok(Outcome::Refused),
-            Outcome::Done if self.totals.any_undelivered() => Ok(Outcome::No),
-            outcome => Ok(outcome),
+        match (ended?, self.totals.refusal()) {
+            (Outcome::Done, Some(reason)) => Ok(Outcome::Refused(reason)),
+            (Outcome::Done, None) if self.totals.any_undelivered() => Ok(Outcome::No),
+            (outcome, _) => Ok(outcome),
         }
     }
 
@@ -221,7 +221,7 @@ impl Run {
                     };
                     let what = "the broker refused the subscription that shows what it has stored";
                     self.loud().note(format_args!("{what}: {refusal}"));
-                    return Ok(Some(Outcome::Refused));
+                    return Ok(Some(Outcome::Refused(reason)));
                 }
             }
             (session::Event::Unsubscribed { .. }, Some(fetch)) => fetch.unsubscribed(),
@@ -246,7 +246,7 @@ impl Run {
     fn published(&mut self, publish: &Publish, reason: ReasonCode, properties: &Properties, by: PacketType) {
         let topic = publish.topic.escape_debug();
         if reason.is_failure() {
-            self.totals.refused();
+            self.totals.refused(reason);
             let refusal = Refusal {
                 packet: by,
                 reason,

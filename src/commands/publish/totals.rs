@@ -1,6 +1,6 @@
 //! Messages counted by what became of them, and the line that says so. It must not know a client.
 
-use crate::protocol::QoS;
+use crate::protocol::{QoS, ReasonCode};
 
 /// Messages, by what became of them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(super) struct Totals {
     expected: u64,
     acknowledged: u64,
     refused: u64,
+    /// Why the first one was refused.
+    refusal: Option<ReasonCode>,
     /// Sent at QoS 0 on a connection that broke: perhaps lost.
     doubtful: u64,
     /// At QoS 0, since the last connection began.
@@ -33,8 +35,9 @@ impl Totals {
     }
 
     /// The broker refused one.
-    pub(super) fn refused(&mut self) {
+    pub(super) fn refused(&mut self, reason: ReasonCode) {
         self.refused += 1;
+        self.refusal.get_or_insert(reason);
     }
 
     /// What was written at QoS 0 shortly before may not have arrived, and nobody can tell.
@@ -52,9 +55,9 @@ impl Totals {
         self.sent > 0
     }
 
-    /// True when any was refused.
-    pub(super) fn any_refused(&self) -> bool {
-        self.refused > 0
+    /// Why the first one was refused; `None` when none was.
+    pub(super) fn refusal(&self) -> Option<ReasonCode> {
+        self.refusal
     }
 
     /// True when any was not, or perhaps not, delivered.
@@ -102,9 +105,9 @@ mod tests {
         totals.sent(QoS::AtLeastOnce);
         totals.sent(QoS::ExactlyOnce);
         assert_eq!(totals.acknowledged(), 1);
-        totals.refused();
+        totals.refused(ReasonCode::NOT_AUTHORIZED);
         assert_eq!(totals.summary(), "sent=3 acknowledged=1 failed=1");
-        assert!(totals.any_refused() && totals.any_undelivered());
+        assert!(totals.refusal() == Some(ReasonCode::NOT_AUTHORIZED) && totals.any_undelivered());
         totals.connection_lost();
         totals.connection_lost();
         assert!(totals.summary().contains("failed=1 doubtful=1 "));

@@ -245,7 +245,7 @@ impl Exchange {
                 self.explain(format_args!(
                     "the broker refused the subscription to the response topic \"{shown}\": {refusal}{hint}"
                 ));
-                return Ok(Step::End(Outcome::Refused));
+                return Ok(Step::End(Outcome::Refused(*reason)));
             }
             if reason.0 < u8::from(self.wanted.request.qos) {
                 let asked = self.wanted.request.qos;
@@ -294,7 +294,7 @@ impl Exchange {
                 properties,
             };
             self.explain(format_args!("the broker refused the request to \"{topic}\": {refusal}"));
-            return Step::End(Outcome::Refused);
+            return Step::End(Outcome::Refused(reason));
         }
         // A request that was sent twice may have found someone the first time.
         if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {

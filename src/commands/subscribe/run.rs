@@ -52,7 +52,7 @@ pub(super) struct Run {
     /// Messages that were shown or got a command.
     taken: u64,
     /// A message of ours was refused.
-    refused: bool,
+    refused: Option<ReasonCode>,
     /// The last message, or the subscription; nothing while there is no connection.
     idle_since: Option<Instant>,
 }
@@ -86,7 +86,7 @@ impl Run {
             fence,
             sink,
             taken: 0,
-            refused: false,
+            refused: None,
             idle_since: None,
         }
     }
@@ -119,14 +119,14 @@ impl Run {
 
     /// What the run comes to, beside the reason why it ended.
     fn judge(&self, ended: Outcome) -> Outcome {
-        match ended {
-            Outcome::Done | Outcome::TimedOut if self.refused => Outcome::Refused,
-            Outcome::Done | Outcome::TimedOut if self.sink.failed() > 0 => Outcome::No,
-            Outcome::Done if self.fence.is_some() && self.taken == 0 => {
+        match (ended, self.refused) {
+            (Outcome::Done | Outcome::TimedOut, Some(reason)) => Outcome::Refused(reason),
+            (Outcome::Done | Outcome::TimedOut, None) if self.sink.failed() > 0 => Outcome::No,
+            (Outcome::Done, None) if self.fence.is_some() && self.taken == 0 => {
                 self.console.note("there is no stored message");
                 Outcome::No
             }
-            ended => ended,
+            (ended, _) => ended,
         }
     }
 
@@ -236,7 +236,7 @@ impl Run {
             Event::Session(session::Event::Published {
                 publish, reason, by, ..
             }) if reason.is_failure() => {
-                self.refused = true;
+                self.refused.get_or_insert(reason);
                 self.insist(format_args!(
                     "the broker refused {} \"{}\": {} (0x{:02x})",
                     if publish.retain { "to remove" } else { "the reply to" },
@@ -290,11 +290,11 @@ impl Run {
 
     /// Names the filters that were refused, or got less than they asked for.
     fn granted(&self, granted: &[(Utf8, ReasonCode)]) -> Option<Outcome> {
-        let mut refused = 0;
+        let mut refused = Vec::new();
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
-                refused += 1;
+                refused.push(*reason);
                 let name = reason.name_in(PacketType::Suback);
                 self.insist(format_args!(
                     "the broker refused the subscription to \"{shown}\": {name} (0x{:02x})",
@@ -313,18 +313,18 @@ impl Run {
             self.console
                 .debug(format_args!("subscribed to \"{shown}\" at QoS {}", reason.0));
         }
-        self.refusal(refused, granted.len())
+        self.refusal(&refused, granted.len())
     }
 
     /// Names the filters that are still subscribed to. There are no reasons before version 5.
     fn unsubscribed(&mut self, filters: &[Utf8], reasons: &[ReasonCode]) -> Option<Outcome> {
-        let mut refused = 0;
+        let mut refused = Vec::new();
         for (index, filter) in filters.iter().enumerate() {
             let shown = filter.escape_debug();
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             let name = reason.name_in(PacketType::Unsuback);
             if reason.is_failure() {
-                refused += 1;
+                refused.push(reason);
                 self.insist(format_args!(
                     "the broker refused to unsubscribe from \"{shown}\": {name} (0x{:02x})",
                     reason.0
@@ -335,11 +335,13 @@ impl Run {
             }
         }
         self.wanted.unsubscribe.retain(|filter| !filters.contains(filter));
-        self.refusal(refused, filters.len())
+        self.refusal(&refused, filters.len())
     }
 
-    fn refusal(&self, refused: usize, asked: usize) -> Option<Outcome> {
-        (refused > 0 && (refused == asked || !self.wanted.allow_partial)).then_some(Outcome::Refused)
+    fn refusal(&self, refused: &[ReasonCode], asked: usize) -> Option<Outcome> {
+        let counts = refused.len() == asked || !self.wanted.allow_partial;
+        let first = refused.first().filter(|_| counts);
+        first.copied().map(Outcome::Refused)
     }
 
     /// What explains the status, and so is shown also when notes are not.
