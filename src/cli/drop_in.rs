@@ -179,6 +179,10 @@ impl Tool {
         for (strong, weak) in [
             ("format", "verbose"),
             ("debug", "quiet"),
+            ("message-rate", "format"),
+            ("message-rate", "verbose"),
+            ("message-rate", "no-newline"),
+            ("message-rate", "pretty"),
             ("stdin-line", "repeat"),
             ("stdin-line", "repeat-delay"),
         ] {
