@@ -222,6 +222,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Print no newline after a message')
             [CompletionResult]::new('--no-newline', '--no-newline', [CompletionResultType]::ParameterName, 'Print no newline after a message')
             [CompletionResult]::new('--pretty', '--pretty', [CompletionResultType]::ParameterName, 'Print JSON over several lines, also of %j and %J')
+            [CompletionResult]::new('--message-rate', '--message-rate', [CompletionResultType]::ParameterName, 'Print how many messages came in each second (`N msgs/s`) instead of the messages')
             [CompletionResult]::new('--reply', '--reply', [CompletionResultType]::ParameterName, 'Publish what the command prints to the response topic of the message, with its correlation data and -D publish')
             [CompletionResult]::new('--allow-partial', '--allow-partial', [CompletionResultType]::ParameterName, 'Go on when the broker refuses some of the filters')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]')

@@ -217,6 +217,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand -N 'Print no newline after a message'
             cand --no-newline 'Print no newline after a message'
             cand --pretty 'Print JSON over several lines, also of %j and %J'
+            cand --message-rate 'Print how many messages came in each second (`N msgs/s`) instead of the messages'
             cand --reply 'Publish what the command prints to the response topic of the message, with its correlation data and -D publish'
             cand --allow-partial 'Go on when the broker refuses some of the filters'
             cand -c 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'

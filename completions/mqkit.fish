@@ -169,6 +169,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s v -l verbose -d 'Pri
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l raw -d 'Print the payload only'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s N -l no-newline -d 'Print no newline after a message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l pretty -d 'Print JSON over several lines, also of %j and %J'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l message-rate -d 'Print how many messages came in each second (`N msgs/s`) instead of the messages'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l reply -d 'Publish what the command prints to the response topic of the message, with its correlation data and -D publish'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l allow-partial -d 'Go on when the broker refuses some of the filters'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'

@@ -5,6 +5,8 @@ mod config;
 mod decode;
 mod drop_in;
 mod exec;
+mod flags;
+mod message_rate;
 mod peers;
 mod publish;
 mod publish_agreement;

@@ -28,13 +28,17 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     // Not everywhere installed.
     ("jq -r '.payload'", "cat"),
     ("jq -r .topic", "cat"),
+    ("jq -r .payload", "cat"),
 ];
 
 /// What the broker has stored when they are run.
 const STORED: &[&str] = &["status", "config/a", "old/a"];
 
 /// The subcommands whose examples are run.
-const COMMANDS: &[&str] = &["pub", "sub", "decode", "broker"];
+const COMMANDS: &[&str] = &["pub", "sub", "rr", "decode", "broker"];
+
+/// The topics of requests, which a responder answers.
+const REQUESTS: &[&str] = &["meter/7/read", "fleet/ping", "cmnd/lamp/power", "echo"];
 
 /// The lines of the part "Examples:".
 fn examples(command: &str) -> Vec<String> {
@@ -49,9 +53,10 @@ fn examples(command: &str) -> Vec<String> {
     part.lines().map(|line| line.trim().to_owned()).collect()
 }
 
-struct Broker(Child);
+/// A process that ends with the test.
+struct Running(Child);
 
-impl Drop for Broker {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -59,7 +64,7 @@ impl Drop for Broker {
 }
 
 /// A broker, and its port.
-fn broker() -> (Broker, String) {
+fn broker() -> (Running, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
     let mut child = command
         .args(["broker", "--port", "0"])
@@ -71,7 +76,34 @@ fn broker() -> (Broker, String) {
         .read_line(&mut line)
         .unwrap();
     let port = line.trim_end().rsplit(':').next().unwrap().to_owned();
-    (Broker(child), port)
+    (Running(child), port)
+}
+
+/// A responder that has subscribed.
+fn responder(port: &str) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
+    command.args([
+        "sub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        port,
+        "-d",
+        "--exec",
+        "echo answer",
+        "--reply",
+    ]);
+    for topic in REQUESTS {
+        command.args(["-t", topic]);
+    }
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = stderr.lines().map(Result::unwrap);
+    let last = REQUESTS.last().unwrap();
+    assert!(lines.any(|line| line.contains(&format!("subscribed to \"{last}\""))));
+    // It says more, which must not block it.
+    std::thread::spawn(move || lines.for_each(drop));
+    Running(child)
 }
 
 /// A directory with everything that the examples name.
@@ -108,6 +140,7 @@ fn workplace() -> TempDir {
 #[test]
 fn every_example_works() {
     let (_broker, port) = broker();
+    let _responder = responder(&port);
     let directory = workplace();
     let own = Path::new(env!("CARGO_BIN_EXE_mqkit")).parent().unwrap();
     let path = std::env::join_paths(

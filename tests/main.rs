@@ -12,6 +12,7 @@ mod decode;
 mod decode_text;
 mod encode;
 mod examples;
+mod flags;
 mod fuzz;
 mod generated;
 mod interop;

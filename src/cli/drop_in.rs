@@ -60,8 +60,8 @@ pub const MANUAL: &[(&str, &str)] = &[
     (
         "Exit status",
         "0 done, and sub after SIGINT or SIGTERM; 1 usage, --help, --version, no first connection; 1 to 5 or 128 and \
-         more the code of CONNACK; 2 the peer broke the protocol; 4 pub and rr: the broker disconnected; 7 the \
-         connection was lost; 19 no answer to a ping; 27 -W; 128 a message or a subscription was refused",
+         more the code of CONNACK, or of the first SUBACK, PUBACK or PUBREC that refused; 2 the peer broke the protocol; \
+         4 pub and rr: the broker disconnected; 7 the connection was lost; 19 no answer to a ping; 27 -W",
     ),
     (
         "Where it differs on purpose",
@@ -179,6 +179,10 @@ impl Tool {
         for (strong, weak) in [
             ("format", "verbose"),
             ("debug", "quiet"),
+            ("message-rate", "format"),
+            ("message-rate", "verbose"),
+            ("message-rate", "no-newline"),
+            ("message-rate", "pretty"),
             ("stdin-line", "repeat"),
             ("stdin-line", "repeat-delay"),
         ] {

@@ -5,6 +5,7 @@ mod exec;
 mod fence;
 mod outgoing;
 mod printer;
+mod rate;
 mod run;
 mod sieve;
 mod sink;
@@ -23,6 +24,7 @@ use crate::protocol::{PacketType, QoS, Subscription, Utf8, Version};
 use crate::session::AckHandle;
 use exec::{Commands, Task};
 use printer::Printer;
+use rate::Rate;
 use run::{Limits, Run, Wanted};
 use sieve::{Sample, Sieve};
 use sink::Sink;
@@ -113,8 +115,12 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["verbose", "raw"])]
     pretty: bool,
 
+    /// Print how many messages came in each second (`N msgs/s`) instead of the messages
+    #[arg(long, conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty"])]
+    message_rate: bool,
+
     /// Run this shell command for each message instead of printing it; see Commands below
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty", "message_rate"])]
     exec: Option<String>,
 
     /// Commands that may run at once
@@ -218,7 +224,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
                 jobs: args.jobs.into(),
                 reply: args.reply.then_some(reply_properties),
             })),
-            None => Sink::Print(Printer::new(args.format(plan.as_mosquitto), plan.console)),
+            None => {
+                let rate = args.message_rate.then(Rate::new);
+                Sink::Print(Printer::new(args.format(plan.as_mosquitto), rate, plan.console))
+            }
         };
         Run::new(client, plan.console, limits, wanted, sieve, sink, only_retained)
             .run()

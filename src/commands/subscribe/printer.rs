@@ -2,6 +2,7 @@
 //! not know the broker.
 
 use super::Handed;
+use super::rate::Rate;
 use crate::cli::Console;
 use crate::exit::OutputError;
 use crate::output::message::{Format, Received};
@@ -22,6 +23,8 @@ const HANDED_LIMIT: usize = 8192;
 
 pub(super) struct Printer {
     format: Format,
+    /// Counts messages instead of printing them.
+    rate: Option<Rate>,
     console: Console,
     stdout: Stdout,
     /// Lines that are not written yet.
@@ -36,9 +39,10 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(format: Format, console: Console) -> Self {
+    pub(super) fn new(format: Format, rate: Option<Rate>, console: Console) -> Self {
         Self {
             format,
+            rate,
             console,
             stdout: tokio::io::stdout(),
             output: Vec::new(),
@@ -51,7 +55,9 @@ impl Printer {
 
     /// A message, which is shown or only settled.
     pub(super) fn take(&mut self, publish: &Publish, handed: Handed, shown: bool) {
-        if shown {
+        if let Some(rate) = self.rate.as_mut().filter(|_| shown) {
+            rate.count();
+        } else if shown {
             self.complain(publish);
             let received = Received {
                 publish,
@@ -60,6 +66,15 @@ impl Printer {
             self.format.write(&received, &mut self.output);
         }
         self.handed.push(handed);
+    }
+
+    /// Waits for the end of a second and adds its line. Cancel-safe.
+    pub(super) async fn second(&mut self) {
+        let Some(rate) = &mut self.rate else {
+            return std::future::pending().await;
+        };
+        let count = rate.second().await;
+        self.output.extend_from_slice(format!("{count} msgs/s\n").as_bytes());
     }
 
     /// Says why a conversion of the format prints nothing.
@@ -78,7 +93,7 @@ impl Printer {
 
     /// True when nothing waits.
     pub(super) fn is_settled(&self) -> bool {
-        self.handed.is_empty()
+        self.handed.is_empty() && self.output.is_empty()
     }
 
     /// True when it should be written now, whatever else there is to do.

@@ -145,10 +145,10 @@ impl Run {
             let (has_room, has_output) = (self.sink.has_room(), self.sink.has_output());
             let event = tokio::select! {
                 biased;
-                finished = self.sink.finished() => {
-                    self.conclude(finished);
-                    continue;
-                }
+                finished = self.sink.next() => match self.advance(finished, signals).await? {
+                    Some(outcome) => return Ok(End::Outcome(outcome)),
+                    None => continue,
+                },
                 event = next(&mut self.client, has_room) => event?,
                 // Nothing more is there at once: what has been collected is written before waiting.
                 () = tokio::task::yield_now(), if has_output => {
@@ -387,6 +387,15 @@ impl Run {
         Ok(None)
     }
 
+    /// A command has ended, or a line is due at once, however many messages there are.
+    async fn advance(&mut self, finished: Option<Finished>, signals: &mut Signals) -> anyhow::Result<Option<Outcome>> {
+        match finished {
+            Some(finished) => self.conclude(finished),
+            None => return self.flush(signals).await,
+        }
+        Ok(None)
+    }
+
     /// Acknowledges the messages whose commands are done, and starts more.
     fn settle_commands(&mut self) -> anyhow::Result<()> {
         if let Sink::Execute(commands) = &mut self.sink {
@@ -474,7 +483,11 @@ impl Run {
             }
             tokio::select! {
                 biased;
-                finished = self.sink.finished() => self.conclude(finished),
+                finished = self.sink.next() => {
+                    if let Some(early) = self.advance(finished, signals).await? {
+                        return Ok(Some(early));
+                    }
+                }
                 event = next(&mut self.client, owes) => self.handle_late(event?),
                 signal = signals.next() => return Ok(Some(Outcome::Signal(signal))),
                 () = until(timeout) => return Ok(Some(Outcome::TimedOut)),

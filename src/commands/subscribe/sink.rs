@@ -68,11 +68,14 @@ impl Sink {
         }
     }
 
-    /// The next command that ends. Cancel-safe.
-    pub(super) async fn finished(&mut self) -> Finished {
+    /// The next command that ends, or nothing when a line of `--message-rate` is due. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Finished> {
         match self {
-            Self::Print(_) => std::future::pending().await,
-            Self::Execute(commands) => commands.finished().await,
+            Self::Print(printer) => {
+                printer.second().await;
+                None
+            }
+            Self::Execute(commands) => Some(commands.finished().await),
         }
     }
 }
