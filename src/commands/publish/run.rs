@@ -37,6 +37,8 @@ pub(super) struct Run {
     totals: Totals,
     /// Acknowledgements that came together.
     batch: usize,
+    /// That the broker answers QoS 2 with PUBACK was said.
+    downgrade_told: bool,
 }
 
 impl Run {
@@ -52,6 +54,7 @@ impl Run {
             deadline: plan.deadline.map(|limit| Instant::now() + limit),
             totals: Totals::default(),
             batch: 0,
+            downgrade_told: false,
         }
     }
 
@@ -255,8 +258,9 @@ impl Run {
             let text = format_args!("the broker refused the message to \"{topic}\": {refusal}");
             return self.loud().note(text);
         }
-        let first = self.totals.acknowledged() == 1;
-        if by == PacketType::Puback && publish.qos == QoS::ExactlyOnce && first {
+        self.totals.acknowledged();
+        let downgraded = by == PacketType::Puback && publish.qos == QoS::ExactlyOnce;
+        if downgraded && !std::mem::replace(&mut self.downgrade_told, true) {
             self.console
                 .note("the broker answers QoS 2 with PUBACK: the messages are delivered at QoS 1");
         }

@@ -28,10 +28,9 @@ impl Totals {
         }
     }
 
-    /// The broker took one; gives how many it has taken.
-    pub(super) fn acknowledged(&mut self) -> u64 {
+    /// The broker took one.
+    pub(super) fn acknowledged(&mut self) {
         self.acknowledged += 1;
-        self.acknowledged
     }
 
     /// The broker refused one.
@@ -104,7 +103,7 @@ mod tests {
         assert!(totals.has_unconfirmed() && !totals.any_undelivered());
         totals.sent(QoS::AtLeastOnce);
         totals.sent(QoS::ExactlyOnce);
-        assert_eq!(totals.acknowledged(), 1);
+        totals.acknowledged();
         totals.refused(ReasonCode::NOT_AUTHORIZED);
         assert_eq!(totals.summary(), "sent=3 acknowledged=1 failed=1");
         assert!(totals.refusal() == Some(ReasonCode::NOT_AUTHORIZED) && totals.any_undelivered());
