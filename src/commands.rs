@@ -16,6 +16,7 @@ use crate::protocol::{Connack, Version};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
 /// # Errors
 /// What ended the command; `exit` knows its status.
 pub fn run(words: Vec<OsString>, tool: Option<&Tool>) -> anyhow::Result<Outcome> {
+    fastrand::seed(entropy());
     let Some(tool) = tool else {
         return dispatch(words);
     };
@@ -226,6 +228,13 @@ fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
     if typed && std::io::stderr().is_terminal() {
         console.note("others can see -P in the process list; --password-file and MQTT_PASSWORD keep it to yourself");
     }
+}
+
+/// Random bits from the operating system, by way of the keys of a hash map. By itself, fastrand looks at a clock and at the
+/// number of the thread: programs that start at the same moment, as in a script, would take the same client identifier and
+/// throw each other out.
+fn entropy() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// Runs a future on a runtime of this thread. A read of standard input that still waits does not hold up the end.
