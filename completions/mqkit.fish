@@ -114,7 +114,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s W -l timeout -d 'End
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l idle -d 'End after so long without a message' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retain-handling -d 'When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l random-filter -d 'Take a random part of the messages, in per cent: 0.1 to 100' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s F -l format -d 'Print each message by this format; see Format below' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l exec -d 'Run this shell command for each message instead of printing it; see Commands below' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l jobs -d 'Commands that may run at once' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
@@ -193,7 +193,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s f -l file -d 'Request
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s q -l qos -d 'QoS of the request, and highest QoS of the response: 0, 1 or 2' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End after so many responses' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s W -l timeout -d 'End after this time, with status 27' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s F -l format -d 'Print each response by this format; see mqkit sub --help' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-handling -d 'When the broker sends what it has stored on the response topic: always, new or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
@@ -243,7 +243,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l latency -d 'Print how
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-correlation-data -d 'Send no correlation data: every new message on the response topic is a response'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s v -l verbose -d 'Print topic and payload'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l raw -d 'Print the payload only'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s N -l no-newline -d 'Print no newline after a response'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s N -l no-newline -d 'Print no newline after a message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l pretty -d 'Print JSON over several lines, also of %j and %J'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s R -l no-retained -d 'Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-as-published -d 'Keep the retain flag of a response as its sender set it; needs version 5'

@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod completions;
 pub mod decode;
+mod print_flags;
 pub mod publish;
 pub mod request;
 pub mod subscribe;

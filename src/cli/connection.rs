@@ -224,6 +224,20 @@ pub struct Plan {
     pub as_mosquitto: bool,
 }
 
+impl Plan {
+    /// Refuses properties of packets that the command never sends. Mosquitto's tools pass over them, and so do we under
+    /// their names.
+    ///
+    /// # Errors
+    /// [`Usage`] that names the packet.
+    pub fn sends_only(&self, places: &[Place]) -> Result<(), Usage> {
+        match self.as_mosquitto {
+            true => Ok(()),
+            false => self.properties.only_for(places),
+        }
+    }
+}
+
 /// How long a broker keeps a session of version 5 for a run that lost its connection, in seconds.
 const RESUME_FOR: u32 = 300;
 

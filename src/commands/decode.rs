@@ -51,11 +51,13 @@ pub struct Args {
     stats: bool,
 
     /// Turn JSON objects, as --json prints them, back into packets: hex text, or raw bytes
-    #[arg(long, value_name = "AS", num_args = 0..=1, require_equals = true, default_missing_value = "hex", value_enum, group = "shape", conflicts_with = "json")]
+    #[arg(long, value_name = "AS", num_args = 0..=1, require_equals = true, default_missing_value = "hex", value_enum, group = "shape", conflicts_with_all = [
+        "json", "show_secrets", "keylog", "collapse", "types", "topic", "client", "connection", "form",
+    ])]
     encode: Option<Encoding>,
 
     /// Add every field with its offset to the JSON objects
-    #[arg(long, requires = "json")]
+    #[arg(long, requires = "json", conflicts_with = "stats")]
     offsets: bool,
 
     /// Show passwords and authentication data
@@ -195,6 +197,11 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         Source::Turns(turns) => {
             let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
             source::read_turns(&turns, capture, &mut analyst, &mut view)
+        }
+        Source::Bytes(_) if args.keylog.is_some() || args.collapse => {
+            return Err(
+                Usage::Bad("--keylog and --collapse are for captures; this input is packets alone".to_owned()).into(),
+            );
         }
         Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
     };

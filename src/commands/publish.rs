@@ -147,7 +147,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         resume: args.qos != QoS::AtMostOnce || args.payload.json,
     };
     let mut plan = args.connection.plan(wishes)?;
-    plan.properties.only_for(PLACES)?;
+    plan.sends_only(PLACES)?;
     plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
     let template = Publish {
         dup: false,

@@ -2,13 +2,12 @@
 
 mod exchange;
 
+use super::print_flags::PrintFlags;
 use super::{block_on, until};
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage, values};
 use crate::exit::Outcome;
 use crate::input::messages;
-use crate::output::message::Format;
-use crate::output::template::Template;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
 use anyhow::Context;
@@ -54,7 +53,7 @@ pub struct Args {
     no_correlation_data: bool,
 
     #[command(flatten)]
-    output: Output,
+    print: PrintFlags,
 
     #[command(flatten)]
     stored: Stored,
@@ -82,30 +81,6 @@ struct Payload {
     /// Request: all of standard input, which must not be empty
     #[arg(short, long)]
     stdin_file: bool,
-}
-
-/// How responses are printed.
-#[derive(Debug, clap::Args)]
-struct Output {
-    /// Print topic and payload
-    #[arg(short, long, conflicts_with = "format")]
-    verbose: bool,
-
-    /// Print the payload only
-    #[arg(long, conflicts_with_all = ["format", "verbose"])]
-    raw: bool,
-
-    /// Print no newline after a response
-    #[arg(short = 'N', long)]
-    no_newline: bool,
-
-    /// Print each response by this format; see mqkit sub --help
-    #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
-    format: Option<Template>,
-
-    /// Print JSON over several lines, also of %j and %J
-    #[arg(long, conflicts_with_all = ["verbose", "raw"])]
-    pretty: bool,
 }
 
 /// What the broker has stored on the response topic is never a response.
@@ -136,6 +111,14 @@ Examples:
 
 /// How long to keep trying after a loss, when nothing was said.
 const RETRY_LOST: Duration = Duration::from_secs(60);
+/// Where -D can put properties.
+const PLACES: &[Place] = &[
+    Place::Packet(PacketType::Connect),
+    Place::Packet(PacketType::Publish),
+    Place::Packet(PacketType::Subscribe),
+    Place::Packet(PacketType::Disconnect),
+    Place::Will,
+];
 /// The largest request, in bytes: the largest packet that MQTT knows, with room for topics and properties.
 const LARGEST: usize = crate::protocol::MAX_REMAINING_LENGTH - 256 * 1024;
 /// Bytes of correlation data: nobody else's are the same.
@@ -156,6 +139,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         (None, None) => return Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned()).into()),
     };
     check_version(&args, &mut plan)?;
+    plan.sends_only(PLACES)?;
     let properties = plan.properties.at(Place::Packet(PacketType::Publish));
     if properties.value(PropertyId::ResponseTopic).is_some() {
         return Err(Usage::Bad("-D publish response-topic: the response topic is given with -e".to_owned()).into());
@@ -197,7 +181,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             subscribe_properties: plan.properties.at(Place::Packet(PacketType::Subscribe)),
             response_topic: args.response_topic,
             information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
-            format: args.output.format(plan.as_mosquitto),
+            format: args.print.format(plan.as_mosquitto),
             latency: args.latency,
             count: args.count,
             limit,
@@ -266,23 +250,6 @@ impl Payload {
             Ok(whole)
         } else {
             Ok(Bytes::new())
-        }
-    }
-}
-
-impl Output {
-    fn format(self, as_mosquitto: bool) -> Format {
-        let (newline, pretty) = (!self.no_newline, self.pretty);
-        match (self.format, self.verbose, self.raw) {
-            (Some(template), ..) => Format::Template {
-                template: template.pretty(pretty),
-                newline,
-            },
-            (None, true, _) => Format::Verbose { newline },
-            (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
-            (None, false, true) => Format::Payload { newline },
-            (None, false, false) if pretty => Format::PrettyJson { newline },
-            (None, false, false) => Format::Json { newline },
         }
     }
 }

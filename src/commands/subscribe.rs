@@ -11,12 +11,11 @@ mod sieve;
 mod sink;
 
 use super::block_on;
+use super::print_flags::PrintFlags;
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage, values};
 use crate::client::Client;
 use crate::exit::Outcome;
-use crate::output::message::Format;
-use crate::output::template::Template;
 use crate::protocol::packet::RetainHandling;
 use crate::protocol::property::Place;
 use crate::protocol::topic::Shared;
@@ -95,25 +94,8 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     random_filter: Option<f64>,
 
-    /// Print topic and payload
-    #[arg(short, long, conflicts_with = "format")]
-    verbose: bool,
-
-    /// Print the payload only
-    #[arg(long, conflicts_with_all = ["format", "verbose"])]
-    raw: bool,
-
-    /// Print no newline after a message
-    #[arg(short = 'N', long)]
-    no_newline: bool,
-
-    /// Print each message by this format; see Format below
-    #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
-    format: Option<Template>,
-
-    /// Print JSON over several lines, also of %j and %J
-    #[arg(long, conflicts_with_all = ["verbose", "raw"])]
-    pretty: bool,
+    #[command(flatten)]
+    print: PrintFlags,
 
     /// Print how many messages came in each second (`N msgs/s`) instead of the messages
     #[arg(long, conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty"])]
@@ -184,6 +166,15 @@ struct Handed {
 
 /// Below this `-C` a broker of version 5 is asked for no more messages at once, as Mosquitto does.
 const FEW: u64 = 20;
+/// Where -D can put properties: the first only with --reply.
+const PLACES: &[Place] = &[
+    Place::Packet(PacketType::Publish),
+    Place::Packet(PacketType::Connect),
+    Place::Packet(PacketType::Subscribe),
+    Place::Packet(PacketType::Unsubscribe),
+    Place::Packet(PacketType::Disconnect),
+    Place::Will,
+];
 
 /// Runs `mqkit sub`.
 ///
@@ -226,7 +217,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
             })),
             None => {
                 let rate = args.message_rate.then(Rate::new);
-                Sink::Print(Printer::new(args.format(plan.as_mosquitto), rate, plan.console))
+                Sink::Print(Printer::new(args.print.format(plan.as_mosquitto), rate, plan.console))
             }
         };
         Run::new(client, plan.console, limits, wanted, sieve, sink, only_retained)
@@ -238,6 +229,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 impl Args {
     /// What the flags mean for the connection.
     fn adapt(&self, plan: &mut Plan) -> Result<(), Usage> {
+        let places = if self.reply {
+            PLACES
+        } else {
+            PLACES.get(1..).unwrap_or_default()
+        };
+        plan.sends_only(places)?;
         let version_5 = [
             (self.retain_handling.is_some(), "--retain-handling"),
             (self.retain_as_published, "--retain-as-published"),
@@ -299,21 +296,6 @@ impl Args {
                 probability: percent / 100.0,
                 random: fastrand::Rng::new(),
             }),
-        }
-    }
-
-    fn format(&self, as_mosquitto: bool) -> Format {
-        let (newline, pretty) = (!self.no_newline, self.pretty);
-        match (&self.format, self.verbose, self.raw) {
-            (Some(template), ..) => Format::Template {
-                template: template.clone().pretty(pretty),
-                newline,
-            },
-            (None, true, _) => Format::Verbose { newline },
-            (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
-            (None, false, true) => Format::Payload { newline },
-            (None, false, false) if pretty => Format::PrettyJson { newline },
-            (None, false, false) => Format::Json { newline },
         }
     }
 }

@@ -188,3 +188,35 @@ fn text_of_the_broker_cannot_reach_the_terminal() {
         .stderr(contains("Administrative action (0x98), reason-string: \\u{1b}[2Jgone"));
     peer.finish();
 }
+
+#[test]
+fn properties_of_packets_that_are_never_sent_are_refused() {
+    for (words, packet) in [
+        (
+            &["sub", "-t", "a", "-D", "publish", "content-type", "x"][..],
+            "publish content-type",
+        ),
+        (
+            &["sub", "-t", "a", "-D", "auth", "authentication-method", "x"],
+            "auth authentication-method",
+        ),
+        (
+            &[
+                "rr",
+                "-t",
+                "a",
+                "-m",
+                "x",
+                "-D",
+                "unsubscribe",
+                "user-property",
+                "k",
+                "v",
+            ],
+            "unsubscribe user-property",
+        ),
+    ] {
+        let said = format!("-D {packet}: this command sends no such packet");
+        mqkit().args(words).assert().code(2).stderr(contains(said));
+    }
+}

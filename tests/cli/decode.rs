@@ -212,6 +212,9 @@ fn what_is_no_packet_data_is_a_usage_error_with_its_place() {
         (&["nosuch.pcap"], b"", "there is no file \"nosuch.pcap\""),
         (&["--json", "--flow", "c000"], b"", "--json"),
         (&["--offsets", "c000"], b"", "--json"),
+        (&["--offsets", "--json", "--stats", "c000"], b"", "--offsets"),
+        (&["--collapse", "c000"], b"", "--collapse are for captures"),
+        (&["--encode", "--type", "PUBLISH"], b"", "--type"),
     ] {
         let (out, errors, status) = run(words, input);
         assert_eq!((&*out, status), ("", 2), "{words:?}: {errors}");

@@ -1000,7 +1000,7 @@ fn properties_keep_the_order_of_the_command_line() {
     let pair = |key: &str, value: &str| [&[0x26][..], &text(key), &text(value)].concat();
     let mixed = [&pair("b", "1")[..], &[0x03], &text("t"), &pair("a", "2"), &[0x01, 1]].concat();
     let pairs = [pair("b", "1"), pair("a", "2")].concat();
-    let flags: &[&str] = &[
+    let of_publish: &[&str] = &[
         "-D",
         "publish",
         "user-property",
@@ -1019,6 +1019,8 @@ fn properties_keep_the_order_of_the_command_line() {
         "publish",
         "payload-format-indicator",
         "1",
+    ];
+    let flags: &[&str] = &[
         "-D",
         "will",
         "user-property",
@@ -1073,6 +1075,10 @@ fn properties_keep_the_order_of_the_command_line() {
     let sent = |tool, own: &[&'static str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
         command.arg(tool).args(own).args(flags);
+        // It sends no PUBLISH.
+        if tool != "sub" {
+            command.args(of_publish);
+        }
         sent(command, &row(tool, 5, &[], Vec::new()))
     };
     let publication = publish(5, 0x30, "a/b", None, &mixed, b"");
