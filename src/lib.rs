@@ -52,6 +52,7 @@
 
 pub mod analysis;
 pub mod base64;
+pub mod bench;
 pub mod broker;
 pub mod capture;
 pub mod cli;

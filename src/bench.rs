@@ -1,0 +1,13 @@
+//! Load on a broker, and what was measured: a plan ([`Load`]) goes in, a [`Report`] comes out. It must not know the
+//! command line, or how a report is shown.
+
+pub mod histogram;
+mod load;
+pub mod record;
+pub mod report;
+mod run;
+
+pub use load::{Arrival, Load, Payload, Scenario, Size};
+pub use record::{Counts, Measure, Record};
+pub use report::Report;
+pub use run::{Error, Measured, Phase, Progress, STAMP, Setup, run};

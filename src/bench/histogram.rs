@@ -1,0 +1,153 @@
+//! One HDR histogram of durations: what is recorded, read, merged and written is the same everywhere. It must not know what
+//! is measured.
+
+use crate::base64;
+use hdrhistogram::Histogram as Hdr;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use std::time::Duration;
+
+/// Durations between 100 ns and 1 h, with three digits, in fixed memory (about 200 KB). Longer ones count as 1 h.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram(Hdr<u64>);
+
+/// In nanoseconds.
+const LOWEST: u64 = 100;
+const HIGHEST: u64 = 3_600_000_000_000;
+const DIGITS: u8 = 3;
+
+/// A text is no histogram.
+#[derive(Debug, thiserror::Error)]
+#[error("not an HdrHistogram in base64 (V2 compressed): {0}")]
+pub struct BadHistogram(String);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(Hdr::new_with_bounds(LOWEST, HIGHEST, DIGITS).expect("these bounds are valid"))
+    }
+}
+
+impl Histogram {
+    /// Counts one duration.
+    pub fn record(&mut self, value: Duration) {
+        self.0
+            .saturating_record(u64::try_from(value.as_nanos()).unwrap_or(HIGHEST));
+    }
+
+    /// Adds the samples of another one, exactly.
+    pub fn add(&mut self, other: &Self) {
+        // All have the same bounds.
+        self.0.add(&other.0).expect("the bounds are alike");
+    }
+
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// No samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The duration that this share of the samples (0 to 1) does not exceed; zero when there are none.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_nanos(self.0.value_at_quantile(share))
+    }
+
+    /// The shortest; zero when there are none.
+    #[must_use]
+    pub fn min(&self) -> Duration {
+        Duration::from_nanos(if self.is_empty() { 0 } else { self.0.min() })
+    }
+
+    /// The longest.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        Duration::from_nanos(self.0.max())
+    }
+
+    /// The mean.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        Duration::from_secs_f64(self.0.mean() / 1e9)
+    }
+
+    /// The standard deviation.
+    #[must_use]
+    pub fn stdev(&self) -> Duration {
+        Duration::from_secs_f64(self.0.stdev() / 1e9)
+    }
+
+    /// The curve of the percentile plot: share of samples (0 to 1) and the duration that it does not exceed, in steps that
+    /// become finer towards 1.
+    #[must_use]
+    pub fn curve(&self) -> Vec<(f64, Duration)> {
+        let steps = self.0.iter_quantiles(8);
+        steps
+            .map(|step| (step.quantile(), Duration::from_nanos(step.value_iterated_to())))
+            .collect()
+    }
+
+    /// In the compressed format of HdrHistogram (V2), base64: what its log format has.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        written.expect("a vector takes all bytes");
+        let mut text = Vec::new();
+        base64::encode(&bytes, &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_text`] wrote.
+    ///
+    /// # Errors
+    /// It is no histogram.
+    pub fn from_text(text: &str) -> Result<Self, BadHistogram> {
+        let bad = |why: &dyn std::fmt::Display| BadHistogram(why.to_string());
+        let bytes =
+            base64::decode(text.as_bytes()).map_err(|at| bad(&format_args!("no base64 at character {}", at + 1)))?;
+        let read: Hdr<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|error| bad(&format_args!("{error:?}")))?;
+        let mut histogram = Self::default();
+        // Another program's bounds may be wider.
+        histogram
+            .0
+            .add(&read)
+            .map_err(|_| bad(&"it has values above one hour"))?;
+        Ok(histogram)
+    }
+
+    /// For the log format.
+    #[must_use]
+    pub fn inner(&self) -> &Hdr<u64> {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_keeps_every_sample() {
+        let mut histogram = Histogram::default();
+        for micros in [1, 2, 30, 30, 1_000, 60_000_000] {
+            histogram.record(Duration::from_micros(micros));
+        }
+        let read = Histogram::from_text(&histogram.to_text()).unwrap();
+        assert_eq!(read, histogram);
+        assert_eq!(read.quantile(1.0), histogram.max());
+        assert!(Histogram::from_text("AAAA").is_err());
+        assert!(Histogram::from_text("?").is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The shape of a run. Each has defaults of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// Each message of a publisher goes to one subscriber.
+    RoundTrip,
+    /// Many publishers, few subscribers.
+    FanIn,
+    /// Few publishers, many subscribers.
+    FanOut,
+    /// Clients connect, stay idle for the duration, and disconnect.
+    Connect,
+    /// The broker stores messages; subscribers come and get all of them.
+    Retained,
+    /// Subscribers lose their connections again and again while messages are published.
+    Reconnect,
+    /// Subscribers share one subscription: each message goes to one of them.
+    Shared,
+}
+
+/// When the next message of a publisher is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrival {
+    /// Closed loop: whenever the window has room.
+    Closed,
+    /// Open loop: at equal intervals.
+    Constant,
+    /// Open loop: at random intervals, independent of each other.
+    Poisson,
+    /// Open loop: so many messages at once, at equal intervals.
+    Burst(u32),
+}
+
+/// How large generated payloads are, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Size {
+    /// All alike.
+    Fixed(u32),
+    /// Any size from the first to the second, each as likely.
+    Uniform(u32, u32),
+    /// Most are small, few are large: exponential with this mean; at least a stamp, at most ten times the mean.
+    Exponential(u32),
+}
+
+/// What a message carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Payload {
+    /// Random bytes of this size, the stamp included.
+    Random(Size),
+    /// These bytes, and the stamp behind them.
+    Bytes(#[serde(with = "text")] Vec<u8>),
+    /// Text with `%c %i %u %n`, and the stamp behind it.
+    Template(String),
+}
+
+/// What load to make. Numbers are of this process; other machines make their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// The shape.
+    pub scenario: Scenario,
+    /// Clients that publish; in `connect`, those that connect.
+    pub publishers: u32,
+    /// Clients that subscribe.
+    pub subscribers: u32,
+    /// Topic of a message: `%i` is the number of its publisher (from 0), `%c` its client identifier, `%u` its user name,
+    /// `%n` the number of the topic below `topics`.
+    pub topic: String,
+    /// Filter of a subscriber, with the same escapes: `%i` is the number of the subscriber.
+    pub filter: String,
+    /// How many topics each publisher has; used in turn, or at random.
+    pub topics: u32,
+    /// Take the topics at random, not in turn.
+    pub random_topics: bool,
+    /// What messages carry.
+    pub payload: Payload,
+    /// QoS of the messages.
+    pub qos: u8,
+    /// QoS that subscribers ask for.
+    pub subscribe_qos: u8,
+    /// Ask the broker to store messages.
+    pub retain: bool,
+    /// When messages are due.
+    pub arrival: Arrival,
+    /// Messages per second of all publishers together; open loop only.
+    pub rate: Option<f64>,
+    /// Closed loop: messages of one publisher on their way, to the broker at QoS 1 and 2, to the subscribers at QoS 0 when
+    /// there are any. Open loop: the most that may be unacknowledged.
+    pub window: u16,
+    /// Measured messages of all publishers together; `None` when the duration ends the run.
+    pub count: Option<u64>,
+    /// How long to publish, without the warm-up.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
+    /// Messages that are due before this time has passed are not measured.
+    #[serde(with = "seconds")]
+    pub warm_up: Duration,
+    /// How long to wait for what is on its way at the end.
+    #[serde(with = "seconds")]
+    pub drain: Duration,
+    /// A delivery later than this after its due time counts as late.
+    #[serde(with = "seconds")]
+    pub late: Duration,
+    /// New connections per second; `None` is all at once.
+    pub connect_rate: Option<f64>,
+    /// `reconnect`: how long after its connection was made a subscriber loses it.
+    #[serde(with = "seconds")]
+    pub drop_every: Duration,
+    /// Keep sessions over connections (Clean Session 0, or a session expiry).
+    pub persistent: bool,
+    /// Threads that make the load.
+    pub workers: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Load {
+    /// Clients of all kinds.
+    #[must_use]
+    pub fn clients(&self) -> u32 {
+        self.publishers.saturating_add(self.subscribers)
+    }
+}
+
+mod seconds {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Of a payload the report only tells how long it was.
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(bytes.len() as u64)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let length = u64::deserialize(deserializer)?;
+        Ok(vec![0; usize::try_from(length).unwrap_or_default().min(256 * 1024 * 1024)])
+    }
+}
