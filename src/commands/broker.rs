@@ -1,7 +1,7 @@
 //! `mqkit broker`: an embedded broker for development and CI, alone or around a command. It must not know how messages
 //! find their way.
 
-use super::{Signals, block_on};
+use super::{Signals, block_on, descriptors};
 use crate::broker::passwords::Passwords;
 use crate::broker::serve::{Log, Severity, serve};
 use crate::broker::{Options, Statistics};
@@ -97,6 +97,29 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     block_on(run_async(args))?
 }
 
+/// Runs a command with a broker for it alone, which keeps what clients are slow to take.
+///
+/// # Errors
+/// An address cannot be bound, or the command cannot be started.
+pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
+    run(Args {
+        port: None,
+        bind: Ipv4Addr::LOCALHOST.to_string(),
+        tls_port: None,
+        ws_port: None,
+        wss_port: None,
+        unix: None,
+        cert: None,
+        key: None,
+        client_ca: None,
+        password_file: None,
+        max_queued: 0,
+        max_packet_size: None,
+        verbose: false,
+        command,
+    })
+}
+
 async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     let options = options(&args)?;
     let port = args.port.unwrap_or(if args.command.is_empty() { PORT } else { 0 });
@@ -112,6 +135,7 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     // From now on: a signal must not end the broker before the command, however early it comes.
     let mut signals = Signals::new()?;
     if args.command.is_empty() {
+        descriptors::raise();
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", urls.join("\n"))
             .and_then(|()| stdout.flush())
@@ -124,6 +148,8 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let child = start(&args.command, address)?;
+    // Not before: what the command may have open is not our business.
+    descriptors::raise();
     let (ended, end) = oneshot::channel::<()>();
     let command = async {
         let status = attend(signals, child).await;
