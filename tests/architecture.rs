@@ -162,7 +162,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["analysis", "base64", "output", "protocol"],
+        crates: &["analysis", "base64", "bench", "output", "protocol"],
         external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
