@@ -3,6 +3,7 @@
 
 mod mosquitto;
 
+use crate::bench;
 use crate::cli::Usage;
 use crate::cli::drop_in::Tool;
 use crate::client;
@@ -121,6 +122,9 @@ fn status(error: &anyhow::Error) -> u8 {
         if let Some(error) = cause.downcast_ref::<session::client::PublishError>() {
             return Some(publish_status(error));
         }
+        if let Some(error) = cause.downcast_ref::<bench::Error>() {
+            return bench_status(error);
+        }
         cause.is::<OutputError>().then_some(NO)
     });
     // What is left is what was typed: flags, values, files, addresses, certificates, hex text.
@@ -162,6 +166,15 @@ fn publish_status(error: &session::client::PublishError) -> u8 {
         | P::RetainNotSupported
         | P::TopicAlias(..) => REFUSED,
         P::Encode(_) => USAGE,
+    }
+}
+
+/// Of what has no cause that says more.
+fn bench_status(error: &bench::Error) -> Option<u8> {
+    match error {
+        bench::Error::Client { .. } | bench::Error::Publish { .. } => None,
+        bench::Error::Refused { .. } => Some(REFUSED),
+        bench::Error::System(_) | bench::Error::Stopped => Some(NO),
     }
 }
 

@@ -208,7 +208,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "exit",
         files: &["exit"],
-        crates: &["cli", "client", "session", "net", "protocol"],
+        crates: &["bench", "cli", "client", "session", "net", "protocol"],
         external: &["anyhow", "thiserror"],
         forbidden: &["tokio", "clap", "async "],
     },

@@ -216,7 +216,11 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
         window: beside
             .max_inflight
             .unwrap_or(if open { u16::MAX } else { MAX_INFLIGHT }),
-        count: run.count,
+        count: match scenario {
+            // Each topic holds one message.
+            Scenario::Retained => Some(u64::from(publishers) * u64::from(topics)),
+            _ => run.count,
+        },
         duration: match (run.count, rate) {
             (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate)
                 .map_err(|_| Usage::Bad("--count takes too long at this --rate".to_owned()))?,
@@ -490,7 +494,7 @@ mod tests {
         assert_eq!((load.publishers, load.subscribers, load.connect_rate), (1000, 0, None));
         let load = meant("retained").unwrap();
         assert_eq!((load.topic, load.topics), (format!("{RUN}/%i/%n"), 1000));
-        assert!(load.retain && load.warm_up.is_zero());
+        assert!(load.retain && load.warm_up.is_zero() && load.count == Some(1000));
         assert!(meant("reconnect").unwrap().persistent && !meant("").unwrap().persistent);
     }
 

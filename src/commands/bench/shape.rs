@@ -133,6 +133,7 @@ pub(super) const ALL: &[Shape] = &[
             "count",
             "duration",
             "warm-up",
+            "late",
         ],
         ..ROUND_TRIP
     },
