@@ -19,7 +19,6 @@ use anyhow::Context as _;
 use load::{Beside, LoadFlags, RunFlags};
 use progress::Display;
 use results::{OutputFlags, Results, ThresholdFlags};
-use std::ffi::OsString;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -33,7 +32,7 @@ use tokio::time::Instant;
 pub struct Args {
     /// What to do, see below [default: round-trip]
     #[arg(value_name = "SCENARIO", value_parser = values::scenario)]
-    scenario: Option<Scenario>,
+    named: Option<Scenario>,
 
     /// What `scenario` in a scenario file becomes
     #[arg(long, value_name = "SCENARIO", hide = true, value_parser = values::scenario)]
@@ -118,7 +117,7 @@ const OTHER_FILES: u64 = 64;
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let scenario = args.scenario.or(args.shape);
+    let scenario = args.named.or(args.shape);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
         return Results::new(&args.output, &args.thresholds)?.merged(&args.output.merge);
