@@ -155,17 +155,10 @@ impl Publisher {
         let mut waiting = true;
         loop {
             let more = self.send_due(connection, &mut waiting)?;
-            let session = connection.client.session();
-            if self.over && session.is_idle() && session.output().is_empty() {
+            if self.over && connection.client.session().is_idle() {
                 return Ok(false);
             }
-            let wake = match (self.pending, more) {
-                (Some(due), false) if due.at > self.start.elapsed() => Some(self.start + due.at),
-                // The first message of a closed loop, or its end.
-                (None, false) if !self.over && self.start > Instant::now() => Some(self.start),
-                (None, false) if !self.over => ends.map(|ends| self.start + ends),
-                _ => None,
-            };
+            let wake = self.wake(ends).filter(|_| !more);
             tokio::select! {
                 biased;
                 event = connection.next(&context) => self.handle(event?),
@@ -189,6 +182,18 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// When something is due that is not due yet: a message, or the beginning or the end of a closed loop.
+    fn wake(&self, ends: Option<Duration>) -> Option<Instant> {
+        let now = Instant::now();
+        let at = match self.pending {
+            Some(due) => Some(self.start + due.at),
+            None if self.over => None,
+            None if self.start > now => Some(self.start),
+            None => ends.map(|ends| self.start + ends),
+        };
+        at.filter(|at| *at > now)
     }
 
     /// Sends what is due; true when more is due and only others should have a turn.
