@@ -33,7 +33,9 @@ pub struct Measured {
     pub started: SystemTime,
     /// How long publishing was to go on from then; the time it took when a count ended it.
     pub planned: Duration,
-    /// From the first attempt to connect to the last CONNACK of the beginning.
+    /// When the first attempt to connect was made.
+    pub connecting_from: SystemTime,
+    /// From there to the last CONNACK of the beginning.
     pub connecting: Duration,
     /// How much of a limit this program was.
     pub generator: Generator,
