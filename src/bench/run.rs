@@ -1,8 +1,8 @@
 //! One run from the first connection to the last: threads are started, told when, and their records put together. It must
 //! not know what the figures are for.
 
-use super::record::{Measure, Record};
-use super::report::{Generator, Interval, Row, main_measure};
+use super::record::Record;
+use super::report::{Generator, Interval, Row, planned_measure};
 use super::signal::{Effort, Flow, Note, Order, Shared};
 use super::stamp::Stamp;
 use super::topics::{Receivers, Who};
@@ -49,7 +49,9 @@ pub struct Measured {
     pub started: SystemTime,
     /// How long publishing was to go on from then; the time it took when a count or a stop ended it.
     pub planned: Duration,
-    /// From the first attempt to connect to the last CONNACK of the beginning.
+    /// When the first attempt to connect was made.
+    pub connecting_from: SystemTime,
+    /// From there to the last CONNACK of the beginning.
     pub connecting: Duration,
     /// How much of a limit this program was.
     pub generator: Generator,
@@ -192,7 +194,6 @@ struct Run {
     /// Intervals that not all threads have handed in.
     open: BTreeMap<u64, (u32, Record)>,
     rows: Vec<Row>,
-    measure: Option<Measure>,
     connect_at: Instant,
     connecting: Duration,
     /// The start of measuring, by both clocks.
@@ -274,7 +275,6 @@ impl Run {
             total: Record::default(),
             open: BTreeMap::new(),
             rows: Vec::new(),
-            measure: None,
             connect_at,
             connecting: Duration::ZERO,
             started: (connect_at, SystemTime::now()),
@@ -519,11 +519,9 @@ impl Run {
             return;
         };
         self.total.add(&record);
-        self.measure = self
-            .measure
-            .or_else(|| main_measure(|measure| record.histogram(measure).is_some()));
         let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
-        self.rows.push(Row::new(&Interval { at, length, record }, self.measure));
+        let measure = planned_measure(&self.setup.load);
+        self.rows.push(Row::new(&Interval { at, length, record }, measure));
     }
 
     /// The last records of the threads.
@@ -592,6 +590,11 @@ impl Run {
             rows: std::mem::take(&mut self.rows),
             started: self.started.1,
             planned,
+            connecting_from: self
+                .started
+                .1
+                .checked_sub(self.started.0.saturating_duration_since(self.connect_at))
+                .unwrap_or(self.started.1),
             connecting: self.connecting,
             generator,
             broken,

@@ -1,3 +1,6 @@
-//! What a run of bench has shown, in the forms that people and programs read. It must not know how it was measured.
+//! A report of bench in the forms that people and programs read. It must not know how it came about.
 
+pub mod csv;
+pub mod hdr;
 pub mod html;
+pub mod json;

@@ -180,6 +180,7 @@ fn run(seconds: u32, per_second: u32, mut delay: impl FnMut(u32, u32) -> (f64, f
         sending: length,
         acknowledging: length + 0.001,
         receiving: length + 0.002,
+        ..Span::default()
     };
     let rate = f64::from(per_second);
     report.rates = Rates {
@@ -476,6 +477,7 @@ pub(crate) fn absurd() -> Report {
         sending: f64::INFINITY,
         acknowledging: -1.0,
         receiving: 1e300,
+        ..Span::default()
     };
     report.generator.cpu = f64::NAN;
     report.generator.busiest = f64::INFINITY;
