@@ -173,6 +173,7 @@ fn measured() -> Measured {
         transport: None,
         broker_version: None,
         failed: None,
+        refused: None,
         stopped: false,
     }
 }

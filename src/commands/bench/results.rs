@@ -4,7 +4,6 @@ use super::files::OutputFile;
 use super::values;
 use crate::bench::report::Process;
 use crate::bench::{Load, Measured, Report};
-use crate::cli::Usage;
 use crate::exit::{Outcome, OutputError};
 use crate::output::report::{csv, hdr, html, json};
 use anyhow::Context as _;
@@ -131,11 +130,27 @@ impl Results {
     }
 
     fn show(self, report: &Report) -> anyhow::Result<Outcome> {
-        let mut out = Vec::new();
-        json::write(report, &mut out);
-        write_stdout(&out)?;
+        let baseline = self.baseline.as_ref();
+        let forms: [(Option<OutputFile>, &dyn Fn(&mut Vec<u8>)); 3] = [
+            (self.csv, &|out| csv::write(report, out)),
+            (self.hdr_log, &|out| hdr::write(report, out)),
+            // A vector takes all bytes.
+            (self.html, &|out| drop(html::write(report, baseline, out))),
+        ];
+        for (file, write) in forms {
+            if let Some(file) = file {
+                file.write(&made(write))?;
+            }
+        }
+        write_stdout(&made(&|out| json::write(report, out)))?;
         Ok(Outcome::Done)
     }
+}
+
+fn made(write: &dyn Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
 }
 
 fn read(path: &Path) -> anyhow::Result<Report> {
