@@ -403,7 +403,7 @@ fn statuses_are_those_of_every_command() {
     assert!(stderr.contains("client \"mqb-"), "{stderr}");
     // A broker that says nothing more: the deadline ends the run.
     let silent = vec![Step::ExpectType(0x10), send(CONNACK_5), Step::Silence];
-    let peer = Peer::new(vec![silent]);
+    let peer = Peer::new(vec![silent.clone(), silent]);
     let output = mqkit()
         .args(["bench", "-h", "127.0.0.1", "-p", &peer.port.to_string()])
         .args(["--subscribers", "0", "--duration", "60s", "--deadline", "1s", "-V", "5"])
