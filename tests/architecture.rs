@@ -93,22 +93,6 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "stdout", "std::env"],
     },
     Layer {
-        name: "bench",
-        files: &["bench"],
-        crates: &["bench", "client", "net", "session", "protocol", "base64"],
-        external: &[
-            "tokio",
-            "hdrhistogram",
-            "serde",
-            "serde_json",
-            "bytes",
-            "fastrand",
-            "rustix",
-            "thiserror",
-        ],
-        forbidden: &["clap", "stdout", "std::env"],
-    },
-    Layer {
         name: "base64",
         files: &["base64"],
         crates: &[],
