@@ -2,7 +2,7 @@
 
 use super::super::super::time;
 use super::markup::{escaped, list, paragraph};
-use super::quantity::{NONE, change, count, latency, number, ratio, seconds};
+use super::quantity::{NONE, change, count, latency, number, ratio};
 use super::words;
 use crate::bench::{Report, Scenario};
 
@@ -31,10 +31,15 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
     verdict(report, out);
     key_figures(report, baseline, out);
     if let Some(baseline) = baseline {
+        let (here, there) = (words::brokers(report), words::brokers(baseline));
+        let there = if here == there {
+            String::new()
+        } else {
+            format!(", {there}")
+        };
         let text = format!(
-            "Changes are against the baseline of {}, {}. Bold: worse by more than {} %.",
+            "Changes are against the baseline of {}{there}. Bold: worse by more than {} %.",
             started(baseline),
-            words::brokers(baseline),
             number(WORSE * 100.0)
         );
         paragraph("note", &text, out);
@@ -224,11 +229,7 @@ fn delivery(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if counts.expected > 0 || counts.received > 0 {
         tiles.push(tile("lost", counts.lost, format!("of {}", count(counts.expected))));
-        tiles.push(tile(
-            "duplicated",
-            counts.duplicated,
-            format!("in {}", seconds(report.span.receiving)),
-        ));
+        tiles.push(tile("duplicated", counts.duplicated, "deliveries".to_owned()));
     } else if report.load.qos > 0 {
         tiles.push(tile(
             "unacknowledged",

@@ -96,7 +96,7 @@ impl Plot {
             bottom: BOTTOM,
             beside: false,
         };
-        let rows = self.legend(&narrow).last().map_or(0.0, |(_, y)| y + ROW);
+        let rows = self.legend(&narrow).last().map_or(0.0, |(_, _, y)| y + ROW + 4.0);
         narrow.top += rows;
         narrow.height += rows;
         for frame in [wide, narrow] {
@@ -131,7 +131,7 @@ impl Plot {
         if frame.beside {
             self.names_beside(frame, out);
         } else {
-            for (line, (x, y)) in self.lines.iter().zip(self.legend(frame)) {
+            for (line, x, y) in self.legend(frame) {
                 name(line, x, y + 30.0, out);
             }
         }
@@ -179,7 +179,7 @@ impl Plot {
             ));
         }
         let mut taken: Vec<(f64, f64)> = Vec::new();
-        for (value, label) in self.x.ticks(frame.inner_width(), 80.0) {
+        for (value, label) in self.x.ticks(frame.inner_width(), 64.0) {
             let x = self.place(frame, (value, 0.0)).0;
             let half = text_width(&label) / 2.0;
             let span = (x - half - 4.0, x + half + 4.0);
@@ -246,16 +246,17 @@ impl Plot {
         }
     }
 
-    /// Where the names stand in the legend of a narrow plot, from its top.
-    fn legend(&self, frame: &Frame) -> Vec<(f64, f64)> {
+    /// Where the names stand in the legend of a narrow plot, from its top; those of the baseline last.
+    fn legend(&self, frame: &Frame) -> Vec<(&Line, f64, f64)> {
         let (mut x, mut y) = (2.0, 0.0);
         let mut places = Vec::new();
-        for line in &self.lines {
+        let (before, own): (Vec<_>, Vec<_>) = self.lines.iter().partition(|line| line.ink.baseline);
+        for line in own.into_iter().chain(before) {
             let width = SAMPLE + 5.0 + text_width(&line.name);
             if x > 2.0 && x + width > frame.width {
                 (x, y) = (2.0, y + ROW);
             }
-            places.push((x, y));
+            places.push((line, x, y));
             x += width + 16.0;
         }
         places

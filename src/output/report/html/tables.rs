@@ -69,7 +69,7 @@ fn latencies(report: &Report, baseline: Option<&Report>, out: &mut String) {
     if few {
         paragraph(
             "note",
-            "Pale italic: fewer samples than the percentile needs (p99.9 needs 1,000); it is as good as the maximum.",
+            "Pale italic: fewer samples than the percentile needs (p99.9 needs 1,000), so that it says no more than the maximum.",
             out,
         );
     }
