@@ -59,7 +59,13 @@ pub(super) fn started(report: &Report) -> String {
 
 fn verdict(report: &Report, out: &mut String) {
     let generator = &report.generator;
-    if report.broken.is_empty() {
+    let counts = &report.counts;
+    if report.broken.is_empty() && counts.sent == 0 && counts.received == 0 && counts.connected == 0 {
+        let text = "Nothing was sent and nobody connected: nothing was tested.";
+        out.push_str(&format!(
+            "<p class=\"verdict warn\"><span aria-hidden=\"true\">!</span> {text}</p>\n"
+        ));
+    } else if report.broken.is_empty() {
         let text = match (report.load.scenario, report.load.qos.min(report.load.subscribe_qos)) {
             (Scenario::Connect, _) => "No guarantee was broken.",
             (_, 0) => "No guarantee was broken. QoS 0 does not promise delivery: a lost message breaks nothing.",
@@ -139,7 +145,10 @@ fn key_figures(report: &Report, baseline: Option<&Report>, out: &mut String) {
     tiles.extend(delivery(report));
     out.push_str("<dl class=\"tiles\">\n");
     for tile in tiles {
-        let class = if tile.bad { " class=\"bad\"" } else { "" };
+        let bad = if tile.bad { "bad" } else { "" };
+        // Two columns for what does not fit into one.
+        let long = if tile.value.chars().count() > 8 { " long" } else { "" };
+        let class = format!(" class=\"{}\"", format!("{bad}{long}").trim());
         out.push_str(&format!(
             "<div{class}><dt>{}</dt><dd>{}",
             escaped(tile.name),

@@ -69,6 +69,8 @@ struct Frame {
 const BOTTOM: f64 = 44.0;
 /// Height of a row of text.
 const ROW: f64 = 16.0;
+/// Lines of more points are drawn thinner.
+const DENSE: usize = 400;
 /// Length of the piece of line before its name.
 const SAMPLE: f64 = 18.0;
 
@@ -106,8 +108,14 @@ impl Plot {
 
     fn draw(&self, frame: &Frame, out: &mut String) {
         let (id, class) = (self.id, frame.class);
+        let points = |line: &Line| line.pieces.iter().map(Vec::len).sum::<usize>();
+        let dense = if self.lines.iter().any(|line| points(line) > DENSE) {
+            " dense"
+        } else {
+            ""
+        };
         out.push_str(&format!(
-            "<svg class=\"plot {class}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+            "<svg class=\"plot {class}{dense}\" viewBox=\"0 0 {} {}\" role=\"img\" \
              aria-labelledby=\"{id}-{class}-title {id}-{class}-desc\" font-size=\"12\" fill=\"currentColor\">\n\
              <title id=\"{id}-{class}-title\">{}</title>\n<desc id=\"{id}-{class}-desc\">{}</desc>\n",
             frame.width,
@@ -345,7 +353,7 @@ fn pixels(value: f64) -> String {
 
 /// About how wide a text is.
 fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.6
+    text.chars().count() as f64 * 7.0
 }
 
 #[cfg(test)]

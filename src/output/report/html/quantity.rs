@@ -50,6 +50,7 @@ pub(super) fn number(value: f64) -> String {
 /// A number of an axis that ends at `high`: `2,000`, `250 k`, `1.5 M`.
 pub(super) fn axis_number(value: f64, high: f64) -> String {
     match high {
+        _ if value == 0.0 => "0".to_owned(),
         _ if high >= 1e12 && high.is_finite() => format!("{value:e}"),
         _ if high >= 2e9 => with_unit(&number(value / 1e9), "G"),
         _ if high >= 2e6 => with_unit(&number(value / 1e6), "M"),

@@ -91,7 +91,12 @@ fn counts(report: &Report, baseline: Option<&Report>, out: &mut String) {
         columns.push("baseline");
     }
     columns.push("what it is");
-    table("figures counts", "Counts and rates, without the warm-up", &columns, out);
+    let class = if baseline.is_some() {
+        "figures explained compared"
+    } else {
+        "figures explained"
+    };
+    table(class, "Counts and rates, without the warm-up", &columns, out);
     let before = baseline.map(|baseline| baseline.counts.named());
     for (index, (name, value)) in report.counts.named().into_iter().enumerate() {
         let shown = if name.starts_with("bytes") { bytes } else { count };

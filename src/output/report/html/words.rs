@@ -1,7 +1,11 @@
 //! What things are, in words. It must not know markup.
 
+use super::super::super::text::shorten;
 use super::quantity::{bytes, count, counted, number, seconds};
 use crate::bench::{Arrival, Load, Measure, Payload, Report, Scenario, Size};
+
+/// Characters of what a broker calls itself.
+const VERSION: usize = 60;
 
 /// What a measure is, with where it begins.
 pub(super) fn measure(measure: Measure) -> &'static str {
@@ -78,21 +82,24 @@ pub(super) fn summary(report: &Report) -> String {
     } else {
         text.push_str(&publishers("publisher", "publishers"));
         text.push_str(&format!(" sent {} at QoS {}", payload(&load.payload), load.qos));
-        match load.subscribers {
-            0 => text.push_str(", with no subscriber,"),
-            many => text.push_str(&format!(
-                " to {}{}",
-                counted(u64::from(many), "subscriber", "subscribers"),
-                match load.scenario {
-                    Scenario::Shared => " that share a subscription",
-                    Scenario::Reconnect => " that lose their connections again and again",
-                    Scenario::Retained => " that come later and get what is stored",
-                    _ => "",
-                }
-            )),
+        if load.retain {
+            text.push_str(" with RETAIN");
         }
+        let subscribers = counted(u64::from(load.subscribers), "subscriber", "subscribers");
+        text.push_str(&match load.scenario {
+            _ if load.subscribers == 0 => ", with no subscriber,".to_owned(),
+            Scenario::Shared => format!(" to {subscribers} that shared a subscription,"),
+            Scenario::Reconnect => format!(" to {subscribers} that lost their connections again and again,"),
+            Scenario::Retained => format!(" for {subscribers} that came later,"),
+            _ => format!(" to {subscribers}"),
+        });
     }
-    text.push_str(&format!(" through {}", brokers(report)));
+    let way = if load.scenario == Scenario::Connect {
+        "to"
+    } else {
+        "through"
+    };
+    text.push_str(&format!(" {way} {}", brokers(report)));
     match load.scenario {
         Scenario::Connect => text.push('.'),
         _ => text.push_str(&format!(" for {}, {}.", seconds(report.span.sending), arrival(load))),
@@ -106,7 +113,10 @@ pub(super) fn brokers(report: &Report) -> String {
     for process in &report.processes {
         let name = match (&process.broker_version, process.embedded) {
             (_, true) => "the embedded broker of mqkit".to_owned(),
-            (Some(version), false) => format!("{version} at {}", process.broker),
+            (Some(version), false) => {
+                let short = shorten(version, VERSION);
+                format!("{} at {}", short.as_ref().unwrap_or(version), process.broker)
+            }
             (None, false) => format!("the broker at {}", process.broker),
         };
         let transport = process.transport.as_ref();
