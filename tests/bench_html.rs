@@ -152,6 +152,7 @@ fn figures_stand_on_the_page() {
     let page = page(&usual(), Some(&slower_and_longer()));
     for text in [
         "<dt>delivered per second</dt><dd>1,000",
+        "Its load was another one: duration.",
         "No guarantee was broken",
         "The load generator was not the limit",
         "response, baseline",
@@ -169,6 +170,7 @@ fn figures_stand_on_the_page() {
     assert!(written.contains("written per second"));
     let connect = self::page(&connection_storm(), None);
     assert!(connect.contains("10,000 clients connected, 2,000 per second, to the embedded broker of mqkit"));
+    assert!(self::page(&few_samples(), None).contains("390\u{a0}µs<small>few samples"));
     let empty = self::page(&empty(), None);
     assert!(empty.contains("nothing was tested") && empty.contains("No latency was measured"));
 }

@@ -116,6 +116,14 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
     out.push_str("</section>\n");
 }
 
+/// Options in which the load of the baseline differs; other random numbers are no other load.
+pub(super) fn differences(load: &Load, baseline: &Load) -> Vec<&'static str> {
+    let both = options(load).into_iter().zip(options(baseline));
+    both.filter(|(own, before)| own.1 != before.1 && own.0 != "seed")
+        .map(|(own, _)| own.0)
+        .collect()
+}
+
 /// Every option, always in the same order.
 fn options(load: &Load) -> Vec<(&'static str, String)> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();

@@ -3,7 +3,7 @@
 use super::super::super::time;
 use super::markup::{escaped, list, paragraph};
 use super::quantity::{NONE, change, count, latency, number, ratio};
-use super::words;
+use super::{context, words};
 use crate::bench::{Report, Scenario};
 
 /// A figure is worse when it differs from the baseline by more than this share.
@@ -37,11 +37,15 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
         } else {
             format!(", {there}")
         };
-        let text = format!(
+        let mut text = format!(
             "Changes are against the baseline of {}{there}. Bold: worse by more than {} %.",
             started(baseline),
             number(WORSE * 100.0)
         );
+        let differences = context::differences(&report.load, &baseline.load);
+        if !differences.is_empty() {
+            text.push_str(&format!(" Its load was another one: {}.", differences.join(", ")));
+        }
         paragraph("note", &text, out);
     }
     out.push_str("</header>\n");
@@ -126,17 +130,18 @@ fn key_figures(report: &Report, baseline: Option<&Report>, out: &mut String) {
     let latencies = measure.and_then(|measure| report.latency.get(measure.name()));
     if let (Some(measure), Some(times)) = (measure, latencies) {
         let before = baseline.and_then(|baseline| baseline.latency.get(measure.name()));
+        // With the samples that each needs to be more than the maximum.
         let figures = [
-            ("p50", times.p50, before.map(|before| before.p50)),
-            ("p99", times.p99, before.map(|before| before.p99)),
-            ("p99.9", times.p99_9, before.map(|before| before.p99_9)),
-            ("max", times.max, before.map(|before| before.max)),
+            ("p50", 2, times.p50, before.map(|before| before.p50)),
+            ("p99", 100, times.p99, before.map(|before| before.p99)),
+            ("p99.9", 1_000, times.p99_9, before.map(|before| before.p99_9)),
+            ("max", 1, times.max, before.map(|before| before.max)),
         ];
-        for (name, value, before) in figures {
+        for (name, needed, value, before) in figures {
             tiles.push(Tile {
                 name,
                 value: latency(value),
-                below: String::new(),
+                below: if times.count < needed { "few samples" } else { "" }.to_owned(),
                 change: before.and_then(|before| changed(value, before, true)),
                 bad: false,
             });
