@@ -170,6 +170,7 @@ fn figures_stand_on_the_page() {
     assert!(written.contains("written per second"));
     let connect = self::page(&connection_storm(), None);
     assert!(connect.contains("10,000 clients connected, 2,000 per second, to the embedded broker of mqkit"));
+    assert!(self::page(&merged(), None).contains("30 publishers in 3 processes sent"));
     assert!(self::page(&few_samples(), None).contains("390\u{a0}µs<small>few samples"));
     let empty = self::page(&empty(), None);
     assert!(empty.contains("nothing was tested") && empty.contains("No latency was measured"));

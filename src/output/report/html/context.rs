@@ -95,7 +95,7 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
         columns.push("baseline");
     }
     let caption = if report.processes.len() > 1 {
-        "What each process was to do"
+        "What was to be done by all processes together"
     } else {
         "What was to be done"
     };

@@ -64,12 +64,12 @@ pub(super) fn scenario(scenario: Scenario) -> &'static str {
 /// What was measured, in one sentence.
 pub(super) fn summary(report: &Report) -> String {
     let load = &report.load;
-    let processes = report.processes.len() as u64;
+    let processes = match report.processes.len() {
+        0 | 1 => String::new(),
+        many => format!(" in {} processes", count(many as u64)),
+    };
     let mut text = String::new();
-    if processes > 1 {
-        text.push_str(&format!("{} processes, in each ", count(processes)));
-    }
-    let publishers = |one: &str, many: &str| counted(u64::from(load.publishers), one, many);
+    let publishers = |one: &str, many: &str| format!("{}{processes}", counted(u64::from(load.publishers), one, many));
     if load.scenario == Scenario::Connect {
         text.push_str(&publishers("client", "clients"));
         text.push_str(match load.connect_rate {
