@@ -152,12 +152,13 @@ fn figures_stand_on_the_page() {
     let page = page(&usual(), Some(&slower_and_longer()));
     for text in [
         "<dt>delivered per second</dt><dd>1,000",
+        "Its load was another one: duration.",
         "No guarantee was broken",
         "The load generator was not the limit",
         "response, baseline",
         "coordinated omission",
         "mosquitto version 2.0.18",
-        "mqkit bench -h broker.example -t &#39;a b/%i&#39;",
+        "<span>broker.example</span> <span>-t</span> <span>&#39;a b/%i&#39;</span>",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -167,5 +168,10 @@ fn figures_stand_on_the_page() {
     assert!(broken.contains("<div class=\"bad\"><dt>lost</dt><dd>3"));
     let written = self::page(&written(), None);
     assert!(written.contains("written per second"));
-    assert!(self::page(&empty(), None).contains("No latency was measured"));
+    let connect = self::page(&connection_storm(), None);
+    assert!(connect.contains("10,000 clients connected, 2,000 per second, to the embedded broker of mqkit"));
+    assert!(self::page(&merged(), None).contains("30 publishers in 3 processes sent"));
+    assert!(self::page(&few_samples(), None).contains("390\u{a0}µs<small>few samples"));
+    let empty = self::page(&empty(), None);
+    assert!(empty.contains("nothing was tested") && empty.contains("No latency was measured"));
 }

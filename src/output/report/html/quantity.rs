@@ -50,6 +50,7 @@ pub(super) fn number(value: f64) -> String {
 /// A number of an axis that ends at `high`: `2,000`, `250 k`, `1.5 M`.
 pub(super) fn axis_number(value: f64, high: f64) -> String {
     match high {
+        _ if value == 0.0 => "0".to_owned(),
         _ if high >= 1e12 && high.is_finite() => format!("{value:e}"),
         _ if high >= 2e9 => with_unit(&number(value / 1e9), "G"),
         _ if high >= 2e6 => with_unit(&number(value / 1e6), "M"),
@@ -92,16 +93,15 @@ pub(super) fn share(share: f64) -> String {
     with_unit(&number(share * 100.0), "%")
 }
 
-/// The change from an older value in per cent, when both are above zero: `+12.3 %`, `−4 %`, `0 %`, `×25`.
+/// The change from an older value in per cent, when both are above zero: `+12.3 %`, `−4.0 %`, `0 %`, `×25`.
 pub(super) fn change(new: f64, old: f64) -> Option<String> {
     let factor = ratio(new, old)?;
     let percent = (factor - 1.0) * 100.0;
-    let digits = significant(percent.abs());
     Some(match percent {
         _ if percent.abs() < 0.05 => "0\u{a0}%".to_owned(),
         _ if percent > 900.0 => format!("×{}", number(factor)),
-        _ if percent > 0.0 => format!("+{}\u{a0}%", one_digit(percent, &digits)),
-        _ => format!("−{}\u{a0}%", one_digit(-percent, &digits)),
+        _ if percent > 0.0 => format!("+{}\u{a0}%", one_digit(percent)),
+        _ => format!("−{}\u{a0}%", one_digit(-percent)),
     })
 }
 
@@ -111,11 +111,11 @@ pub(super) fn ratio(new: f64, old: f64) -> Option<f64> {
     (new > 0.0 && old > 0.0 && factor.is_finite()).then_some(factor)
 }
 
-fn one_digit(percent: f64, digits: &str) -> String {
-    if percent < 10.0 {
+fn one_digit(percent: f64) -> String {
+    if percent < 99.95 {
         format!("{percent:.1}")
     } else {
-        trimmed(digits)
+        number(percent)
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
             (1.0, 0.0),
         ];
         let texts = changes.map(|(new, old)| change(new, old));
-        let expected = [Some("+10 %"), Some("−4.2 %"), Some("0 %"), Some("×25"), None];
+        let expected = [Some("+10.0 %"), Some("−4.2 %"), Some("0 %"), Some("×25"), None];
         assert_eq!(texts, expected.map(|text| text.map(|text| text.replace(' ', "\u{a0}"))));
         assert_eq!(change(f64::NAN, 1.0), None);
     }

@@ -69,7 +69,7 @@ fn latencies(report: &Report, baseline: Option<&Report>, out: &mut String) {
     if few {
         paragraph(
             "note",
-            "Pale italic: fewer samples than the percentile needs (p99.9 needs 1,000); it is as good as the maximum.",
+            "Pale italic: fewer samples than the percentile needs (p99.9 needs 1,000), so that it says no more than the maximum.",
             out,
         );
     }
@@ -91,7 +91,12 @@ fn counts(report: &Report, baseline: Option<&Report>, out: &mut String) {
         columns.push("baseline");
     }
     columns.push("what it is");
-    table("figures counts", "Counts and rates, without the warm-up", &columns, out);
+    let class = if baseline.is_some() {
+        "figures explained compared"
+    } else {
+        "figures explained"
+    };
+    table(class, "Counts and rates, without the warm-up", &columns, out);
     let before = baseline.map(|baseline| baseline.counts.named());
     for (index, (name, value)) in report.counts.named().into_iter().enumerate() {
         let shown = if name.starts_with("bytes") { bytes } else { count };

@@ -21,8 +21,8 @@ const RATES: [(&str, Figure); 3] = [
 ];
 
 const LATENCIES: [(&str, Figure); 3] = [
-    ("max", |row| time(row.max, row)),
     ("p99", |row| time(row.p99, row)),
+    ("max", |row| time(row.max, row)),
     ("p50", |row| time(row.p50, row)),
 ];
 
@@ -118,17 +118,15 @@ fn throughput(report: &Report, rows: &[&Row], before: &[&Row], end: f64) -> Plot
 fn latencies(report: &Report, rows: &[&Row], before: &[&Row], end: f64) -> Plot {
     let mut lines = Vec::new();
     for (rows, baseline) in [(before, true), (rows, false)] {
-        for ((name, figure), colour) in LATENCIES.iter().zip([2, 1, 0]) {
-            let line = line(
-                name,
-                *figure,
-                rows,
-                end,
-                Ink {
-                    width: Width::Medium,
-                    ..ink(colour, baseline)
-                },
-            );
+        // The 99th percentile lies under the maximum: of few samples they are the same.
+        for ((name, figure), colour) in LATENCIES.iter().zip([1, 2, 0]) {
+            let width = if colour == 1 { Width::Broad } else { Width::Fine };
+            let ink = Ink {
+                colour,
+                width,
+                baseline,
+            };
+            let line = line(name, *figure, rows, end, ink);
             if !line.pieces.is_empty() {
                 lines.push(line);
             }

@@ -1,7 +1,11 @@
 //! What things are, in words. It must not know markup.
 
+use super::super::super::text::shorten;
 use super::quantity::{bytes, count, counted, number, seconds};
 use crate::bench::{Arrival, Load, Measure, Payload, Report, Scenario, Size};
+
+/// Characters of what a broker calls itself.
+const VERSION: usize = 60;
 
 /// What a measure is, with where it begins.
 pub(super) fn measure(measure: Measure) -> &'static str {
@@ -60,12 +64,12 @@ pub(super) fn scenario(scenario: Scenario) -> &'static str {
 /// What was measured, in one sentence.
 pub(super) fn summary(report: &Report) -> String {
     let load = &report.load;
-    let processes = report.processes.len() as u64;
+    let processes = match report.processes.len() {
+        0 | 1 => String::new(),
+        many => format!(" in {} processes", count(many as u64)),
+    };
     let mut text = String::new();
-    if processes > 1 {
-        text.push_str(&format!("{} processes, in each ", count(processes)));
-    }
-    let publishers = |one: &str, many: &str| counted(u64::from(load.publishers), one, many);
+    let publishers = |one: &str, many: &str| format!("{}{processes}", counted(u64::from(load.publishers), one, many));
     if load.scenario == Scenario::Connect {
         text.push_str(&publishers("client", "clients"));
         text.push_str(match load.connect_rate {
@@ -78,21 +82,24 @@ pub(super) fn summary(report: &Report) -> String {
     } else {
         text.push_str(&publishers("publisher", "publishers"));
         text.push_str(&format!(" sent {} at QoS {}", payload(&load.payload), load.qos));
-        match load.subscribers {
-            0 => text.push_str(", with no subscriber,"),
-            many => text.push_str(&format!(
-                " to {}{}",
-                counted(u64::from(many), "subscriber", "subscribers"),
-                match load.scenario {
-                    Scenario::Shared => " that share a subscription",
-                    Scenario::Reconnect => " that lose their connections again and again",
-                    Scenario::Retained => " that come later and get what is stored",
-                    _ => "",
-                }
-            )),
+        if load.retain {
+            text.push_str(" with RETAIN");
         }
+        let subscribers = counted(u64::from(load.subscribers), "subscriber", "subscribers");
+        text.push_str(&match load.scenario {
+            _ if load.subscribers == 0 => ", with no subscriber,".to_owned(),
+            Scenario::Shared => format!(" to {subscribers} that shared a subscription,"),
+            Scenario::Reconnect => format!(" to {subscribers} that lost their connections again and again,"),
+            Scenario::Retained => format!(" for {subscribers} that came later,"),
+            _ => format!(" to {subscribers}"),
+        });
     }
-    text.push_str(&format!(" through {}", brokers(report)));
+    let way = if load.scenario == Scenario::Connect {
+        "to"
+    } else {
+        "through"
+    };
+    text.push_str(&format!(" {way} {}", brokers(report)));
     match load.scenario {
         Scenario::Connect => text.push('.'),
         _ => text.push_str(&format!(" for {}, {}.", seconds(report.span.sending), arrival(load))),
@@ -106,7 +113,10 @@ pub(super) fn brokers(report: &Report) -> String {
     for process in &report.processes {
         let name = match (&process.broker_version, process.embedded) {
             (_, true) => "the embedded broker of mqkit".to_owned(),
-            (Some(version), false) => format!("{version} at {}", process.broker),
+            (Some(version), false) => {
+                let short = shorten(version, VERSION);
+                format!("{} at {}", short.as_ref().unwrap_or(version), process.broker)
+            }
             (None, false) => format!("the broker at {}", process.broker),
         };
         let transport = process.transport.as_ref();
