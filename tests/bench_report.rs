@@ -291,7 +291,7 @@ fn same_figures(merged: &Report, union: &Report) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn merged_reports_are_the_report_of_the_union(
@@ -518,6 +518,57 @@ fn processes_are_told_apart() {
     assert_eq!((again.broken.len(), words.len()), (3, 3));
     assert!(merged.broken.iter().all(|text| again.broken.contains(text)));
     assert_eq!(Report::merge(vec![merged.clone()]).unwrap(), merged);
+}
+
+/// The timeline as start, length and messages sent.
+fn sent(report: &Report) -> Vec<(f64, f64, u64)> {
+    report
+        .timeline
+        .iter()
+        .map(|row| (row.at, row.length, row.sent))
+        .collect()
+}
+
+#[test]
+fn rows_have_the_time_that_they_took() {
+    // Longer intervals take the shorter ones that lie in them; the last row of a run may have any length.
+    let mut long = full("long");
+    long.timeline.truncate(2);
+    (long.timeline[0].length, long.timeline[1].length, long.timeline[1].at) = (2.0, 0.5, 2.0);
+    let mut short = full("short");
+    short.timeline[2].length = 0.25;
+    let merged = Report::merge(vec![long.clone(), short.clone()]).unwrap();
+    assert_eq!(sent(&merged), [(0.0, 2.0, 27), (2.0, 0.5, 18)]);
+    // Nobody ran from 2.25 to 6 s.
+    let mut later = full("later");
+    later.span.started += 6.0;
+    let merged = Report::merge(vec![short, later]).unwrap();
+    let times: Vec<_> = sent(&merged).iter().map(|row| (row.0, row.1)).collect();
+    assert_eq!(
+        times,
+        [(0.0, 1.0), (1.0, 1.0), (2.0, 0.25), (6.0, 1.0), (7.0, 1.0), (8.0, 1.0)]
+    );
+    // Half an interval is the most by which a row may be displaced.
+    let mut displaced = full("displaced");
+    displaced.span.started += 0.4;
+    displaced.timeline[2].length = 1.25;
+    let merged = Report::merge(vec![full("a"), displaced]).unwrap();
+    let rows = sent(&merged);
+    assert_eq!((rows.len(), rows[0], rows[1]), (3, (0.0, 1.0, 18), (1.0, 1.0, 18)));
+    assert!(rows[2].2 == 18 && near(rows[2].1, 1.65), "{rows:?}");
+}
+
+#[test]
+fn other_measures_do_not_mix_in_a_row() {
+    let mut publisher = full("publisher");
+    publisher.latency.retain(|name, _| name.starts_with("ack"));
+    assert_eq!(publisher.main_measure(), Some(Measure::AckResponse));
+    let subscriber = full("subscriber");
+    let merged = Report::merge(vec![publisher, subscriber.clone()]).unwrap();
+    assert_eq!(merged.main_measure(), Some(MAIN));
+    assert_eq!(merged.timeline[0].sent, 18);
+    assert_eq!(merged.timeline[0].histogram, subscriber.timeline[0].histogram);
+    assert_eq!(merged.latency["ack_response"].count, 4);
 }
 
 #[test]
