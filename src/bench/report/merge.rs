@@ -56,25 +56,21 @@ impl Report {
     /// of their own in the same way.
     ///
     /// Rows are as long as the longest first row, and begin with the first start; only the last one may be longer. A row of a
-    /// process is added whole where its middle lies: that is exact for processes that began at the same time (`--start-at`)
-    /// or whole intervals apart, and had intervals of the same length, else a row may be up to half an interval early or
-    /// late. Sums over all rows are always exact. Percentiles of a
-    /// row are of the main measure of the merged report; processes that had no samples of it add their counts only.
+    /// process is added whole where its middle lies: that is exact for processes that began at the same time
+    /// (`--start-at`) or whole intervals apart, and had intervals of the same length; else a row may be up to half an
+    /// interval early or late. Sums over all rows are always exact. Percentiles of a row are of the main measure of the
+    /// merged report; processes whose main measure is another one add their counts only.
     ///
     /// A merged report can be merged again.
     ///
     /// # Errors
     /// There is nothing to merge, a run would count twice, scenarios differ, or samples are no histograms.
     pub fn merge(reports: Vec<Self>) -> Result<Self, MergeError> {
-        let first = match reports.as_slice() {
-            [] => return Err(MergeError::Nothing),
-            [only] => {
-                check(&reports)?;
-                return Ok(only.clone());
-            }
-            [first, ..] => first,
-        };
+        let first = reports.first().ok_or(MergeError::Nothing)?;
         check(&reports)?;
+        if reports.len() == 1 {
+            return Ok(first.clone());
+        }
         let (offsets, span) = spans(&reports);
         let mut counts = Counts::default();
         for report in &reports {
