@@ -56,25 +56,21 @@ impl Report {
     /// of their own in the same way.
     ///
     /// Rows are as long as the longest first row, and begin with the first start; only the last one may be longer. A row of a
-    /// process is added whole where its middle lies: that is exact for processes that began at the same time (`--start-at`)
-    /// or whole intervals apart, and had intervals of the same length, else a row may be up to half an interval early or
-    /// late. Sums over all rows are always exact. Percentiles of a
-    /// row are of the main measure of the merged report; processes that had no samples of it add their counts only.
+    /// process is added whole where its middle lies: that is exact for processes that began at the same time
+    /// (`--start-at`) or whole intervals apart, and had intervals of the same length; else a row may be up to half an
+    /// interval early or late. Sums over all rows are always exact. Percentiles of a row are of the main measure of the
+    /// merged report; processes whose main measure is another one add their counts only.
     ///
     /// A merged report can be merged again.
     ///
     /// # Errors
     /// There is nothing to merge, a run would count twice, scenarios differ, or samples are no histograms.
     pub fn merge(reports: Vec<Self>) -> Result<Self, MergeError> {
-        let first = match reports.as_slice() {
-            [] => return Err(MergeError::Nothing),
-            [only] => {
-                check(&reports)?;
-                return Ok(only.clone());
-            }
-            [first, ..] => first,
-        };
+        let first = reports.first().ok_or(MergeError::Nothing)?;
         check(&reports)?;
+        if reports.len() == 1 {
+            return Ok(first.clone());
+        }
         let (offsets, span) = spans(&reports);
         let mut counts = Counts::default();
         for report in &reports {
@@ -181,54 +177,52 @@ fn latency(reports: &[Report]) -> Result<BTreeMap<String, Latency>, MergeError> 
     Ok(merged)
 }
 
+/// A row of a process.
+struct Part<'a> {
+    report: &'a Report,
+    /// Its number in the report.
+    index: usize,
+    row: &'a Row,
+    /// Start of the row, from the first start.
+    at: f64,
+}
+
 fn timeline(reports: &[Report], offsets: &[f64], latency: &BTreeMap<String, Latency>) -> Result<Vec<Row>, MergeError> {
     let main = main_measure(|measure| latency.contains_key(measure.name()));
-    let each = || {
-        let with_offset = reports.iter().zip(offsets);
-        with_offset.flat_map(|(report, offset)| {
-            report
-                .timeline
-                .iter()
-                .enumerate()
-                .map(move |row| (report, *offset, row))
-        })
-    };
     let firsts = reports.iter().filter_map(|report| report.timeline.first());
     let length = firsts.map(|row| row.length).fold(0.0, f64::max);
-    // The rows of each merged one, by its number.
-    let mut places: BTreeMap<u64, Vec<(&Report, f64, (usize, &Row))>> = BTreeMap::new();
-    for (report, offset, (index, row)) in each() {
-        let middle = offset + row.at + row.length / 2.0;
-        // A number beyond the range is its end.
-        let place = (middle / length).floor() as u64;
-        places.entry(place).or_default().push((report, offset, (index, row)));
+    // The parts of each row, by its number.
+    let mut places: BTreeMap<u64, Vec<Part<'_>>> = BTreeMap::new();
+    for (report, offset) in reports.iter().zip(offsets) {
+        for (index, row) in report.timeline.iter().enumerate() {
+            let at = offset + row.at;
+            // The last row may be longer than others. A number beyond the range is its end.
+            let place = ((at + row.length.min(length) / 2.0) / length).floor() as u64;
+            places.entry(place).or_default().push(Part { report, index, row, at });
+        }
     }
     let last = places.keys().next_back().copied();
     places
         .into_iter()
-        .map(|(place, rows)| {
+        .map(|(place, parts)| {
             let at = place as f64 * length;
-            let ends = rows.iter().map(|(_, offset, (_, row))| offset + row.at + row.length);
+            let ends = parts.iter().map(|part| part.at + part.row.length);
             let whole = ends.fold(at, f64::max) - at;
             let length = if Some(place) == last { whole } else { whole.min(length) };
-            sum_rows(at, length, &rows, main)
+            let row = Row {
+                at,
+                length,
+                ..Row::default()
+            };
+            sum(row, &parts, main)
         })
         .collect()
 }
 
-fn sum_rows(
-    at: f64,
-    length: f64,
-    rows: &[(&Report, f64, (usize, &Row))],
-    main: Option<Measure>,
-) -> Result<Row, MergeError> {
-    let mut sum = Row {
-        at,
-        length,
-        ..Row::default()
-    };
+/// Adds the parts to an empty row.
+fn sum(mut sum: Row, parts: &[Part<'_>], main: Option<Measure>) -> Result<Row, MergeError> {
     let mut histogram = Histogram::default();
-    for (report, _, (index, row)) in rows {
+    for Part { report, index, row, .. } in parts {
         sum.sent = sum.sent.saturating_add(row.sent);
         sum.acknowledged = sum.acknowledged.saturating_add(row.acknowledged);
         sum.received = sum.received.saturating_add(row.received);
