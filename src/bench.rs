@@ -1,13 +1,18 @@
 //! Load on a broker, and what was measured: a plan ([`Load`]) goes in, a [`Report`] comes out. It must not know the
 //! command line, or how a report is shown.
 
+pub mod baseline;
+pub mod figure;
 pub mod histogram;
 mod load;
+pub mod quantity;
 pub mod record;
 pub mod report;
 mod run;
+pub mod threshold;
 
 pub use load::{Arrival, Load, Payload, Scenario, Size};
 pub use record::{Counts, Measure, Record};
 pub use report::Report;
 pub use run::{Error, Measured, Phase, Progress, STAMP, Setup, run};
+pub use threshold::{Outcome, Threshold, Verdict};

@@ -100,6 +100,29 @@ const LAYERS: &[Layer] = &[
         forbidden: PURE,
     },
     Layer {
+        name: "nearest",
+        files: &["nearest"],
+        crates: &[],
+        external: &[],
+        forbidden: PURE,
+    },
+    Layer {
+        name: "bench",
+        files: &["bench"],
+        crates: &["base64", "bench", "client", "nearest", "net", "protocol", "session"],
+        external: &[
+            "bytes",
+            "fastrand",
+            "flate2",
+            "hdrhistogram",
+            "rustix",
+            "serde",
+            "thiserror",
+            "tokio",
+        ],
+        forbidden: &["clap", "stdout", "std::env"],
+    },
+    Layer {
         name: "analysis",
         files: &["analysis"],
         crates: &["analysis", "protocol"],
@@ -146,14 +169,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["analysis", "base64", "output", "protocol"],
+        crates: &["analysis", "base64", "bench", "output", "protocol"],
         external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "session", "net", "protocol", "base64"],
+        crates: &["cli", "client", "nearest", "session", "net", "protocol", "base64"],
         external: &[
             "clap",
             "clap_complete",

@@ -1,0 +1,4 @@
+//! A report of bench in the forms that people and programs read. It must not know how it came about.
+
+pub mod junit;
+pub mod text;
