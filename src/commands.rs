@@ -239,6 +239,11 @@ fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
     }
 }
 
+/// Whether standard output is to be coloured.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Random bits from the operating system, by way of the keys of a hash map. By itself, fastrand looks at a clock and at the
 /// number of the thread: programs that start at the same moment, as in a script, would take the same client identifier and
 /// throw each other out.

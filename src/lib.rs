@@ -22,7 +22,7 @@
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`bench`]: load on a broker, and what was measured: a plan in, a report out.
-//! - [`base64`]: one encoding that both need.
+//! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
@@ -62,6 +62,7 @@ pub mod client;
 pub mod commands;
 pub mod exit;
 pub mod input;
+pub mod nearest;
 pub mod net;
 pub mod output;
 pub mod protocol;

@@ -100,9 +100,16 @@ const LAYERS: &[Layer] = &[
         forbidden: PURE,
     },
     Layer {
+        name: "nearest",
+        files: &["nearest"],
+        crates: &[],
+        external: &[],
+        forbidden: PURE,
+    },
+    Layer {
         name: "bench",
         files: &["bench"],
-        crates: &["base64", "bench", "client", "net", "protocol", "session"],
+        crates: &["base64", "bench", "client", "nearest", "net", "protocol", "session"],
         external: &[
             "bytes",
             "fastrand",
@@ -163,13 +170,13 @@ const LAYERS: &[Layer] = &[
         name: "output",
         files: &["output"],
         crates: &["analysis", "base64", "bench", "output", "protocol"],
-        external: &["bytes", "memchr", "thiserror", "serde", "serde_json", "jiff"],
+        external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "session", "net", "protocol", "base64"],
+        crates: &["cli", "client", "nearest", "session", "net", "protocol", "base64"],
         external: &[
             "clap",
             "clap_complete",
@@ -187,8 +194,8 @@ const LAYERS: &[Layer] = &[
         name: "commands",
         files: &["commands"],
         crates: &[
-            "analysis", "bench", "capture", "commands", "cli", "client", "broker", "session", "net", "protocol", "input",
-            "output", "exit", "base64",
+            "analysis", "bench", "capture", "commands", "cli", "client", "broker", "session", "net", "protocol",
+            "input", "output", "exit", "base64",
         ],
         external: &[
             "clap",

@@ -120,16 +120,19 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let scenario = args.named.or(args.shape);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
-        return Results::new(&args.output, &args.thresholds)?.merged(&args.output.merge);
+        return Results::new(&args.output, &args.thresholds, None)?.merged(&args.output.merge);
     }
     if !args.embedded && !args.connection.names_broker() {
         return around();
     }
     let (setup, plan) = setup(&args, scenario.unwrap_or(Scenario::RoundTrip))?;
-    let results = Results::new(&args.output, &args.thresholds)?;
+    let results = Results::new(&args.output, &args.thresholds, Some(setup.load.scenario))?;
     let clients = u64::from(setup.load.clients());
     let workers = u64::from(setup.load.workers);
-    descriptors::need(clients + FILES_OF_WORKER * workers + OTHER_FILES, &format!("{clients} clients"))?;
+    descriptors::need(
+        clients + FILES_OF_WORKER * workers + OTHER_FILES,
+        &format!("{clients} clients"),
+    )?;
     let broker = &plan.client.target.endpoint;
     if args.embedded {
         let note = format_args!("no broker is named: measuring the embedded one, {broker}, in this process group");

@@ -88,7 +88,18 @@ fn what_measured_it_stands_in_the_report_without_secrets() {
     let broker = broker();
     let report = report(
         &broker.1,
-        &["-u", "device-%i", "-P", "s3cret", "-C", "20", "--rate", "1k", "-i", "mine"],
+        &[
+            "-u",
+            "device-%i",
+            "-P",
+            "s3cret",
+            "-C",
+            "20",
+            "--rate",
+            "1k",
+            "-i",
+            "mine",
+        ],
     );
     let process = &report["processes"][0];
     for part in ["mqkit", "host", "system", "processor", "run", "protocol"] {
@@ -111,7 +122,15 @@ fn flags_mean_what_they_say() {
     let file = file.to_str().unwrap();
     let table: &[(&[&str], &[(&str, &str)])] = &[
         (
-            &["--publishers", "2", "--topics", "3", "--random-topics", "--size", "40..60"],
+            &[
+                "--publishers",
+                "2",
+                "--topics",
+                "3",
+                "--random-topics",
+                "--size",
+                "40..60",
+            ],
             &[
                 ("load.publishers", "2"),
                 ("load.subscribers", "2"),
@@ -122,7 +141,19 @@ fn flags_mean_what_they_say() {
             ],
         ),
         (
-            &["fan-in", "--publishers", "3", "--subscribers", "1", "-t", "x/%i", "--filter", "x/+", "-q", "2"],
+            &[
+                "fan-in",
+                "--publishers",
+                "3",
+                "--subscribers",
+                "1",
+                "-t",
+                "x/%i",
+                "--filter",
+                "x/+",
+                "-q",
+                "2",
+            ],
             &[
                 ("load.scenario", "\"fan-in\""),
                 ("load.topic", "\"x/%i\""),
@@ -133,7 +164,16 @@ fn flags_mean_what_they_say() {
             ],
         ),
         (
-            &["--subscribe-qos", "0", "--rate", "200", "--burst", "5", "--sessions", "persistent"],
+            &[
+                "--subscribe-qos",
+                "0",
+                "--rate",
+                "200",
+                "--burst",
+                "5",
+                "--sessions",
+                "persistent",
+            ],
             &[
                 ("load.subscribe_qos", "0"),
                 ("load.arrival.burst", "5"),
@@ -151,7 +191,18 @@ fn flags_mean_what_they_say() {
             ],
         ),
         (
-            &["-m", "n=%n", "--drain", "4s", "--late", "2s", "--connect-rate", "1k", "-M", "7"],
+            &[
+                "-m",
+                "n=%n",
+                "--drain",
+                "4s",
+                "--late",
+                "2s",
+                "--connect-rate",
+                "1k",
+                "-M",
+                "7",
+            ],
             &[
                 ("load.payload.template", "\"n=%n\""),
                 ("load.drain", "4.0"),
@@ -187,7 +238,9 @@ fn flags_mean_what_they_say() {
 #[test]
 fn a_run_begins_at_the_time_that_was_given() {
     let broker = broker();
-    let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let start = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     let start = (start.as_secs_f64() + 1.5).ceil();
     let text = format!("@{start}");
     let words = ["--start-at", &text, "-C", "10", "--rate", "1k", "--warm-up", "0"];
@@ -237,7 +290,10 @@ fn usage_errors_say_what_to_do() {
         (&["--baseline", "/nonexistent"], "cannot read /nonexistent"),
         (&["--assert", "speed"], "speed"),
         (&["--merge", "/nonexistent"], "cannot read /nonexistent"),
-        (&["--rate", "5", "--merge", "/nonexistent"], "--rate does nothing with --merge"),
+        (
+            &["--rate", "5", "--merge", "/nonexistent"],
+            "--rate does nothing with --merge",
+        ),
         (&["fan-in", "--merge", "/nonexistent"], "does nothing with --merge"),
         (&["-m", "a", "-f", "b"], "cannot be used with"),
         (&["--scenario", "/nonexistent"], "cannot read /nonexistent"),
@@ -308,7 +364,12 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success());
-    for line in ["host = \"127.0.0.1\"", "keepalive = 7", "scenario.toml, line 4", "MQTT_KEEPALIVE"] {
+    for line in [
+        "host = \"127.0.0.1\"",
+        "keepalive = 7",
+        "scenario.toml, line 4",
+        "MQTT_KEEPALIVE",
+    ] {
         assert!(text.contains(line), "{text}");
     }
 }
@@ -320,7 +381,10 @@ fn usage_errors_of_a_scenario_file_have_their_line() {
         ("\nrat = 5", ":2: unknown key `rat`; did you mean `rate`?"),
         ("rate = 'fast'", "--rate was set by "),
         ("\n\nscenario = 'sideways'", "scenario.toml, line 3"),
-        ("scenario = 'connect'\nqos = 1", "--qos does nothing in the scenario connect"),
+        (
+            "scenario = 'connect'\nqos = 1",
+            "--qos does nothing in the scenario connect",
+        ),
         ("print-config = true", ":1: unknown key"),
     ] {
         let path = written(directory.path(), text);
@@ -340,7 +404,16 @@ fn every_output_is_written_and_reports_add_up() {
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     for name in ["a.json", "b.json"] {
         let output = mqkit()
-            .args(["bench", "-h", "127.0.0.1", "-p", &broker.1, "--json", "--assert", "lost=0"])
+            .args([
+                "bench",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &broker.1,
+                "--json",
+                "--assert",
+                "lost=0",
+            ])
             .args(["-C", "40", "--rate", "400", "--warm-up", "0"])
             .args(["--csv", &path("run.csv"), "--html", &path("run.html")])
             .args(["--hdr-log", &path("run.hlog"), "--junit", &path("run.xml")])
@@ -367,8 +440,25 @@ fn every_output_is_written_and_reports_add_up() {
     assert_eq!(count(&merged, "received"), 80);
     assert_eq!(merged["processes"].as_array().unwrap().len(), 2);
     mqkit()
-        .args(["bench", "-h", "127.0.0.1", "-p", &broker.1, "--baseline", &path("a.json")])
-        .args(["-C", "40", "--rate", "400", "--warm-up", "0", "--max-regression", "100000%"])
+        .args([
+            "bench",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &broker.1,
+            "--baseline",
+            &path("a.json"),
+        ])
+        .args([
+            "-C",
+            "40",
+            "--rate",
+            "400",
+            "--warm-up",
+            "0",
+            "--max-regression",
+            "100000%",
+        ])
         .assert()
         .success();
 }
@@ -419,7 +509,16 @@ fn a_signal_ends_the_run_with_a_report() {
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
         let child = command
-            .args(["bench", "-h", "127.0.0.1", "-p", &broker.1, "--duration", "60s", "--json"])
+            .args([
+                "bench",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &broker.1,
+                "--duration",
+                "60s",
+                "--json",
+            ])
             .args(["--warm-up", "0", "-t", "seen"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -430,7 +529,9 @@ fn a_signal_ends_the_run_with_a_report() {
             .args(["sub", "-h", "127.0.0.1", "-p", &broker.1, "-t", "seen", "-C", "1"])
             .assert()
             .success();
-        let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        let kill = Command::new("kill")
+            .args([&format!("-{signal}"), &child.id().to_string()])
+            .status();
         assert!(kill.unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{output:?}");

@@ -287,7 +287,10 @@ fn refuse_idle(shape: &Shape, load: &LoadFlags, run: &RunFlags, beside: &Beside<
     let mut given = given(load, run);
     given.extend(beside.max_inflight.map(|_| "max-inflight"));
     match given.iter().find(|flag| shape.without.contains(flag)) {
-        Some(flag) => bad(&format!("--{flag} does nothing in the scenario {}", shape.name)),
+        Some(flag) => bad(&format!(
+            "--{flag} does nothing in the scenario {}",
+            shape.scenario.name()
+        )),
         None => Ok(()),
     }
 }
@@ -302,7 +305,7 @@ fn clients(shape: &Shape, load: &LoadFlags) -> anyhow::Result<(u32, u32)> {
         return Ok((publishers, load.subscribers.unwrap_or(publishers)));
     }
     if load.subscribers == Some(0) && !shape.publishes_only {
-        return bad(&format!("{} needs subscribers", shape.name));
+        return bad(&format!("{} needs subscribers", shape.scenario.name()));
     }
     Ok((
         publishers.unwrap_or(shape.publishers),
@@ -321,7 +324,7 @@ fn names(shape: &Shape, load: &LoadFlags, beside: &Beside<'_>, topics: u32) -> a
     if given.is_some() && shape.without.contains(&"topic") {
         return bad(&format!(
             "the topic of the URL does nothing in the scenario {}",
-            shape.name
+            shape.scenario.name()
         ));
     }
     let (topic, filter) = match (given, topics) {

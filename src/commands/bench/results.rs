@@ -1,11 +1,13 @@
 //! What becomes of what was measured: files, standard output, thresholds, the status. It must not know how it was measured.
 
 use super::files::OutputFile;
-use super::values;
+use crate::bench::baseline::{self, compare, percent};
 use crate::bench::report::Process;
-use crate::bench::{Load, Measured, Report};
+use crate::bench::threshold::{Judged, Threshold};
+use crate::bench::{Load, Measured, Report, Scenario};
+use crate::commands::colour;
 use crate::exit::{Outcome, OutputError};
-use crate::output::report::{csv, hdr, html, json};
+use crate::output::report::{csv, hdr, html, json, junit, text};
 use anyhow::Context as _;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -46,14 +48,14 @@ pub(super) struct OutputFlags {
 pub(super) struct ThresholdFlags {
     /// Fail unless this holds: 'p99<50ms', 'lost=0', 'rate>10000', 'ack_response.p99.9<1s'; several times for several
     #[arg(long = "assert", value_name = "CONDITION")]
-    assertions: Vec<String>,
+    assertions: Vec<Threshold>,
 
     /// Compare with an older JSON report
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// Fail when a rate or a percentile is worse than the baseline by more than this
-    #[arg(long, value_name = "SHARE", requires = "baseline", value_parser = values::share)]
+    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%
+    #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
     max_regression: Option<f64>,
 }
 
@@ -65,7 +67,7 @@ pub(super) struct Results {
     hdr_log: Option<OutputFile>,
     junit: Option<OutputFile>,
     baseline: Option<Report>,
-    assertions: Vec<String>,
+    assertions: Vec<Threshold>,
     max_regression: Option<f64>,
 }
 
@@ -73,11 +75,19 @@ impl Results {
     /// Tries the files, and reads the baseline.
     ///
     /// # Errors
-    /// One cannot be written or read.
-    pub(super) fn new(output: &OutputFlags, thresholds: &ThresholdFlags) -> anyhow::Result<Self> {
+    /// One cannot be written or read, or the baseline is of another scenario.
+    pub(super) fn new(
+        output: &OutputFlags,
+        thresholds: &ThresholdFlags,
+        scenario: Option<Scenario>,
+    ) -> anyhow::Result<Self> {
         let create = |path: &Option<PathBuf>| path.as_deref().map(OutputFile::create).transpose();
+        let baseline = thresholds.baseline.as_deref().map(read).transpose()?;
+        if let (Some(baseline), Some(scenario)) = (&baseline, scenario) {
+            same_scenario(scenario, baseline.load.scenario)?;
+        }
         Ok(Self {
-            baseline: thresholds.baseline.as_deref().map(read).transpose()?,
+            baseline,
             json: output.json,
             csv: create(&output.csv)?,
             html: create(&output.html)?,
@@ -113,7 +123,10 @@ impl Results {
         }
         if let Some(reason) = refused {
             let count = report.counts.refused;
-            say(&format!("the broker refused {count} messages, the first with: {}", reason.name()));
+            say(&format!(
+                "the broker refused {count} messages, the first with: {}",
+                reason.name()
+            ));
             return Ok(Outcome::Refused(reason));
         }
         Ok(verdict)
@@ -131,19 +144,42 @@ impl Results {
 
     fn show(self, report: &Report) -> anyhow::Result<Outcome> {
         let baseline = self.baseline.as_ref();
-        let forms: [(Option<OutputFile>, &dyn Fn(&mut Vec<u8>)); 3] = [
+        let judged = Judged {
+            thresholds: self
+                .assertions
+                .iter()
+                .map(|threshold| threshold.check(report))
+                .collect(),
+            comparison: baseline
+                .map(|baseline| compare(report, baseline, self.max_regression))
+                .transpose()?,
+        };
+        let forms: [(Option<OutputFile>, &dyn Fn(&mut Vec<u8>)); 4] = [
             (self.csv, &|out| csv::write(report, out)),
             (self.hdr_log, &|out| hdr::write(report, out)),
             // A vector takes all bytes.
             (self.html, &|out| drop(html::write(report, baseline, out))),
+            (self.junit, &|out| junit::write(report, &judged, out)),
         ];
         for (file, write) in forms {
             if let Some(file) = file {
                 file.write(&made(write))?;
             }
         }
-        write_stdout(&made(&|out| json::write(report, out)))?;
-        Ok(Outcome::Done)
+        write_stdout(&made(&|out| match self.json {
+            true => json::write(report, out),
+            false => text::write(report, &judged, colour(), out),
+        }))?;
+        for broken in &report.broken {
+            say(broken);
+        }
+        for verdict in judged.failed() {
+            say(&format!("{}: {} ({})", verdict.name, verdict.measured, verdict.why));
+        }
+        match report.broken.is_empty() && judged.failed().next().is_none() {
+            true => Ok(Outcome::Done),
+            false => Ok(Outcome::No),
+        }
     }
 }
 
@@ -151,6 +187,17 @@ fn made(write: &dyn Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
     out
+}
+
+/// Before the run, not after it.
+fn same_scenario(now: Scenario, baseline: Scenario) -> Result<(), baseline::Error> {
+    match now == baseline {
+        true => Ok(()),
+        false => Err(baseline::Error::Scenario {
+            baseline: baseline.name(),
+            now: now.name(),
+        }),
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<Report> {

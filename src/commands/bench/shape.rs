@@ -30,7 +30,6 @@ pub(super) enum Filter {
 #[derive(Debug)]
 pub(super) struct Shape {
     pub(super) scenario: Scenario,
-    pub(super) name: &'static str,
     /// Publishers, or the clients of `connect`.
     pub(super) publishers: u32,
     pub(super) subscribers: u32,
@@ -49,7 +48,6 @@ pub(super) struct Shape {
 
 const ROUND_TRIP: Shape = Shape {
     scenario: Scenario::RoundTrip,
-    name: "round-trip",
     publishers: 1,
     subscribers: 1,
     publishes_only: true,
@@ -67,7 +65,6 @@ pub(super) const ALL: &[Shape] = &[
     ROUND_TRIP,
     Shape {
         scenario: Scenario::FanIn,
-        name: "fan-in",
         publishers: 100,
         filter: Filter::All,
         pace: Pace::Each(10.0),
@@ -75,7 +72,6 @@ pub(super) const ALL: &[Shape] = &[
     },
     Shape {
         scenario: Scenario::FanOut,
-        name: "fan-out",
         subscribers: 100,
         publishes_only: false,
         filter: Filter::All,
@@ -84,7 +80,6 @@ pub(super) const ALL: &[Shape] = &[
     },
     Shape {
         scenario: Scenario::Connect,
-        name: "connect",
         publishers: 1000,
         subscribers: 0,
         warm_up: Duration::ZERO,
@@ -115,7 +110,6 @@ pub(super) const ALL: &[Shape] = &[
     },
     Shape {
         scenario: Scenario::Retained,
-        name: "retained",
         publishes_only: false,
         topics: 1000,
         filter: Filter::All,
@@ -139,7 +133,6 @@ pub(super) const ALL: &[Shape] = &[
     },
     Shape {
         scenario: Scenario::Reconnect,
-        name: "reconnect",
         subscribers: 10,
         publishes_only: false,
         filter: Filter::All,
@@ -150,7 +143,6 @@ pub(super) const ALL: &[Shape] = &[
     },
     Shape {
         scenario: Scenario::Shared,
-        name: "shared",
         subscribers: 4,
         publishes_only: false,
         filter: Filter::Shared,

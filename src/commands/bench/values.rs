@@ -21,7 +21,9 @@ pub(super) enum Rate {
 const LARGEST: u32 = (MAX_REMAINING_LENGTH - 256 * 1024) as u32;
 
 pub(super) fn scenario(text: &str) -> Result<Scenario, String> {
-    let known = super::shape::ALL.iter().map(|shape| (shape.name, shape.scenario));
+    let known = super::shape::ALL
+        .iter()
+        .map(|shape| (shape.scenario.name(), shape.scenario));
     let found = known.clone().find(|(name, _)| *name == text);
     found.map(|(_, scenario)| scenario).ok_or_else(|| {
         let names: Vec<_> = known.map(|(name, _)| name).collect();
@@ -103,18 +105,6 @@ pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// A share: `10%` or `0.1`.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    let (digits, factor) = match text.strip_suffix('%') {
-        Some(digits) => (digits, 0.01),
-        None => (text, 1.0),
-    };
-    let share = digits.parse::<f64>().ok().map(|number| number * factor);
-    share
-        .filter(|share| share.is_finite() && *share >= 0.0)
-        .ok_or_else(|| "must be a share such as 10% or 0.1".to_owned())
-}
-
 /// RFC 3339, `HH:MM[:SS]` of this day (UTC with `Z`, else local time), or `@` and seconds of Unix time.
 pub(super) fn start_at(text: &str) -> Result<SystemTime, String> {
     at(text, &Zoned::now())
@@ -182,13 +172,6 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(size("exp:100000000").unwrap_err().contains("at most"));
-    }
-
-    #[test]
-    fn shares_are_percents_too() {
-        assert_eq!(share("25%"), Ok(0.25));
-        assert_eq!(share("0.5"), Ok(0.5));
-        assert!(share("-1%").is_err() && share("much").is_err());
     }
 
     #[test]
