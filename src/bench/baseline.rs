@@ -159,6 +159,9 @@ fn allowed(most: f64) -> String {
     format!("at most {} % worse", decimals(most, 2))
 }
 
+/// One thing that a process tells about itself.
+type Fact = fn(&Process) -> String;
+
 /// What makes a comparison less telling.
 fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     let mut notes = Vec::new();
@@ -170,7 +173,7 @@ fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     if !changed.is_empty() {
         notes.push(format!("the load is not the same: {}", changed.join(", ")));
     }
-    let facts: [(&str, fn(&Process) -> String); 7] = [
+    let facts: [(&str, Fact); 7] = [
         ("broker", |process| process.broker_version.clone().unwrap_or_default()),
         ("broker embedded", |process| yes(process.embedded)),
         ("protocol", |process| process.protocol.clone()),
@@ -202,7 +205,7 @@ fn notes(now: &Report, baseline: &Report) -> Vec<String> {
 }
 
 /// What the processes of a run say, each answer once.
-fn all(report: &Report, fact: fn(&Process) -> String) -> String {
+fn all(report: &Report, fact: Fact) -> String {
     let facts: BTreeSet<String> = report.processes.iter().map(fact).collect();
     let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
     if facts.is_empty() {

@@ -96,18 +96,16 @@ fn throughput(report: &Report, style: Style, out: &mut String) {
         format!("{}/s", bytes(amount as f64 / seconds))
     };
     if load.scenario != Scenario::Connect {
-        // At QoS 0 nobody but a subscriber can say that a message has left this machine.
-        let unconfirmed = load.qos == 0 && load.subscribers == 0;
-        let name = if unconfirmed { "written" } else { "sent" };
-        let target = of_target(rates.sent, rates.target);
-        row(
-            name,
-            rates.sent,
-            counts.sent,
-            payload(counts.bytes_sent, span.sending),
-            target,
-        );
-        if load.qos > 0 {
+        // Stored messages may have been sent before measuring began.
+        if counts.sent > 0 || counts.received == 0 {
+            // At QoS 0 nobody but a subscriber can say that a message has left this machine.
+            let unconfirmed = load.qos == 0 && load.subscribers == 0;
+            let name = if unconfirmed { "written" } else { "sent" };
+            let target = of_target(rates.sent, rates.target);
+            let payload = payload(counts.bytes_sent, span.sending);
+            row(name, rates.sent, counts.sent, payload, target);
+        }
+        if load.qos > 0 && counts.sent > 0 {
             let target = of_target(rates.acknowledged, rates.target);
             row(
                 "acknowledged",
