@@ -12,13 +12,14 @@ use tempfile::TempDir;
 /// What stands in an example, and what stands there when it is run.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("mqtts://user@broker.example", "mqtt://user@127.0.0.1:PORT"),
+    // A count ends it.
+    ("mqkit bench -h broker.lan --rate max", "mqkit  bench -h 127.0.0.1:PORT --rate max"),
     ("-h broker.lan", "-h 127.0.0.1:PORT"),
     ("-h other.lan", "-h 127.0.0.1:PORT"),
     // These run until they are stopped: a limit, whose status is then the right one.
     ("mqkit sub ", "mqkit sub --deadline 2s "),
     // Shorter, and on any machine.
     ("mqkit bench", "mqkit bench --duration 300ms"),
-    ("--duration 300ms -h broker.lan --rate max", "-h broker.lan --rate max"),
     ("p99<50ms", "p99<50s"),
     ("~/.mqtt", "password"),
     ("vmstat 1", "echo one line"),

@@ -4,7 +4,7 @@ use super::figure::{Figure, Kind, Statistic, latency};
 use super::quantity::{Unit, count, decimals, parse_number, rate};
 use super::report::Process;
 use super::threshold::{Outcome, Verdict};
-use super::{Arrival, Load, Measure, Payload, Report, Scenario, Size};
+use super::{Arrival, Load, Payload, Report, Scenario, Size};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,8 +13,6 @@ use std::time::Duration;
 pub struct Comparison {
     /// How much worse figures may be, in percent; `None` when nothing was demanded.
     pub max_regression: Option<f64>,
-    /// What the times are of.
-    pub measure: Option<Measure>,
     /// One for each figure that both runs may have.
     pub verdicts: Vec<Verdict>,
     /// What else was different.
@@ -65,9 +63,13 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     // What the baseline was about: when it is gone now, that is no success.
     let measure = baseline.main_measure().or_else(|| now.main_measure());
     let mut verdicts = Vec::new();
-    for (name, statistic) in measure.map_or(&[][..], |_| &TIMES[..]) {
-        let figure = Figure::Latency(measure, *statistic);
-        let mut verdict = compare_figure(name, figure, now, baseline, max_regression);
+    let times = measure
+        .into_iter()
+        .flat_map(|measure| TIMES.map(|(name, statistic)| (measure, name, statistic)));
+    for (main, name, statistic) in times {
+        let figure = Figure::Latency(measure, statistic);
+        let name = format!("{}.{name}", main.name());
+        let mut verdict = compare_figure(&name, figure, now, baseline, max_regression);
         if let (Ok(old), Ok(new)) = (latency(measure, baseline), latency(measure, now)) {
             let samples = old.count.min(new.count);
             if samples < statistic.needs() {
@@ -97,7 +99,6 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     }
     Ok(Comparison {
         max_regression,
-        measure,
         verdicts,
         notes: notes(now, baseline),
     })
@@ -112,13 +113,7 @@ pub fn percent(text: &str) -> Result<f64, String> {
     parse_number(text.strip_suffix('%').unwrap_or(text)).map_err(|_| "must be a percentage such as 10%".to_owned())
 }
 
-fn compare_figure(
-    name: &str,
-    figure: Figure,
-    now: &Report,
-    baseline: &Report,
-    max_regression: Option<f64>,
-) -> Verdict {
+fn compare_figure(name: &str, figure: Figure, now: &Report, baseline: &Report, max_regression: Option<f64>) -> Verdict {
     let (new, old) = (figure.value(now), figure.value(baseline));
     let shown = |value: &Result<f64, String>| value.as_ref().ok().map(|value| figure.unit().show(*value));
     let mut verdict = Verdict {
@@ -164,6 +159,9 @@ fn allowed(most: f64) -> String {
     format!("at most {} % worse", decimals(most, 2))
 }
 
+/// One thing that a process tells about itself.
+type Fact = fn(&Process) -> String;
+
 /// What makes a comparison less telling.
 fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     let mut notes = Vec::new();
@@ -175,7 +173,7 @@ fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     if !changed.is_empty() {
         notes.push(format!("the load is not the same: {}", changed.join(", ")));
     }
-    let facts: [(&str, fn(&Process) -> String); 7] = [
+    let facts: [(&str, Fact); 7] = [
         ("broker", |process| process.broker_version.clone().unwrap_or_default()),
         ("broker embedded", |process| yes(process.embedded)),
         ("protocol", |process| process.protocol.clone()),
@@ -207,10 +205,14 @@ fn notes(now: &Report, baseline: &Report) -> Vec<String> {
 }
 
 /// What the processes of a run say, each answer once.
-fn all(report: &Report, fact: fn(&Process) -> String) -> String {
+fn all(report: &Report, fact: Fact) -> String {
     let facts: BTreeSet<String> = report.processes.iter().map(fact).collect();
     let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
-    if facts.is_empty() { "unknown".to_owned() } else { facts.join(" and ") }
+    if facts.is_empty() {
+        "unknown".to_owned()
+    } else {
+        facts.join(" and ")
+    }
 }
 
 /// Everything but the scenario and the seed, for comparing and showing.
@@ -255,7 +257,10 @@ fn options(load: &Load) -> [(&'static str, String); 22] {
         ("arrival", arrival_text(*arrival)),
         ("rate", per_second(*rate)),
         ("window", window.to_string()),
-        ("count", count.map_or_else(|| "none".to_owned(), |count| count.to_string())),
+        (
+            "count",
+            count.map_or_else(|| "none".to_owned(), |count| count.to_string()),
+        ),
         ("duration", seconds(*duration)),
         ("warm-up", seconds(*warm_up)),
         ("drain", seconds(*drain)),

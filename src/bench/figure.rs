@@ -171,7 +171,11 @@ impl Figure {
             ),
             _ => (0.0, "it is no part of anything"),
         };
-        if whole > 0.0 { Ok(whole) } else { Err(missing.to_owned()) }
+        if whole > 0.0 {
+            Ok(whole)
+        } else {
+            Err(missing.to_owned())
+        }
     }
 }
 

@@ -105,7 +105,9 @@ pub fn parse_time(text: &str) -> Result<f64, String> {
         let (value, behind) = rest.split_at(rest.find(|c| !is_digit(c)).unwrap_or(rest.len()));
         let behind = behind.trim_start();
         let (unit, behind) = behind.split_at(behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len()));
-        let number: f64 = value.parse().map_err(|_| format!("\"{text}\" is no time such as 50ms"))?;
+        let number: f64 = value
+            .parse()
+            .map_err(|_| format!("\"{text}\" is no time such as 50ms"))?;
         micros += number
             * match unit {
                 "ns" => 1e-3,
@@ -153,15 +155,28 @@ mod tests {
             "0 us", "0.40 us", "10.0 us", "412 us", "1.00 ms", "12.3 ms", "1.00 s", "61.0 s", "4,000 s",
         ];
         assert_eq!(shown, expected);
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
         assert_eq!([0.0, 1.5, 99.96, 12_345.4].map(rate), ["0", "1.5", "100", "12,345"]);
-        assert_eq!([100.0, 1_500.0, 2e6, 3.25e9].map(bytes), ["100 B", "1.5 KB", "2 MB", "3.25 GB"]);
+        assert_eq!(
+            [100.0, 1_500.0, 2e6, 3.25e9].map(bytes),
+            ["100 B", "1.5 KB", "2 MB", "3.25 GB"]
+        );
         assert_eq!(Unit::Percent.show(99.999_667), "99.9997 %");
     }
 
     #[test]
     fn times_and_numbers_are_read() {
-        let times = [("50ms", 5e4), ("1.5 s", 1.5e6), ("1m 30s", 9e7), ("250us", 250.0), ("2µs", 2.0), ("1h", 3.6e9)];
+        let times = [
+            ("50ms", 5e4),
+            ("1.5 s", 1.5e6),
+            ("1m 30s", 9e7),
+            ("250us", 250.0),
+            ("2µs", 2.0),
+            ("1h", 3.6e9),
+        ];
         for (text, micros) in times {
             assert_eq!(parse_time(text), Ok(micros), "{text}");
         }

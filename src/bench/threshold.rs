@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::baseline::Comparison;
-use super::figure::{Figure, latency};
+use super::figure::{Figure, Kind, latency};
 use super::quantity::{Unit, count, decimals, parse_number, parse_time};
 use crate::nearest::nearest;
 use serde::Serialize;
@@ -120,14 +120,24 @@ impl Threshold {
                 };
             }
         };
-        if let (Figure::Latency(measure, statistic), true) = (self.figure, why.is_empty()) {
-            let samples = latency(measure, report).map_or(0, |times| times.count);
-            if samples < statistic.needs() {
-                why = format!("from {} samples only: the longest one", count(samples));
+        match self.figure {
+            Figure::Latency(measure, statistic) => {
+                let samples = latency(measure, report).map_or(0, |times| times.count);
+                if samples < statistic.needs() {
+                    why = format!("from {} samples only: the longest one", count(samples));
+                }
             }
+            Figure::Rate(None | Some(Kind::Sent)) if report.load.qos == 0 && report.load.subscribers == 0 => {
+                "written at QoS 0, confirmed by nobody".clone_into(&mut why);
+            }
+            _ => {}
         }
         let passed = self.operator.holds(value, self.limit);
-        let unit = if self.percent { Unit::Percent } else { self.figure.unit() };
+        let unit = if self.percent {
+            Unit::Percent
+        } else {
+            self.figure.unit()
+        };
         Verdict {
             name: self.text.clone(),
             outcome: if passed { Outcome::Passed } else { Outcome::Failed },
@@ -154,7 +164,11 @@ impl Threshold {
     /// With as many digits as it takes to see that it is on one side of the limit.
     fn measured(&self, unit: Unit, value: f64) -> String {
         let shown = unit.show(value);
-        if shown != unit.show(self.limit) || value == self.limit {
+        let near = match unit {
+            Unit::Time => (value - self.limit).abs() < self.limit * 0.01,
+            _ => shown == unit.show(self.limit),
+        };
+        if !near {
             return shown;
         }
         match unit {
@@ -162,7 +176,7 @@ impl Threshold {
             Unit::Time if self.limit >= 1e3 => format!("{} ms", decimals(value / 1e3, 6)),
             Unit::Time => format!("{} us", decimals(value, 3)),
             Unit::Percent => format!("{} %", decimals(value, 9)),
-            Unit::Count => decimals(value, 3),
+            Unit::Count => shown,
             Unit::Rate => format!("{}/s", decimals(value, 3)),
         }
     }
@@ -195,8 +209,8 @@ impl FromStr for Threshold {
             bad(name_at, why)
         })?;
         let operator = OPERATORS.iter().find(|(sign, _)| behind.starts_with(sign));
-        let (sign, operator) = operator
-            .ok_or_else(|| bad(before.len(), "one of < <= > >= = != must follow the name".to_owned()))?;
+        let (sign, operator) =
+            operator.ok_or_else(|| bad(before.len(), "one of < <= > >= = != must follow the name".to_owned()))?;
         let value = behind.get(sign.len()..).unwrap_or_default();
         let value_at = text.len() - value.trim_start().len();
         let (limit, percent) = limit(figure, value.trim()).map_err(|why| bad(value_at, why))?;

@@ -174,7 +174,11 @@ impl Results {
             say(broken);
         }
         for verdict in judged.failed() {
-            say(&format!("{}: {} ({})", verdict.name, verdict.measured, verdict.why));
+            let why = match verdict.why.as_str() {
+                "" => String::new(),
+                why => format!(" ({why})"),
+            };
+            say(&format!("not met: {}, but {}{why}", verdict.name, verdict.measured));
         }
         match report.broken.is_empty() && judged.failed().next().is_none() {
             true => Ok(Outcome::Done),
