@@ -170,7 +170,7 @@ const LAYERS: &[Layer] = &[
         name: "output",
         files: &["output"],
         crates: &["analysis", "base64", "bench", "output", "protocol"],
-        external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
+        external: &["bytes", "memchr", "thiserror", "serde", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {

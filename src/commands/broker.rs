@@ -9,6 +9,7 @@ use crate::exit::{Outcome, OutputError, Signal};
 use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, tls};
 use anyhow::Context as _;
 use clap::ArgGroup;
+use rustix::process::{Pid, kill_process};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
@@ -279,18 +280,17 @@ async fn attend(mut signals: Signals, mut child: Child) -> std::io::Result<ExitS
             signal = signals.next() => match signal {
                 // A terminal sends it to the command itself.
                 Signal::Interrupt => {}
-                Signal::Terminate => forward_terminate(&child).await,
+                Signal::Terminate => forward_terminate(&child),
             },
         }
     }
 }
 
-/// By the program of the same name: the system call would need a crate or unsafe code.
-async fn forward_terminate(child: &Child) {
-    let Some(id) = child.id() else { return };
-    let kill = Command::new("kill").arg("-TERM").arg(id.to_string()).status().await;
-    if !kill.is_ok_and(|status| status.success()) {
-        say(format_args!("cannot pass SIGTERM on to the command"));
+fn forward_terminate(child: &Child) {
+    let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    // Without one it has ended.
+    if let Some(Err(error)) = id.map(|id| kill_process(id, rustix::process::Signal::TERM)) {
+        say(format_args!("cannot pass SIGTERM on to the command: {error}"));
     }
 }
 

@@ -286,7 +286,7 @@ fn usage_errors_say_what_to_do() {
         (&["--insecure"], "plain TCP"),
         (&["--ws"], "plain TCP"),
         (&["--max-regression", "5%"], "--baseline"),
-        (&["--max-regression", "much", "--baseline", "x"], "must be a share"),
+        (&["--max-regression", "much", "--baseline", "x"], "must be a percentage"),
         (&["--baseline", "/nonexistent"], "cannot read /nonexistent"),
         (&["--assert", "speed"], "speed"),
         (&["--merge", "/nonexistent"], "cannot read /nonexistent"),
