@@ -1,5 +1,6 @@
 //! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
 
+use super::Measure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -122,6 +123,20 @@ pub struct Load {
 }
 
 impl Load {
+    /// What the time series shows: the most telling measure that this load leads to.
+    #[must_use]
+    pub fn main_measure(&self) -> Measure {
+        let closed = self.arrival == Arrival::Closed;
+        match self.scenario {
+            Scenario::Connect => Measure::Connect,
+            Scenario::Retained => Measure::DeliveryService,
+            _ if self.subscribers > 0 && closed => Measure::DeliveryService,
+            _ if self.subscribers > 0 => Measure::DeliveryResponse,
+            _ if closed => Measure::AckService,
+            _ => Measure::AckResponse,
+        }
+    }
+
     /// Clients of all kinds.
     #[must_use]
     pub fn clients(&self) -> u32 {
