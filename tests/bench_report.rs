@@ -131,6 +131,7 @@ fn measured() -> Measured {
         transport: None,
         broker_version: None,
         failed: None,
+        refused: None,
         stopped: false,
     }
 }
@@ -349,7 +350,7 @@ fn an_early_end_is_noted() {
     let measured = Measured {
         failed: Some(Arc::new(Error::Client {
             id: "bench-7".to_owned(),
-            source,
+            source: Box::new(source),
         })),
         stopped: true,
         ..measured()

@@ -123,6 +123,16 @@ pub struct Load {
 }
 
 impl Load {
+    /// How long publishing takes, as far as that can be said before; the duration for a closed loop with a count.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn expected_duration(&self) -> Duration {
+        match (self.count, self.rate) {
+            (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX),
+            _ => self.duration,
+        }
+    }
+
     /// What the time series shows: the most telling measure that this load leads to.
     #[must_use]
     pub fn main_measure(&self) -> Measure {

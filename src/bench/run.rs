@@ -175,6 +175,7 @@ pub async fn run(
 
 /// No more intervals than these, so that a long run has no endless report.
 const MOST_ROWS: u32 = 600;
+const LAST_ROW: usize = 3600;
 /// From the order to start to the start: all threads have heard it by then.
 const HEADSTART: Duration = Duration::from_millis(20);
 /// How often the end of the drain is looked for, and how long nothing more may come then.
@@ -245,7 +246,7 @@ impl Run {
             ..Shared::default()
         });
         let noise = payload::noise(&load.payload, load.seed);
-        let length = load.duration / MOST_ROWS;
+        let length = load.expected_duration() / MOST_ROWS;
         let interval = Duration::from_secs(length.as_secs().max(1));
         let connect_at = Instant::now();
         let (orders, _) = channel::channel(Order::default());
@@ -521,6 +522,11 @@ impl Run {
             return;
         };
         self.total.add(&record);
+        // Only a closed loop with a count can take longer than was foreseen.
+        if self.rows.len() >= LAST_ROW {
+            let remark = format!("the time series ends with interval {LAST_ROW}");
+            return self.hear(Note::Remark(remark));
+        }
         let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
         self.rows.push(Row::new(
             &Interval { at, length, record },
