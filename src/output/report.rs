@@ -2,4 +2,5 @@
 
 pub mod csv;
 pub mod hdr;
+pub mod html;
 pub mod json;
