@@ -4,3 +4,5 @@ pub mod csv;
 pub mod hdr;
 pub mod html;
 pub mod json;
+pub mod junit;
+pub mod text;
