@@ -172,6 +172,8 @@ fn figures_stand_on_the_page() {
     assert!(connect.contains("10,000 clients connected, 2,000 per second, to the embedded broker of mqkit"));
     assert!(self::page(&merged(), None).contains("30 publishers in 3 processes sent"));
     assert!(self::page(&few_samples(), None).contains("390\u{a0}µs<small>few samples"));
+    // The silence at the end is no interval.
+    assert!(page.contains("<title>59\u{a0}s to 60\u{a0}s") && !page.contains("<title>60\u{a0}s to"));
     let empty = self::page(&empty(), None);
     assert!(empty.contains("nothing was tested") && empty.contains("No latency was measured"));
 }

@@ -6,7 +6,7 @@ mod merge;
 
 pub use merge::MergeError;
 
-use super::{Arrival, Counts, Load, Measure, Record, Scenario};
+use super::{Counts, Load, Measure, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -193,21 +193,6 @@ impl Report {
     #[must_use]
     pub fn main_measure(&self) -> Option<Measure> {
         main_measure(|measure| self.latency.contains_key(measure.name()))
-    }
-}
-
-/// The measure that [`main_measure`] will find when a load does what it is for.
-#[must_use]
-pub fn planned_measure(load: &Load) -> Measure {
-    let closed = load.arrival == Arrival::Closed;
-    match load.scenario {
-        Scenario::Connect => Measure::Connect,
-        Scenario::Retained => Measure::DeliveryService,
-        _ if load.subscribers > 0 && closed => Measure::DeliveryService,
-        _ if load.subscribers > 0 => Measure::DeliveryResponse,
-        _ if load.qos == 0 => Measure::Connect,
-        _ if closed => Measure::AckService,
-        _ => Measure::AckResponse,
     }
 }
 

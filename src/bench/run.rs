@@ -2,7 +2,7 @@
 //! not know what the figures are for.
 
 use super::record::Record;
-use super::report::{Generator, Interval, Row, planned_measure};
+use super::report::{Generator, Interval, Row};
 use super::signal::{Effort, Flow, Note, Order, Shared};
 use super::stamp::Stamp;
 use super::topics::{Receivers, Who};
@@ -175,6 +175,7 @@ pub async fn run(
 
 /// No more intervals than these, so that a long run has no endless report.
 const MOST_ROWS: u32 = 600;
+const LAST_ROW: usize = 3600;
 /// From the order to start to the start: all threads have heard it by then.
 const HEADSTART: Duration = Duration::from_millis(20);
 /// How often the end of the drain is looked for, and how long nothing more may come then.
@@ -195,6 +196,7 @@ struct Run {
     open: BTreeMap<u64, (u32, Record)>,
     rows: Vec<Row>,
     connect_at: Instant,
+    connecting_from: SystemTime,
     connecting: Duration,
     /// The start of measuring, by both clocks.
     started: (Instant, SystemTime),
@@ -244,7 +246,7 @@ impl Run {
             ..Shared::default()
         });
         let noise = payload::noise(&load.payload, load.seed);
-        let length = load.duration / MOST_ROWS;
+        let length = load.expected_duration() / MOST_ROWS;
         let interval = Duration::from_secs(length.as_secs().max(1));
         let connect_at = Instant::now();
         let (orders, _) = channel::channel(Order::default());
@@ -276,6 +278,7 @@ impl Run {
             open: BTreeMap::new(),
             rows: Vec::new(),
             connect_at,
+            connecting_from: SystemTime::now(),
             connecting: Duration::ZERO,
             started: (connect_at, SystemTime::now()),
             published: Duration::ZERO,
@@ -519,9 +522,16 @@ impl Run {
             return;
         };
         self.total.add(&record);
+        // Only a closed loop with a count can take longer than was foreseen.
+        if self.rows.len() >= LAST_ROW {
+            let remark = format!("the time series ends with interval {LAST_ROW}");
+            return self.hear(Note::Remark(remark));
+        }
         let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
-        let measure = planned_measure(&self.setup.load);
-        self.rows.push(Row::new(&Interval { at, length, record }, measure));
+        self.rows.push(Row::new(
+            &Interval { at, length, record },
+            self.setup.load.main_measure(),
+        ));
     }
 
     /// The last records of the threads.
@@ -590,11 +600,7 @@ impl Run {
             rows: std::mem::take(&mut self.rows),
             started: self.started.1,
             planned,
-            connecting_from: self
-                .started
-                .1
-                .checked_sub(self.started.0.saturating_duration_since(self.connect_at))
-                .unwrap_or(self.started.1),
+            connecting_from: self.connecting_from,
             connecting: self.connecting,
             generator,
             broken,

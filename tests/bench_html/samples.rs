@@ -81,7 +81,7 @@ fn load() -> Load {
         scenario: Scenario::RoundTrip,
         publishers: 10,
         subscribers: 10,
-        topic: "bench/%i".to_owned(),
+        topic: format!("mqkit/bench/{}/%i", process().run),
         filter: "bench/%i".to_owned(),
         topics: 1,
         random_topics: false,
@@ -157,6 +157,12 @@ fn run(seconds: u32, per_second: u32, mut delay: impl FnMut(u32, u32) -> (f64, f
     for client in 0..10 {
         whole.time(Measure::Suback, Duration::from_micros(210 + 13 * client));
     }
+    // Nothing comes while waiting for what is on its way.
+    report.timeline.push(Row {
+        at: f64::from(seconds),
+        length: 0.125,
+        ..Row::default()
+    });
     let messages = u64::from(seconds) * u64::from(per_second);
     report.counts = Counts {
         offered: messages,
@@ -222,6 +228,8 @@ pub(crate) fn slower_and_longer() -> Report {
     });
     report.load.duration = Duration::from_secs(90);
     report.load.seed = 7;
+    report.processes[0].run = "0d1e5c2fa9b37746".to_owned();
+    report.load.topic = report.load.topic.replace(&process().run, &report.processes[0].run);
     report
 }
 
@@ -286,6 +294,7 @@ pub(crate) fn few_samples() -> Report {
         (100.0 * f64::from(number + 1), 130.0 * f64::from(number + 1))
     });
     report.timeline[0].length = 0.25;
+    report.timeline[1].at = 1.0;
     report
 }
 

@@ -100,15 +100,19 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
         "What was to be done"
     };
     table("options", caption, &columns, out);
-    let before = baseline.map(|baseline| options(&baseline.load));
+    let before = baseline.map(|baseline| (baseline, options(&baseline.load)));
     for (index, (name, value)) in options(&report.load).into_iter().enumerate() {
         out.push_str(&format!(
             "<tr><th scope=\"row\">{name}</th><td>{}</td>",
             escaped(&value)
         ));
-        if let Some((_, before)) = before.as_ref().and_then(|before| before.get(index)) {
-            let class = if *before == value { "" } else { " class=\"differs\"" };
-            out.push_str(&format!("<td{class}>{}</td>", escaped(before)));
+        if let Some((baseline, (_, old))) = before
+            .as_ref()
+            .and_then(|(baseline, all)| Some((*baseline, all.get(index)?)))
+        {
+            let same = alike((report, &value), (baseline, old));
+            let class = if same { "" } else { " class=\"differs\"" };
+            out.push_str(&format!("<td{class}>{}</td>", escaped(old)));
         }
         out.push_str("</tr>\n");
     }
@@ -117,11 +121,21 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
 }
 
 /// Options in which the load of the baseline differs; other random numbers are no other load.
-pub(super) fn differences(load: &Load, baseline: &Load) -> Vec<&'static str> {
-    let both = options(load).into_iter().zip(options(baseline));
-    both.filter(|(own, before)| own.1 != before.1 && own.0 != "seed")
+pub(super) fn differences(report: &Report, baseline: &Report) -> Vec<&'static str> {
+    let both = options(&report.load).into_iter().zip(options(&baseline.load));
+    both.filter(|(own, before)| own.0 != "seed" && !alike((report, &own.1), (baseline, &before.1)))
         .map(|(own, _)| own.0)
         .collect()
+}
+
+/// Whether values are the same but for what identifies the run: it stands in topics.
+fn alike(own: (&Report, &str), before: (&Report, &str)) -> bool {
+    let neutral = |(report, value): (&Report, &str)| {
+        let runs = report.processes.iter().map(|process| process.run.as_str());
+        let runs = runs.filter(|run| !run.is_empty());
+        runs.fold(value.to_owned(), |value, run| value.replace(run, "RUN"))
+    };
+    neutral(own) == neutral(before)
 }
 
 /// Every option, always in the same order.

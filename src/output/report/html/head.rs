@@ -42,7 +42,7 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
             started(baseline),
             number(WORSE * 100.0)
         );
-        let differences = context::differences(&report.load, &baseline.load);
+        let differences = context::differences(report, baseline);
         if !differences.is_empty() {
             text.push_str(&format!(" Its load was another one: {}.", differences.join(", ")));
         }

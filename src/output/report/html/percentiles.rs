@@ -163,6 +163,7 @@ fn plot(family: &Family, curves: &[Curve]) -> Plot {
         y,
         y_name: "latency (logarithmic)",
         lines,
+        room: 0,
         shaded: own(RESPONSE).zip(own(SERVICE)),
         readings: readings(curves, samples),
     }

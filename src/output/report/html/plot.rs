@@ -19,6 +19,8 @@ pub(super) struct Plot {
     pub(super) y_name: &'static str,
     /// Later ones lie above earlier ones.
     pub(super) lines: Vec<Line>,
+    /// Characters that names beside the lines have room for, at least: makes plots equally wide.
+    pub(super) room: usize,
     /// Two lines between which the area is shaded.
     pub(super) shaded: Option<(usize, usize)>,
     /// Areas from one x to another that show a text under the pointer.
@@ -67,6 +69,8 @@ struct Frame {
 }
 
 const BOTTOM: f64 = 44.0;
+/// About how wide a character is.
+const CHARACTER: f64 = 7.0;
 /// Height of a row of text.
 const ROW: f64 = 16.0;
 /// Lines of more points are drawn thinner.
@@ -83,7 +87,7 @@ impl Plot {
             width: 860.0,
             height: 330.0,
             left: 62.0,
-            right: names.fold(40.0, f64::max) + SAMPLE + 14.0,
+            right: names.fold(self.room as f64 * CHARACTER, f64::max) + SAMPLE + 14.0,
             top: 30.0,
             bottom: BOTTOM,
             beside: true,
@@ -353,7 +357,7 @@ fn pixels(value: f64) -> String {
 
 /// About how wide a text is.
 fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 7.0
+    text.chars().count() as f64 * CHARACTER
 }
 
 #[cfg(test)]

@@ -34,16 +34,24 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
         return;
     }
     section("time", "Over time", out);
-    let rates = throughput(report, &rows, &before, end);
+    let same_measure = baseline.is_some_and(|baseline| baseline.main_measure() == report.main_measure());
+    let mut rates = throughput(report, &rows, &before, end);
+    let mut latencies = latencies(report, &rows, if same_measure { &before } else { &[] }, end);
+    // The same second stands at the same place in both.
+    let names = rates
+        .lines
+        .iter()
+        .chain(&latencies.lines)
+        .map(|line| line.name.chars().count());
+    let room = names.max().unwrap_or(0);
+    (rates.room, latencies.room) = (room, room);
     if !rates.lines.is_empty() {
         out.push_str("<figure>\n<h3>Throughput</h3>\n");
         rates.write(out);
         out.push_str("</figure>\n");
     }
-    let same_measure = baseline.is_some_and(|baseline| baseline.main_measure() == report.main_measure());
-    let latencies = latencies(report, &rows, if same_measure { &before } else { &[] }, end);
     if !latencies.lines.is_empty() {
-        let what = report.main_measure().map_or("Latency", words::measure);
+        let what = report.main_measure().map_or("", words::measure);
         out.push_str(&format!("<figure>\n<h3>Latency: {what}</h3>\n"));
         latencies.write(out);
         out.push_str("</figure>\n");
@@ -53,12 +61,20 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
     out.push_str("</section>\n");
 }
 
-/// The intervals that begin before `limit`, and where the last of them ends.
+/// The intervals that begin before `limit`, and where the last of them ends. Silence after sending is left out: nothing was
+/// to happen then.
 fn shown(report: &Report, limit: f64) -> (Vec<&Row>, f64) {
     let usable = |row: &&Row| {
         row.at.is_finite() && row.at >= 0.0 && row.at < limit && row.length.is_finite() && row.length > 0.0
     };
-    let rows: Vec<_> = report.timeline.iter().filter(usable).collect();
+    let mut rows: Vec<_> = report.timeline.iter().filter(usable).collect();
+    let silent = |row: &Row| row.sent == 0 && row.acknowledged == 0 && row.received == 0 && row.max == 0.0;
+    while rows
+        .last()
+        .is_some_and(|row| silent(row) && row.at >= report.span.sending - row.length * 0.01)
+    {
+        rows.pop();
+    }
     let end = rows.iter().map(|row| row.at + row.length).fold(0.0, f64::max);
     (rows, end)
 }
@@ -110,6 +126,7 @@ fn throughput(report: &Report, rows: &[&Row], before: &[&Row], end: f64) -> Plot
         y: Axis::number(highest),
         y_name: "messages per second",
         lines,
+        room: 0,
         shaded: None,
         readings: readings(rows, &RATES, |value| format!("{}/s", number(value))),
     }
@@ -145,6 +162,7 @@ fn latencies(report: &Report, rows: &[&Row], before: &[&Row], end: f64) -> Plot 
         y: Axis::latency(heights(&lines)),
         y_name: "latency (logarithmic)",
         lines,
+        room: 0,
         shaded: None,
         readings: readings(rows, &LATENCIES, latency_tick),
     }
