@@ -4,12 +4,23 @@
 pub mod baseline;
 pub mod figure;
 pub mod histogram;
+mod ledger;
 mod load;
+mod payload;
+mod probe;
 pub mod quantity;
 pub mod record;
 pub mod report;
 mod run;
+mod schedule;
+mod signal;
+pub mod stamp;
 pub mod threshold;
+mod timer;
+mod topics;
+mod verdict;
+mod watch;
+mod worker;
 
 pub use load::{Arrival, Load, Payload, Scenario, Size};
 pub use record::{Counts, Measure, Record};

@@ -1,5 +1,6 @@
 //! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
 
+use super::Measure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -138,6 +139,30 @@ pub struct Load {
 }
 
 impl Load {
+    /// How long publishing takes, as far as that can be said before; the duration for a closed loop with a count.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn expected_duration(&self) -> Duration {
+        match (self.count, self.rate) {
+            (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX),
+            _ => self.duration,
+        }
+    }
+
+    /// What the time series shows: the most telling measure that this load leads to.
+    #[must_use]
+    pub fn main_measure(&self) -> Measure {
+        let closed = self.arrival == Arrival::Closed;
+        match self.scenario {
+            Scenario::Connect => Measure::Connect,
+            Scenario::Retained => Measure::DeliveryService,
+            _ if self.subscribers > 0 && closed => Measure::DeliveryService,
+            _ if self.subscribers > 0 => Measure::DeliveryResponse,
+            _ if closed => Measure::AckService,
+            _ => Measure::AckResponse,
+        }
+    }
+
     /// Clients of all kinds.
     #[must_use]
     pub fn clients(&self) -> u32 {
@@ -172,5 +197,47 @@ mod text {
             0;
             usize::try_from(length).unwrap_or_default().min(256 * 1024 * 1024)
         ])
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One publisher and one subscriber, for the tests of this layer.
+    pub(in crate::bench) fn load() -> Load {
+        Load {
+            scenario: Scenario::RoundTrip,
+            publishers: 1,
+            subscribers: 1,
+            topic: "t/%i".to_owned(),
+            filter: "t/+".to_owned(),
+            topics: 1,
+            random_topics: false,
+            payload: Payload::Random(Size::Fixed(100)),
+            qos: 1,
+            subscribe_qos: 1,
+            retain: false,
+            arrival: Arrival::Constant,
+            rate: Some(1000.0),
+            window: 100,
+            count: None,
+            duration: Duration::from_secs(2),
+            warm_up: Duration::from_secs(1),
+            drain: Duration::from_secs(5),
+            late: Duration::from_secs(1),
+            connect_rate: None,
+            drop_every: Duration::from_secs(1),
+            persistent: false,
+            workers: 1,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn a_load_is_read_as_it_was_written() {
+        let load = load();
+        let json = serde_json::to_string(&load).unwrap();
+        assert_eq!(serde_json::from_str::<Load>(&json).unwrap(), load);
     }
 }
