@@ -392,7 +392,7 @@ fn thresholds_hold_or_not() {
         few.to_string(),
         "connect.p99.9<1s: 7.88 ms, from 20 samples only: the longest one"
     );
-    let mut nothing = good.clone();
+    let mut nothing = good;
     nothing.counts = Counts::default();
     nothing.latency.clear();
     for text in [
