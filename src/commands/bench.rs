@@ -67,6 +67,10 @@ const AFTER_HELP: &str = "Scenarios:
   reconnect   subscribers lose their connections again and again while messages are published
   shared      each message goes to one subscriber of a shared subscription ($share)
 
+Clients:
+  They are called as -i says, or at random, with -p0, -p1, … behind it for publishers and -s0, -s1, … for subscribers. In
+  the user name (-u) %i is that number, and %c the whole identifier.
+
 Figures:
   Response times count from the moment when a message was due, service times from the moment when it was sent: a broker
   that stops for a second delays all messages of that second, and only response times show it. Sent messages of QoS 0
