@@ -2,6 +2,7 @@
 
 mod analysis;
 mod architecture;
+mod bench_html;
 mod bench_report;
 mod bench_verdict;
 mod broker;
