@@ -2,6 +2,7 @@
 
 mod analysis;
 mod architecture;
+mod bench_run;
 mod broker;
 mod capture_files;
 mod capture_tls;

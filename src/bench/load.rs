@@ -152,6 +152,9 @@ mod text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let length = u64::deserialize(deserializer)?;
-        Ok(vec![0; usize::try_from(length).unwrap_or_default().min(256 * 1024 * 1024)])
+        Ok(vec![
+            0;
+            usize::try_from(length).unwrap_or_default().min(256 * 1024 * 1024)
+        ])
     }
 }

@@ -189,9 +189,7 @@ impl Record {
 
     /// Adds times of a measure.
     pub fn add_histogram(&mut self, measure: Measure, histogram: &Histogram) {
-        self.histograms[measure as usize]
-            .get_or_insert_default()
-            .add(histogram);
+        self.histograms[measure as usize].get_or_insert_default().add(histogram);
     }
 
     /// Adds a record of another thread, time or process.

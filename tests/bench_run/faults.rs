@@ -1,0 +1,429 @@
+//! What a broker does wrong is counted exactly, and told when the standard forbids it.
+
+use super::{
+    Embedded, against, against_with, check_conservation, check_whole, load, measure, open, samples, setup, watch,
+};
+use crate::support::scripted::{Fault, Policy, Scripted};
+use mqkit::bench::{self, Arrival, Counts, Load, Measure, Phase};
+use mqkit::protocol::{ReasonCode, Version};
+use std::time::{Duration, Instant, SystemTime};
+
+const QOS: [u8; 3] = [0, 1, 2];
+
+fn faults(faults: &[(&str, u64, Fault)]) -> Policy {
+    let faults = faults.iter();
+    Policy {
+        faults: faults
+            .map(|(topic, number, fault)| ((*topic).to_owned(), *number, fault.clone()))
+            .collect(),
+        ..Policy::default()
+    }
+}
+
+/// Three publishers with 300 messages; at an open loop, so that a lost one keeps nothing waiting.
+fn three(qos: u8) -> Load {
+    Load {
+        publishers: 3,
+        subscribers: 3,
+        qos,
+        drain: Duration::from_millis(300),
+        count: Some(300),
+        ..open(Arrival::Constant, 1000.0, Duration::from_secs(20))
+    }
+}
+
+#[test]
+fn losses_are_counted_and_break_qos_1_and_2() {
+    for qos in QOS {
+        let lose = faults(&[
+            ("t/0", 0, Fault::Lose),
+            ("t/1", 50, Fault::Lose),
+            ("t/1", 51, Fault::Lose),
+            ("t/2", 99, Fault::Lose),
+        ]);
+        let (measured, _) = against(lose, three(qos));
+        let counts = measured.record.counts;
+        assert_eq!(
+            (counts.expected, counts.received, counts.lost),
+            (300, 296, 4),
+            "{counts:?}"
+        );
+        assert_eq!(
+            (counts.duplicated, counts.out_of_order, counts.foreign),
+            (0, 0, 0),
+            "{counts:?}"
+        );
+        check_conservation(&measured, qos);
+        let broken = measured.broken.join("\n");
+        assert_eq!(broken.is_empty(), qos == 0, "QoS {qos}: {broken}");
+        assert!(qos == 0 || broken.contains('4'), "{broken}");
+        assert_eq!(samples(&measured, Measure::DeliveryResponse), 296);
+    }
+}
+
+#[test]
+fn duplicates_are_counted_and_break_qos_2() {
+    for qos in QOS {
+        let repeat = faults(&[
+            ("t/0", 0, Fault::Repeat),
+            ("t/1", 50, Fault::Repeat),
+            ("t/2", 99, Fault::Repeat),
+        ]);
+        let (measured, _) = against(repeat, three(qos));
+        let counts = measured.record.counts;
+        assert_eq!(
+            (counts.received, counts.lost, counts.duplicated),
+            (300, 0, 3),
+            "{counts:?}"
+        );
+        assert_eq!((counts.out_of_order, counts.foreign), (0, 0), "{counts:?}");
+        check_conservation(&measured, qos);
+        let broken = measured.broken.join("\n");
+        assert_eq!(broken.is_empty(), qos != 2, "QoS {qos}: {broken}");
+        assert_eq!(samples(&measured, Measure::DeliveryResponse), 300);
+    }
+}
+
+#[test]
+fn what_comes_out_of_order_is_counted_and_breaks_the_standard() {
+    for qos in QOS {
+        let swap = faults(&[
+            ("t/0", 0, Fault::Swap),
+            // Two wait for the third: both are late.
+            ("t/1", 50, Fault::Swap),
+            ("t/1", 51, Fault::Swap),
+        ]);
+        let (measured, _) = against(swap, three(qos));
+        let counts = measured.record.counts;
+        assert_eq!(
+            (counts.received, counts.lost, counts.out_of_order),
+            (300, 0, 3),
+            "{counts:?}"
+        );
+        assert_eq!(counts.duplicated, 0, "{counts:?}");
+        check_conservation(&measured, qos);
+        assert_eq!(measured.broken.len(), 1, "QoS {qos}: {:?}", measured.broken);
+    }
+}
+
+#[test]
+fn all_faults_at_once_are_told_apart() {
+    let all = faults(&[
+        ("t/0", 10, Fault::Lose),
+        ("t/0", 20, Fault::Repeat),
+        ("t/0", 30, Fault::Swap),
+        ("t/0", 40, Fault::Foreign(b"hello")),
+        ("t/0", 41, Fault::Foreign(b"")),
+        // As long as a stamp, and longer.
+        ("t/0", 42, Fault::Foreign(&[0; 32])),
+        ("t/0", 43, Fault::Foreign(&[0xff; 64])),
+        ("t/1", 0, Fault::Repeat),
+        ("t/1", 99, Fault::Lose),
+        ("t/2", 50, Fault::Refuse(ReasonCode::QUOTA_EXCEEDED)),
+    ]);
+    for qos in QOS {
+        let (measured, _) = against(all.clone(), three(qos));
+        let counts = measured.record.counts;
+        // At QoS 0 nobody tells that a message was refused.
+        let refused = u64::from(qos > 0);
+        let lost = if qos > 0 { 2 } else { 3 };
+        let expected = Counts {
+            offered: 300,
+            sent: 300,
+            acknowledged: if qos > 0 { 299 } else { 0 },
+            refused,
+            expected: 300 - refused,
+            received: 297,
+            lost,
+            duplicated: 2,
+            out_of_order: 1,
+            foreign: 4,
+            connected: 6,
+            bytes_sent: 300 * 64,
+            bytes_received: counts.bytes_received,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected, "QoS {qos}");
+        check_conservation(&measured, qos);
+    }
+}
+
+#[test]
+fn refusals_are_no_losses() {
+    let denied = Fault::Refuse(ReasonCode::NOT_AUTHORIZED);
+    for qos in [1, 2] {
+        let (measured, _) = against(
+            faults(&[("t/0", 3, denied.clone()), ("t/0", 5, denied.clone())]),
+            Load { qos, ..load() },
+        );
+        let counts = measured.record.counts;
+        assert_eq!(
+            (counts.sent, counts.acknowledged, counts.refused),
+            (100, 98, 2),
+            "{counts:?}"
+        );
+        assert_eq!(
+            (counts.expected, counts.received, counts.lost),
+            (98, 98, 0),
+            "{counts:?}"
+        );
+        assert_eq!(measured.broken, Vec::<String>::new());
+        check_conservation(&measured, qos);
+    }
+}
+
+/// Accepted, and nobody was there: that is no refusal.
+#[test]
+fn a_success_with_a_reason_is_a_success() {
+    let nobody = Fault::Refuse(ReasonCode(0x10));
+    let (measured, _) = against(faults(&[("t/0", 3, nobody)]), load());
+    check_whole(&measured, &load(), 100, 1);
+}
+
+#[test]
+fn faults_of_the_warm_up_do_not_count() {
+    for qos in QOS {
+        let load = Load {
+            publishers: 2,
+            subscribers: 2,
+            qos,
+            warm_up: Duration::from_millis(400),
+            drain: Duration::from_millis(300),
+            ..open(Arrival::Constant, 500.0, Duration::from_millis(600))
+        };
+        // Of each publisher a hundred messages are of the warm-up.
+        let policy = faults(&[
+            ("t/0", 5, Fault::Lose),
+            ("t/0", 10, Fault::Repeat),
+            ("t/0", 20, Fault::Swap),
+            ("t/0", 30, Fault::Refuse(ReasonCode::QUOTA_EXCEEDED)),
+            ("t/0", 120, Fault::Lose),
+            ("t/1", 130, Fault::Repeat),
+            ("t/1", 140, Fault::Swap),
+        ]);
+        let (measured, record) = against(policy, load);
+        assert_eq!(record.messages.len(), 500);
+        let counts = measured.record.counts;
+        let expected = Counts {
+            offered: 300,
+            sent: 300,
+            acknowledged: if qos > 0 { 300 } else { 0 },
+            expected: 300,
+            received: 299,
+            lost: 1,
+            duplicated: 1,
+            out_of_order: 1,
+            connected: 4,
+            bytes_sent: 300 * 64,
+            bytes_received: counts.bytes_received,
+            ..Counts::default()
+        };
+        assert_eq!(counts, expected, "QoS {qos}");
+        check_conservation(&measured, qos);
+        assert_eq!(samples(&measured, Measure::DeliveryResponse), 299);
+    }
+}
+
+#[test]
+fn late_deliveries_are_counted() {
+    let policy = Policy {
+        delivery_delay: Duration::from_millis(20),
+        freeze: Some((Duration::from_millis(200), Duration::from_millis(400))),
+        ..Policy::default()
+    };
+    let load = Load {
+        late: Duration::from_millis(220),
+        ..open(Arrival::Constant, 500.0, Duration::from_millis(800))
+    };
+    let (measured, _) = against(policy, load);
+    let counts = measured.record.counts;
+    assert_eq!((counts.received, counts.lost), (400, 0), "{counts:?}");
+    // Those due in the first 200 ms of the freeze, and ten that were to be delivered in it.
+    assert!((100..=125).contains(&counts.late), "{counts:?}");
+}
+
+#[test]
+fn a_publisher_whose_connection_is_lost_comes_back_and_sends_again() {
+    for (qos, persistent, version) in [
+        (1, false, Version::V5),
+        (1, true, Version::V5),
+        (2, true, Version::V5),
+        (1, true, Version::V311),
+        (2, true, Version::V311),
+    ] {
+        let policy = faults(&[("t/0", 50, Fault::HangUp)]);
+        let load = Load {
+            qos,
+            persistent,
+            ..load()
+        };
+        let (measured, record) = against_with(policy, version, load);
+        let counts = measured.record.counts;
+        let told = format!("QoS {qos}, {version}, persistent {persistent}: {counts:?}");
+        assert_eq!(
+            (counts.sent, counts.acknowledged, counts.unacknowledged),
+            (100, 100, 0),
+            "{told}"
+        );
+        assert_eq!((counts.received, counts.lost), (100, 0), "{told}");
+        assert_eq!((counts.lost_connections, counts.connected), (1, 3), "{told}");
+        assert_eq!(record.connections, 3, "{told}");
+        assert_eq!(samples(&measured, Measure::Reconnect), 1, "{told}");
+        assert!(measured.failed.is_none(), "{told}");
+        assert_eq!(measured.broken, Vec::<String>::new(), "{told}");
+        check_conservation(&measured, qos);
+    }
+}
+
+/// At QoS 1 a message that is sent again may come twice; at QoS 2 it must not.
+#[test]
+fn what_is_sent_again_comes_twice_at_qos_1_only() {
+    for (qos, duplicated) in [(1, 1), (2, 0)] {
+        let policy = faults(&[("t/0", 50, Fault::HangUpUnanswered)]);
+        let load = Load {
+            qos,
+            window: 1,
+            persistent: true,
+            ..load()
+        };
+        let (measured, _) = against(policy, load);
+        let counts = measured.record.counts;
+        assert_eq!((counts.received, counts.lost), (100, 0), "{counts:?}");
+        assert_eq!((counts.acknowledged, counts.lost_connections), (100, 1), "{counts:?}");
+        if qos == 1 {
+            assert_eq!(counts.duplicated, duplicated, "{counts:?}");
+        }
+        assert_eq!(measured.broken, Vec::<String>::new(), "{counts:?}");
+        check_conservation(&measured, qos);
+    }
+}
+
+/// With a session the broker keeps what comes meanwhile.
+#[test]
+fn a_subscriber_whose_connection_is_lost_comes_back_and_loses_nothing() {
+    let policy = faults(&[("t/0", 50, Fault::HangUpSubscribers)]);
+    let load = Load {
+        persistent: true,
+        ..load()
+    };
+    let (measured, record) = against(policy, load);
+    let counts = measured.record.counts;
+    assert_eq!(
+        (counts.received, counts.lost, counts.lost_connections),
+        (100, 0, 1),
+        "{counts:?}"
+    );
+    assert_eq!(record.connections, 3);
+    assert_eq!(measured.broken, Vec::<String>::new());
+}
+
+#[test]
+fn a_broker_that_never_answers_ends_no_run() {
+    let policy = Policy {
+        silent: true,
+        ..Policy::default()
+    };
+    let load = Load {
+        window: 10,
+        drain: Duration::from_millis(200),
+        ..open(Arrival::Constant, 100.0, Duration::from_millis(500))
+    };
+    let began = Instant::now();
+    let (measured, _) = against(policy, load);
+    let took = began.elapsed();
+    let counts = measured.record.counts;
+    assert_eq!((counts.offered, counts.sent, counts.unsent), (50, 10, 40), "{counts:?}");
+    assert_eq!((counts.acknowledged, counts.unacknowledged), (0, 10), "{counts:?}");
+    assert_eq!(
+        (counts.expected, counts.received, counts.lost),
+        (10, 0, 10),
+        "{counts:?}"
+    );
+    check_conservation(&measured, 1);
+    assert!(took >= Duration::from_millis(700), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn messages_of_another_run_are_foreign() {
+    let broker = Embedded::new();
+    let retained = Load {
+        retain: true,
+        topic: "t/other".to_owned(),
+        filter: "t/#".to_owned(),
+        count: Some(1),
+        ..load()
+    };
+    let mut first = setup(broker.port, Version::V5, retained);
+    first.run_id = 1;
+    assert_eq!(measure(first).record.counts.received, 1);
+    let second = Load {
+        filter: "t/#".to_owned(),
+        ..load()
+    };
+    let measured = measure(setup(broker.port, Version::V5, second));
+    let counts = measured.record.counts;
+    assert_eq!(
+        (counts.received, counts.lost, counts.foreign),
+        (100, 0, 1),
+        "{counts:?}"
+    );
+    assert_eq!(measured.broken, Vec::<String>::new());
+}
+
+#[test]
+fn a_stop_ends_the_run_and_its_figures_stay_whole() {
+    let broker = Scripted::new(Policy::default());
+    let load = open(Arrival::Constant, 200.0, Duration::from_secs(60));
+    let mut phases = Vec::new();
+    let measured = watch(
+        setup(broker.port, Version::V5, load),
+        tokio::time::sleep(Duration::from_millis(500)),
+        &mut |progress| phases.push(progress.phase),
+    );
+    let measured = measured.unwrap();
+    let counts = measured.record.counts;
+    assert!(measured.stopped);
+    assert!((1..=200).contains(&counts.sent), "{counts:?}");
+    check_conservation(&measured, 1);
+    assert_eq!(measured.broken, Vec::<String>::new(), "{counts:?}");
+    let connecting = phases.iter().position(|phase| matches!(phase, Phase::Connecting(..)));
+    let measuring = phases.iter().position(|phase| *phase == Phase::Measuring);
+    assert!(measuring.is_some(), "{phases:?}");
+    assert!(connecting < measuring, "{phases:?}");
+    broker.finish();
+}
+
+#[test]
+fn a_start_time_is_waited_for() {
+    let broker = Scripted::new(Policy::default());
+    let began = Instant::now();
+    let wait = Duration::from_millis(600);
+    let mut setup = setup(broker.port, Version::V5, load());
+    setup.start_at = Some(SystemTime::now() + wait);
+    let mut waited = false;
+    watch(setup, std::future::pending(), &mut |progress| {
+        waited |= progress.phase == Phase::Waiting
+    })
+    .unwrap();
+    let record = broker.finish();
+    let first = record.messages[0].arrived.duration_since(began);
+    assert!(first >= wait, "{first:?}");
+    assert!(first < wait + Duration::from_secs(1), "{first:?}");
+    assert!(waited);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_an_error() {
+    // Free, and nobody listens: it was bound a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let result = watch(setup(port, Version::V5, load()), std::future::pending(), &mut |_| {});
+    let bench::Error::Client { id, source } = result.unwrap_err() else {
+        panic!("another error");
+    };
+    assert!(id.starts_with("bench"), "{id}: {source}");
+}
