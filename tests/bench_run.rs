@@ -96,10 +96,11 @@ fn watch(
     setup: Setup,
     stop: impl Future<Output = ()>,
     observe: &mut dyn FnMut(Progress<'_>),
-) -> Result<Measured, bench::Error> {
+) -> Result<Measured, Box<bench::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let run = async { tokio::time::timeout(PATIENCE, bench::run(setup, stop, observe)).await };
-    runtime.unwrap().block_on(run).expect("the run does not end")
+    let result = runtime.unwrap().block_on(run).expect("the run does not end");
+    result.map_err(Box::new)
 }
 
 /// A run against the scripted broker, and what that one saw.

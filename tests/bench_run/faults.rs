@@ -422,7 +422,7 @@ fn a_broker_that_is_not_there_is_an_error() {
         .unwrap()
         .port();
     let result = watch(setup(port, Version::V5, load()), std::future::pending(), &mut |_| {});
-    let bench::Error::Client { id, source } = result.unwrap_err() else {
+    let bench::Error::Client { id, source } = *result.unwrap_err() else {
         panic!("another error");
     };
     assert!(id.starts_with("bench"), "{id}: {source}");
