@@ -2,10 +2,21 @@
 //! command line, or how a report is shown.
 
 pub mod histogram;
+mod ledger;
 mod load;
+mod payload;
+mod probe;
 pub mod record;
 pub mod report;
 mod run;
+mod schedule;
+mod signal;
+pub mod stamp;
+mod timer;
+mod topics;
+mod verdict;
+mod watch;
+mod worker;
 
 pub use load::{Arrival, Load, Payload, Scenario, Size};
 pub use record::{Counts, Measure, Record};

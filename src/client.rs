@@ -351,6 +351,12 @@ impl Client {
         }
     }
 
+    /// Loses the connection as if the network had: no DISCONNECT. [`Self::next`] makes the next one at once.
+    pub fn interrupt(&mut self) {
+        self.session.handle_closed();
+        self.state = State::Waiting { until: Instant::now() };
+    }
+
     // ----- commands: they fill the session, `next` does the rest
 
     /// Sends a message; ask [`Self::is_ready`] first to keep memory bounded.

@@ -199,3 +199,23 @@ pub fn main_measure(has: impl Fn(Measure) -> bool) -> Option<Measure> {
     .into_iter()
     .find(|measure| has(*measure))
 }
+
+impl Row {
+    /// The row of an interval, with the times of this measure.
+    #[must_use]
+    pub fn new(interval: &Interval, measure: Option<Measure>) -> Self {
+        let histogram = measure.and_then(|measure| interval.record.histogram(measure));
+        let micros = |share: f64| histogram.map_or(0.0, |times| times.quantile(share).as_secs_f64() * 1e6);
+        Self {
+            at: interval.at.as_secs_f64(),
+            length: interval.length.as_secs_f64(),
+            sent: interval.record.counts.sent,
+            acknowledged: interval.record.counts.acknowledged,
+            received: interval.record.counts.received,
+            p50: micros(0.5),
+            p99: micros(0.99),
+            max: micros(1.0),
+            histogram: histogram.map(super::histogram::Histogram::to_text).unwrap_or_default(),
+        }
+    }
+}

@@ -1,13 +1,29 @@
-//! One run from the first connection to the last. It must not know what the figures are for.
+//! One run from the first connection to the last: threads are started, told when, and their records put together. It must
+//! not know what the figures are for.
 
-use super::report::{Generator, Row};
-use super::{Load, Record};
+use super::record::{Measure, Record};
+use super::report::{Generator, Interval, Row, main_measure};
+use super::signal::{Effort, Flow, Note, Order, Shared};
+use super::stamp::Stamp;
+use super::topics::{Receivers, Who};
+use super::worker::Worker;
+use super::{Arrival, Counts, Load, Scenario, payload, probe, verdict, watch};
 use crate::client;
+use crate::protocol::ReasonCode;
+use crate::session::client::PublishError;
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::{mpsc, watch as channel};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// Bytes that a message carries for measuring, when a subscriber or an acknowledgement is to be timed: the smallest payload.
-pub const STAMP: u32 = 32;
+/// Bytes that a message carries for measuring: the smallest payload.
+#[allow(clippy::cast_possible_truncation)]
+pub const STAMP: u32 = Stamp::SIZE as u32;
 
 /// All that a run needs.
 #[derive(Debug, Clone)]
@@ -31,7 +47,7 @@ pub struct Measured {
     pub rows: Vec<Row>,
     /// When measuring began.
     pub started: SystemTime,
-    /// How long publishing was to go on from then; the time it took when a count ended it.
+    /// How long publishing was to go on from then; the time it took when a count or a stop ended it.
     pub planned: Duration,
     /// From the first attempt to connect to the last CONNACK of the beginning.
     pub connecting: Duration,
@@ -48,7 +64,9 @@ pub struct Measured {
     /// What the broker calls itself.
     pub broker_version: Option<String>,
     /// Why a client gave up during the run; its figures count until then.
-    pub failed: Option<std::sync::Arc<Error>>,
+    pub failed: Option<Arc<Error>>,
+    /// The first reason with which messages were refused.
+    pub refused: Option<ReasonCode>,
     /// A stop was asked for before the plan was done.
     pub stopped: bool,
 }
@@ -65,6 +83,30 @@ pub enum Error {
         /// Why.
         source: client::Error,
     },
+    /// The broker refused a subscription.
+    #[error("the broker refused the subscription of client \"{id}\" to \"{filter}\": {}", .reason.name())]
+    Refused {
+        /// Its identifier.
+        id: String,
+        /// The filter.
+        filter: String,
+        /// The reason code of SUBACK.
+        reason: ReasonCode,
+    },
+    /// A message cannot be published to this broker.
+    #[error("client \"{id}\" cannot publish")]
+    Publish {
+        /// Its identifier.
+        id: String,
+        /// Why.
+        source: PublishError,
+    },
+    /// The system gave no timer, thread or runtime.
+    #[error("the load generator cannot work")]
+    System(#[source] std::io::Error),
+    /// The run was stopped before there was anything to report.
+    #[error("stopped before all clients were connected")]
+    Stopped,
 }
 
 /// Where a run is.
@@ -104,6 +146,497 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Measured, Error> {
-    let _ = (setup, stop, observe);
-    std::future::pending().await
+    let stop: &mut Stop<'_> = &mut pin!(stop);
+    let broker = tokio::select! {
+        () = stop.as_mut() => return Err(Error::Stopped),
+        broker = probe::ask(&setup.client) => broker?,
+    };
+    let mut setup = setup;
+    // From here on all clients speak what the first one did.
+    setup.client.fall_back = false;
+    if setup.client.session.version != broker.version {
+        setup.client.session.version = broker.version;
+        setup.client.session.properties = Default::default();
+        setup.client.session.disconnect_properties = Default::default();
+    }
+    let mut run = Run::start(setup)?;
+    let outcome = run.go(stop, observe).await;
+    run.orders.send_modify(|order| (order.quit, order.end) = (true, true));
+    let efforts = run.join().await?;
+    outcome?;
+    let mut measured = run.measured(&efforts);
+    measured.protocol = broker.version.name().to_owned();
+    measured.transport = broker.transport;
+    measured.broker_version = broker.name;
+    Ok(measured)
+}
+
+/// No more intervals than these, so that a long run has no endless report.
+const MOST_ROWS: u32 = 600;
+/// From the order to start to the start: all threads have heard it by then.
+const HEADSTART: Duration = Duration::from_millis(20);
+/// How often the end of the drain is looked for, and how long nothing more may come then.
+const DRAIN_TICK: Duration = Duration::from_millis(10);
+const QUIET: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(200);
+
+/// A run under way.
+struct Run {
+    setup: Arc<Setup>,
+    shared: Arc<Shared>,
+    orders: channel::Sender<Order>,
+    notes: mpsc::UnboundedReceiver<Note>,
+    threads: Vec<JoinHandle<std::io::Result<(Effort, Record)>>>,
+    interval: Duration,
+    total: Record,
+    /// Intervals that not all threads have handed in.
+    open: BTreeMap<u64, (u32, Record)>,
+    rows: Vec<Row>,
+    measure: Option<Measure>,
+    connect_at: Instant,
+    connecting: Duration,
+    /// The start of measuring, by both clocks.
+    started: (Instant, SystemTime),
+    /// The end of publishing.
+    published: Duration,
+    busy: Option<f64>,
+    cpu: Duration,
+    settled: Settled,
+}
+
+/// What publishers and clients said in the end.
+#[derive(Default)]
+struct Settled {
+    publishers: u32,
+    expected: u64,
+    stalled: u32,
+    failed: Option<Arc<Error>>,
+    failures: u64,
+    refused: Option<ReasonCode>,
+    granted: Option<u8>,
+    unconnected: Option<Error>,
+    remarks: Vec<String>,
+    stopped: bool,
+}
+
+type Stop<'a> = std::pin::Pin<&'a mut dyn Future<Output = ()>>;
+
+impl Run {
+    fn start(setup: Setup) -> Result<Self, Error> {
+        let load = &setup.load;
+        let filters: Vec<String> = (0..load.subscribers)
+            .map(|index| {
+                let who = Who {
+                    index,
+                    client_id: &format!("{}-s{index}", setup.client.session.client_id),
+                    username: setup.client.session.username.as_deref().unwrap_or_default(),
+                };
+                who.fill(&load.filter, 0)
+            })
+            .collect();
+        let receivers = Arc::new(Receivers::new(filters.iter().map(String::as_str)));
+        // QoS 0 has no acknowledgements; a closed loop needs something that closes it.
+        let flows = load.qos == 0 && load.arrival == Arrival::Closed && load.subscribers > 0;
+        let flows = flows.then(|| (0..load.publishers).map(|_| Flow::default()).collect());
+        let shared = Arc::new(Shared {
+            flows: flows.unwrap_or_default(),
+            ..Shared::default()
+        });
+        let noise = payload::noise(&load.payload, load.seed);
+        let length = load.duration / MOST_ROWS;
+        let interval = Duration::from_secs(length.as_secs().max(1));
+        let connect_at = Instant::now();
+        let (orders, _) = channel::channel(Order::default());
+        let (sender, notes) = mpsc::unbounded_channel();
+        let setup = Arc::new(setup);
+        let mut threads = Vec::new();
+        for index in 0..setup.load.workers.max(1) {
+            let worker = Worker {
+                setup: Arc::clone(&setup),
+                index,
+                connect_at,
+                receivers: Arc::clone(&receivers),
+                noise: noise.clone(),
+                interval,
+                shared: Arc::clone(&shared),
+                orders: orders.subscribe(),
+                notes: sender.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("bench-{index}"));
+            threads.push(thread.spawn(|| worker.run()).map_err(Error::System)?);
+        }
+        Ok(Self {
+            shared,
+            orders,
+            notes,
+            threads,
+            interval,
+            total: Record::default(),
+            open: BTreeMap::new(),
+            rows: Vec::new(),
+            measure: None,
+            connect_at,
+            connecting: Duration::ZERO,
+            started: (connect_at, SystemTime::now()),
+            published: Duration::ZERO,
+            busy: None,
+            cpu: Duration::ZERO,
+            settled: Settled::default(),
+            setup,
+        })
+    }
+
+    async fn go(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        self.connect(stop, observe).await?;
+        self.wait(stop, observe).await?;
+        let load = self.setup.load.clone();
+        let start = Instant::now() + HEADSTART;
+        let measuring = start + load.warm_up;
+        self.started = (
+            measuring,
+            SystemTime::now() + measuring.saturating_duration_since(Instant::now()),
+        );
+        self.orders.send_modify(|order| order.start = Some(start));
+        self.publish(stop, observe).await;
+        if load.scenario == Scenario::Retained && !self.settled.stopped {
+            self.orders.send_modify(|order| order.subscribe = true);
+        }
+        if load.subscribers > 0 && !self.settled.stopped {
+            self.drain(stop, observe).await;
+        }
+        Ok(())
+    }
+
+    /// Until all clients are there.
+    async fn connect(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        let clients = self.setup.load.clients();
+        let (mut ready, mut absent) = (0, 0);
+        let mut ticks = ticks(TICK);
+        while ready + absent < clients {
+            tokio::select! {
+                () = stop.as_mut() => return Err(Error::Stopped),
+                _ = ticks.tick() => observe(Progress {
+                    phase: Phase::Connecting(ready, clients),
+                    elapsed: self.connect_at.elapsed(),
+                    total: None,
+                    row: None,
+                }),
+                note = self.notes.recv() => match note {
+                    Some(Note::Ready) => ready += 1,
+                    Some(Note::Unconnected(error)) => {
+                        absent += 1;
+                        self.settled.unconnected.get_or_insert(error);
+                    }
+                    Some(Note::Failed(error)) => return Err(error),
+                    Some(note) => self.hear(note),
+                    None => return Ok(()),
+                },
+            }
+        }
+        self.connecting = self.connect_at.elapsed();
+        match self.settled.unconnected.take() {
+            // There is nothing to report.
+            Some(error) if ready == 0 => Err(error),
+            Some(error) => {
+                let cause = std::error::Error::source(&error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                let remark = format!("{absent} of {clients} clients could not connect; the first: {error}: {cause}");
+                self.settled.remarks.push(remark);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Until the time to begin has come.
+    async fn wait(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        let Some(at) = self.setup.start_at else {
+            return Ok(());
+        };
+        let began = Instant::now();
+        let Ok(left) = at.duration_since(SystemTime::now() + HEADSTART) else {
+            self.settled
+                .remarks
+                .push("the start time had passed before all clients were connected".to_owned());
+            return Ok(());
+        };
+        let mut ticks = ticks(TICK);
+        let mut done = pin!(sleep(left));
+        loop {
+            tokio::select! {
+                () = stop.as_mut() => return Err(Error::Stopped),
+                () = &mut done => return Ok(()),
+                _ = ticks.tick() => observe(Progress {
+                    phase: Phase::Waiting,
+                    elapsed: began.elapsed(),
+                    total: Some(left),
+                    row: None,
+                }),
+                note = self.notes.recv() => match note {
+                    Some(Note::Failed(error)) => return Err(error),
+                    Some(note) => self.hear(note),
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Until all publishers are done: in the scenario `connect`, where nobody publishes, for the duration.
+    async fn publish(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) {
+        let load = self.setup.load.clone();
+        let began = self.started.0;
+        let mut ticks = ticks(TICK);
+        let mut measuring = pin!(tokio::time::sleep_until(began.into()));
+        let mut held = pin!(tokio::time::sleep_until((began + load.duration).into()));
+        let mut figures = None;
+        loop {
+            let done = match load.scenario {
+                Scenario::Connect => false,
+                _ => self.settled.publishers >= load.publishers,
+            };
+            if done {
+                break;
+            }
+            tokio::select! {
+                () = stop.as_mut() => {
+                    self.settled.stopped = true;
+                    break;
+                }
+                () = &mut held, if load.scenario == Scenario::Connect => break,
+                () = &mut measuring, if figures.is_none() => {
+                    figures = Some((watch::process_time(), watch::Machine::now()));
+                }
+                _ = ticks.tick() => {
+                    let now = Instant::now();
+                    let (phase, since, total) = match began.checked_duration_since(now) {
+                        Some(left) if !left.is_zero() => {
+                            (Phase::WarmUp, load.warm_up.saturating_sub(left), Some(load.warm_up))
+                        }
+                        _ => (Phase::Measuring, now - began, load.count.is_none().then_some(load.duration)),
+                    };
+                    observe(Progress { phase, elapsed: since, total, row: self.rows.last() });
+                }
+                note = self.notes.recv() => match note {
+                    Some(note) => self.hear(note),
+                    None => break,
+                },
+            }
+        }
+        self.published = began.elapsed();
+        if let Some((cpu, machine)) = figures {
+            self.cpu = watch::process_time().saturating_sub(cpu);
+            self.busy = watch::Machine::now()
+                .zip(machine)
+                .and_then(|(now, then)| now.busy_since(then));
+        }
+        self.orders.send_modify(|order| order.quit = true);
+        // What stopped publishers count comes after the order.
+        while self.settled.stopped && self.settled.publishers < load.publishers && load.scenario != Scenario::Connect {
+            match tokio::time::timeout(QUIET, self.notes.recv()).await {
+                Ok(Some(note)) => self.hear(note),
+                _ => break,
+            }
+        }
+    }
+
+    /// Until everything that is expected has come and nothing more comes, or the time for it is over.
+    async fn drain(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) {
+        let began = Instant::now();
+        let limit = self.setup.load.drain;
+        let mut ticks = ticks(DRAIN_TICK);
+        let mut last = (0, began);
+        loop {
+            tokio::select! {
+                () = stop.as_mut() => {
+                    self.settled.stopped = true;
+                    return;
+                }
+                _ = ticks.tick() => {
+                    let received = self.shared.received.load(Ordering::Relaxed);
+                    if last.0 != received {
+                        last = (received, Instant::now());
+                    }
+                    let complete = received >= self.settled.expected && last.1.elapsed() >= QUIET;
+                    if complete || began.elapsed() >= limit {
+                        return;
+                    }
+                    observe(Progress {
+                        phase: Phase::Draining,
+                        elapsed: began.elapsed(),
+                        total: Some(limit),
+                        row: self.rows.last(),
+                    });
+                }
+                note = self.notes.recv() => match note {
+                    Some(note) => self.hear(note),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn hear(&mut self, note: Note) {
+        let settled = &mut self.settled;
+        match note {
+            Note::Ready => {}
+            Note::Published { expected, stalled } => {
+                settled.publishers += 1;
+                settled.expected += expected;
+                settled.stalled += u32::from(stalled);
+            }
+            Note::Unconnected(error) | Note::Failed(error) => {
+                settled.failures += 1;
+                settled.failed.get_or_insert_with(|| Arc::new(error));
+            }
+            Note::Refused(reason) => {
+                settled.refused.get_or_insert(reason);
+            }
+            Note::Granted(qos) => {
+                settled.granted = Some(settled.granted.map_or(qos, |granted| granted.min(qos)));
+            }
+            Note::Remark(remark) => {
+                if !settled.remarks.contains(&remark) {
+                    settled.remarks.push(remark);
+                }
+            }
+            Note::Interval(index, record) => self.interval(index, &record),
+        }
+    }
+
+    fn interval(&mut self, index: u64, record: &Record) {
+        let (seen, sum) = self.open.entry(index).or_default();
+        *seen += 1;
+        sum.add(record);
+        if *seen >= self.setup.load.workers.max(1) {
+            self.close(index, self.interval);
+        }
+    }
+
+    /// An interval is complete.
+    fn close(&mut self, index: u64, length: Duration) {
+        let Some((_, record)) = self.open.remove(&index) else {
+            return;
+        };
+        self.total.add(&record);
+        self.measure = self
+            .measure
+            .or_else(|| main_measure(|measure| record.histogram(measure).is_some()));
+        let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
+        self.rows.push(Row::new(&Interval { at, length, record }, self.measure));
+    }
+
+    /// The last records of the threads.
+    async fn join(&mut self) -> Result<Vec<Effort>, Error> {
+        let mut efforts = Vec::new();
+        let mut last = Record::default();
+        for thread in std::mem::take(&mut self.threads) {
+            // A runtime of its own thread is not held up by a thread that is closing connections.
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            let (effort, record) = match joined {
+                Ok(Ok(result)) => result.map_err(Error::System)?,
+                _ => {
+                    return Err(Error::System(std::io::Error::other(
+                        "a thread of the load generator panicked",
+                    )));
+                }
+            };
+            efforts.push(effort);
+            last.add(&record);
+        }
+        while let Ok(note) = self.notes.try_recv() {
+            self.hear(note);
+        }
+        // What threads had not all handed in, and what came behind the last interval.
+        let open: Vec<u64> = self.open.keys().copied().collect();
+        for index in open {
+            self.close(index, self.interval);
+        }
+        let index = self.rows.len() as u64;
+        self.open.insert(index, (0, last));
+        let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
+        let rest = self.started.0.elapsed().saturating_sub(at).min(self.interval);
+        self.close(index, rest);
+        Ok(efforts)
+    }
+
+    fn measured(&mut self, efforts: &[Effort]) -> Measured {
+        let load = &self.setup.load;
+        let settled = std::mem::take(&mut self.settled);
+        let mut record = std::mem::take(&mut self.total);
+        record.counts.expected = settled.expected;
+        record.counts.lost = settled.expected.saturating_sub(record.counts.received);
+        let ended_early = load.count.is_some() || settled.stopped;
+        let planned = if ended_early {
+            self.published.min(record.last.sent)
+        } else {
+            load.duration
+        };
+        let effective_qos = load.qos.min(load.subscribe_qos).min(settled.granted.unwrap_or(2));
+        let mut notes = settled.remarks;
+        verdict::remark(
+            &mut notes,
+            load,
+            &record.counts,
+            settled.granted,
+            settled.stalled,
+            settled.failures,
+        );
+        let broken = if settled.stopped {
+            Vec::new()
+        } else {
+            verdict::broken(load, &record.counts, effective_qos)
+        };
+        let generator = self.generator(efforts, &record);
+        Measured {
+            rows: std::mem::take(&mut self.rows),
+            started: self.started.1,
+            planned,
+            connecting: self.connecting,
+            generator,
+            broken,
+            notes,
+            protocol: String::new(),
+            transport: None,
+            broker_version: None,
+            failed: settled.failed,
+            refused: settled.refused,
+            stopped: settled.stopped,
+            record,
+        }
+    }
+
+    fn generator(&self, efforts: &[Effort], record: &Record) -> Generator {
+        let shares = efforts.iter().map(|effort| match effort.wall.is_zero() {
+            true => 0.0,
+            false => effort.cpu.as_secs_f64() / effort.wall.as_secs_f64(),
+        });
+        let Counts { sent, received, .. } = record.counts;
+        let messages = sent + received;
+        let mut generator = Generator {
+            cpu: self.cpu.as_secs_f64(),
+            busiest: shares.fold(0.0, f64::max),
+            cpu_per_message: match messages {
+                0 => 0.0,
+                #[allow(clippy::cast_precision_loss)]
+                _ => self.cpu.as_secs_f64() * 1e6 / messages as f64,
+            },
+            send_queue: efforts
+                .iter()
+                .map(|effort| effort.send_queue as u64)
+                .max()
+                .unwrap_or_default(),
+            ..Generator::default()
+        };
+        let local = self.setup.client.target.endpoint.is_local();
+        generator.reasons = verdict::limits(&generator, record, self.busy.filter(|_| local));
+        generator.limited = !generator.reasons.is_empty();
+        generator
+    }
+}
+
+fn ticks(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

@@ -37,6 +37,20 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Whether the peer is on this machine, as far as its name tells.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp(address) => match address.host.parse::<IpAddr>() {
+                Ok(ip) => ip.is_loopback(),
+                Err(_) => address.host == "localhost",
+            },
+        }
+    }
+}
+
 /// Where to connect to, and how.
 #[derive(Debug, Clone)]
 pub struct Target {

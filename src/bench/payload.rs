@@ -1,0 +1,83 @@
+//! Makes the payloads of a publisher, each with its stamp. It must not know who gets them.
+
+use super::stamp::Stamp;
+use super::topics::Who;
+use super::{Payload, Size};
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Payloads of one publisher.
+#[derive(Debug)]
+pub(super) struct Payloads {
+    what: Payload,
+    /// Random bytes, as many as the largest payload has.
+    noise: Bytes,
+    random: fastrand::Rng,
+    /// Payloads are cut off its front: one allocation for many.
+    buffer: BytesMut,
+}
+
+/// How much is allocated at once, in bytes.
+const BLOCK: usize = 16 * 1024;
+
+impl Payloads {
+    /// `noise` is shared by all publishers: see [`noise`].
+    pub(super) fn new(what: Payload, noise: Bytes, seed: u64) -> Self {
+        Self {
+            what,
+            noise,
+            random: fastrand::Rng::with_seed(seed),
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// The next payload.
+    pub(super) fn next(&mut self, who: Who<'_>, stamp: Stamp) -> Bytes {
+        let template;
+        let body: &[u8] = match &self.what {
+            Payload::Random(size) => {
+                let size = pick(*size, &mut self.random).saturating_sub(Stamp::SIZE);
+                self.noise.get(..size).unwrap_or(&self.noise)
+            }
+            Payload::Bytes(bytes) => bytes,
+            Payload::Template(text) => {
+                template = who.fill(text, stamp.number);
+                template.as_bytes()
+            }
+        };
+        let length = body.len() + Stamp::SIZE;
+        if self.buffer.capacity() < length {
+            self.buffer = BytesMut::with_capacity(length.max(BLOCK));
+        }
+        self.buffer.put_slice(body);
+        self.buffer.put_slice(&stamp.to_bytes());
+        self.buffer.split().freeze()
+    }
+}
+
+/// Random bytes for the largest payload.
+pub(super) fn noise(what: &Payload, seed: u64) -> Bytes {
+    let length = match what {
+        Payload::Random(Size::Fixed(size)) | Payload::Random(Size::Uniform(_, size)) => *size,
+        Payload::Random(Size::Exponential(mean)) => mean.saturating_mul(LONGEST),
+        Payload::Bytes(_) | Payload::Template(_) => 0,
+    };
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes.into()
+}
+
+/// No exponential payload is longer than so many times the mean.
+const LONGEST: u32 = 10;
+
+fn pick(size: Size, random: &mut fastrand::Rng) -> usize {
+    let size = match size {
+        Size::Fixed(size) => size,
+        Size::Uniform(from, to) => random.u32(from..=to.max(from)),
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Size::Exponential(mean) => {
+            let size = -f64::from(mean) * (1.0 - random.f64()).ln();
+            (size as u32).min(mean.saturating_mul(LONGEST))
+        }
+    };
+    usize::try_from(size).unwrap_or_default()
+}

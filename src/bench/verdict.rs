@@ -1,0 +1,121 @@
+//! What the figures of a run mean: guarantees that did not hold, limits of the generator, remarks for the reader. It must
+//! not know how they were taken.
+
+use super::record::{Measure, Record};
+use super::report::Generator;
+use super::{Counts, Load, Scenario};
+use std::time::Duration;
+
+/// Guarantees of the standard that were broken, with the QoS that publisher and subscriber had in common.
+pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
+    let mut broken = Vec::new();
+    // Who loses its connection without a session to come back to has no claim.
+    let keeps = load.persistent || counts.lost_connections == 0;
+    // What was not acknowledged was not promised, either; each such message has had as many receivers as the others.
+    let receivers = counts.expected.div_ceil(counts.sent.max(1));
+    let lost = counts
+        .lost
+        .saturating_sub(counts.unacknowledged.saturating_mul(receivers));
+    if qos >= 1 && keeps && lost > 0 {
+        broken.push(format!(
+            "{lost} of {} deliveries at QoS {qos} were lost, though their messages had been acknowledged [MQTT-4.3.2-4]",
+            counts.expected
+        ));
+    }
+    let duplicated = counts.duplicated;
+    if qos == 2 && keeps && duplicated > 0 {
+        broken.push(format!(
+            "{duplicated} messages at QoS 2 were delivered twice [MQTT-4.3.3-10]"
+        ));
+    }
+    if qos == 0 && load.qos == 0 && duplicated > 0 {
+        broken.push(format!(
+            "{duplicated} messages at QoS 0 were delivered twice [MQTT-4.3.1-1]"
+        ));
+    }
+    if load.scenario != Scenario::Shared && counts.out_of_order > 0 {
+        broken.push(format!(
+            "{} messages of the same publisher and topic came out of order [MQTT-4.6.0-6]",
+            counts.out_of_order
+        ));
+    }
+    broken
+}
+
+/// Adds what a reader should know before believing the figures.
+pub(super) fn remark(
+    notes: &mut Vec<String>,
+    load: &Load,
+    counts: &Counts,
+    granted: Option<u8>,
+    stalled: u32,
+    failures: u64,
+) {
+    if let Some(granted) = granted {
+        notes.push(format!(
+            "the broker granted QoS {granted} to subscribers that asked for QoS {}",
+            load.subscribe_qos
+        ));
+    }
+    if load.qos == 0 && load.subscribers == 0 && counts.sent > 0 {
+        notes.push(
+            "QoS 0 without subscribers: messages were written to the connection, nobody confirmed them".to_owned(),
+        );
+    }
+    if counts.unsent > 0 {
+        notes.push(format!(
+            "{} messages were due and not sent: response times are too good by those",
+            counts.unsent
+        ));
+    }
+    if stalled > 0 {
+        notes.push(format!(
+            "{stalled} publishers gave up waiting for acknowledgements after {}s without any",
+            load.drain.as_secs_f64()
+        ));
+    }
+    if failures > 1 {
+        notes.push(format!("{failures} clients gave up during the run"));
+    }
+    if counts.lost_connections > 0 {
+        notes.push(format!(
+            "{} connections were lost during the run",
+            counts.lost_connections
+        ));
+    }
+}
+
+/// A thread that is busier than this may be what limits the rate.
+const BUSY: f64 = 0.9;
+/// All processors of the machine together.
+const ALL_BUSY: f64 = 0.95;
+/// Timers that are later than this, at the 99th percentile, shift the load.
+const LATE: Duration = Duration::from_millis(1);
+
+/// Why the figures say more about this machine than about the broker. `machine` is how busy its processors were, when
+/// the broker runs on it, too.
+pub(super) fn limits(generator: &Generator, record: &Record, machine: Option<f64>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if generator.busiest > BUSY {
+        reasons.push(format!(
+            "a thread of the load generator was busy {:.0} % of the time (--workers adds threads)",
+            generator.busiest * 100.0
+        ));
+    }
+    if let Some(busy) = machine.filter(|busy| *busy > ALL_BUSY) {
+        reasons.push(format!(
+            "broker and load generator share this machine, whose processors were busy {:.0} % of the time",
+            busy * 100.0
+        ));
+    }
+    if let Some(lateness) = record.histogram(Measure::Lateness) {
+        let p99 = lateness.quantile(0.99);
+        if p99 > LATE {
+            reasons.push(format!(
+                "the load generator came late to its due times: {:.1} ms at the 99th percentile",
+                p99.as_secs_f64() * 1e3
+            ));
+        }
+    }
+    reasons
+}

@@ -1,0 +1,174 @@
+//! One thread of the load: its clients, each a task, and the record they share. It must not know the other threads.
+
+mod connection;
+mod publisher;
+mod subscriber;
+
+use super::ledger::Ledger;
+use super::record::{Measure, Record};
+use super::run::{Error, Setup};
+use super::signal::{Effort, Note, Order, Shared};
+use super::stamp::Stamp;
+use super::timer::Timer;
+use super::topics::{self, Who};
+use super::watch;
+use super::{Arrival, Scenario};
+use bytes::Bytes;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch as channel};
+use tokio::task::LocalSet;
+
+/// What a thread is given.
+pub(super) struct Worker {
+    pub(super) setup: Arc<Setup>,
+    /// The number of this one.
+    pub(super) index: u32,
+    /// When the first connection is to be made.
+    pub(super) connect_at: Instant,
+    /// Receivers of each topic.
+    pub(super) receivers: Arc<topics::Receivers>,
+    /// Random bytes for payloads.
+    pub(super) noise: Bytes,
+    /// Length of an interval.
+    pub(super) interval: Duration,
+    pub(super) shared: Arc<Shared>,
+    pub(super) orders: channel::Receiver<Order>,
+    pub(super) notes: mpsc::UnboundedSender<Note>,
+}
+
+/// What the tasks of a thread share.
+struct Context {
+    worker: Worker,
+    timer: Rc<Timer>,
+    record: RefCell<Record>,
+    send_queue: Cell<usize>,
+    /// The members of a shared subscription are one receiver, and all of one group are on one thread.
+    groups: RefCell<HashMap<String, Rc<RefCell<Ledger>>>>,
+}
+
+impl Worker {
+    /// Connects, makes the load as ordered, and disconnects. Blocks the thread.
+    ///
+    /// # Errors
+    /// The system has no runtime or timer to give.
+    pub(super) fn run(self) -> std::io::Result<(Effort, Record)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(self.run_tasks());
+        runtime.shutdown_background();
+        result
+    }
+
+    async fn run_tasks(self) -> std::io::Result<(Effort, Record)> {
+        let mut orders = self.orders.clone();
+        let context = Rc::new(Context {
+            timer: Timer::new()?,
+            worker: self,
+            record: RefCell::default(),
+            send_queue: Cell::new(0),
+            groups: RefCell::default(),
+        });
+        let tasks = LocalSet::new();
+        let load = &context.worker.setup.load;
+        let own = |index: &u32| index % load.workers.max(1) == context.worker.index;
+        for index in (0..load.publishers).filter(own) {
+            tasks.spawn_local(publisher::run(Rc::clone(&context), index));
+        }
+        for index in (0..load.subscribers).filter(|index| context.has_subscriber(*index)) {
+            tasks.spawn_local(subscriber::run(Rc::clone(&context), index));
+        }
+        let mut effort = Effort::default();
+        {
+            let watching = context.watch(&mut orders, &mut effort);
+            tokio::pin!(tasks, watching);
+            let mut watched = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut tasks => break,
+                    result = context.timer.run() => result?,
+                    () = &mut watching, if !watched => watched = true,
+                }
+            }
+        }
+        effort.send_queue = context.send_queue.get();
+        let record = context.record.take();
+        Ok((effort, record))
+    }
+}
+
+impl Context {
+    /// Members of a shared subscription go where the first of them is.
+    fn has_subscriber(&self, index: u32) -> bool {
+        let load = &self.worker.setup.load;
+        let spread = if load.scenario == Scenario::Shared { 0 } else { index };
+        // From the other end, so that one publisher and one subscriber have a thread each.
+        load.workers.max(1) - 1 - spread % load.workers.max(1) == self.worker.index
+    }
+
+    /// Hands over the record of each interval, and measures the processor time.
+    async fn watch(&self, orders: &mut channel::Receiver<Order>, effort: &mut Effort) {
+        let load = &self.worker.setup.load;
+        let Ok(order) = orders
+            .wait_for(|order| order.start.is_some() || order.end)
+            .await
+            .map(|order| *order)
+        else {
+            return;
+        };
+        let Some(start) = order.start.map(|start| start + load.warm_up) else {
+            return;
+        };
+        tokio::time::sleep_until(start.into()).await;
+        let (began, cpu) = (Instant::now(), watch::thread_time());
+        let mut index = 0_u64;
+        let mut measuring = true;
+        loop {
+            let ends = start
+                + self
+                    .worker
+                    .interval
+                    .saturating_mul(u32::try_from(index + 1).unwrap_or(u32::MAX));
+            tokio::select! {
+                () = tokio::time::sleep_until(ends.into()) => {
+                    let record = self.record.take();
+                    let _ = self.worker.notes.send(Note::Interval(index, Box::new(record)));
+                    index += 1;
+                }
+                changed = orders.wait_for(|order| order.quit || order.end), if measuring => {
+                    measuring = false;
+                    effort.cpu = watch::thread_time().saturating_sub(cpu);
+                    effort.wall = began.elapsed();
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&self, note: Note) {
+        // Nobody listens any more when the run has been given up.
+        let _ = self.worker.notes.send(note);
+    }
+
+    fn time(&self, measure: Measure, value: Duration) {
+        self.record.borrow_mut().time(measure, value);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut super::Counts)) {
+        change(&mut self.record.borrow_mut().counts);
+    }
+
+    /// The ledger of a receiver.
+    fn ledger(&self, filter: &str) -> Rc<RefCell<Ledger>> {
+        if crate::protocol::topic::Shared::parse(filter).is_none() {
+            return Rc::default();
+        }
+        Rc::clone(self.groups.borrow_mut().entry(filter.to_owned()).or_default())
+    }
+}

@@ -1,0 +1,400 @@
+//! One publisher: sends what is due as soon as window and connection take it, and times the acknowledgements. It must not
+//! know who receives its messages.
+
+use super::connection::{self, Connection, Role, text};
+use super::{Context, Error, Measure, Note, Ordering, Rc, Stamp, topics};
+use crate::bench::payload::Payloads;
+use crate::bench::schedule::{Due, Schedule};
+use crate::bench::{Arrival, Scenario};
+use crate::client::Event;
+use crate::protocol::{Properties, Publish, QoS, Utf8};
+use crate::session;
+use bytes::Bytes;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// Connects, publishes, stays until the end.
+pub(super) async fn run(context: Rc<Context>, index: u32) {
+    let mut connection = match Connection::open(&context, Role::Publisher, index).await {
+        Ok(connection) => connection,
+        Err(error) => return connection::unconnected(&context, error),
+    };
+    context.note(Note::Ready);
+    if context.worker.setup.load.scenario != Scenario::Connect {
+        let mut publisher = Publisher::new(&context, &connection, index);
+        let result = publisher.publish(&mut connection).await;
+        publisher.settle();
+        let stalled = *result.as_ref().unwrap_or(&false);
+        let failed = result.err().map(Note::Failed);
+        let gone = failed.is_some();
+        failed.into_iter().for_each(|note| context.note(note));
+        context.note(Note::Published {
+            expected: publisher.expected,
+            stalled,
+        });
+        if gone {
+            return;
+        }
+    }
+    if let Err(error) = connection.linger(&context).await {
+        return context.note(Note::Failed(error));
+    }
+    if context.worker.setup.load.retain {
+        clear(&context, &mut connection, index).await;
+    }
+    connection.close(&context).await;
+}
+
+struct Publisher {
+    context: Rc<Context>,
+    schedule: Schedule,
+    payloads: Payloads,
+    sources: Vec<Source>,
+    random: fastrand::Rng,
+    /// Messages so far, for taking turns.
+    turn: usize,
+    index: u32,
+    qos: QoS,
+    /// From here all times count.
+    start: Instant,
+    /// The next message of an open loop.
+    pending: Option<Due>,
+    /// No more messages will be due.
+    over: bool,
+    /// Measured messages.
+    sent: u64,
+    settled: u64,
+    expected: u64,
+    /// Deliveries of all messages, for the window at QoS 0.
+    outgoing: u64,
+    /// Deliveries that are waited for no longer.
+    given_up: Cell<u64>,
+    /// When something was sent or acknowledged last.
+    progress: Duration,
+    /// When publishing was stopped before its end.
+    stopped: Option<Duration>,
+}
+
+/// One topic of a publisher.
+struct Source {
+    topic: Utf8,
+    number: u32,
+    receivers: u64,
+    /// The next number of a measured message, and of one of the warm-up.
+    next: u64,
+    next_warm_up: u64,
+}
+
+/// So many messages are sent before others have a turn.
+const BATCH: usize = 256;
+
+impl Publisher {
+    fn new(context: &Rc<Context>, connection: &Connection, index: u32) -> Self {
+        let worker = &context.worker;
+        let load = &worker.setup.load;
+        let seed = load.seed ^ (u64::from(index) << 32);
+        let first = topics::first_source(load, index);
+        let source = |number: u32| {
+            let topic = connection.who().fill(&load.topic, number.into());
+            Source {
+                receivers: worker.receivers.of(&topic).into(),
+                topic: text(topic),
+                number: first + number,
+                next: 0,
+                next_warm_up: 0,
+            }
+        };
+        Self {
+            schedule: Schedule::new(load, index),
+            payloads: Payloads::new(load.payload.clone(), worker.noise.clone(), seed),
+            sources: (0..load.topics.max(1)).map(source).collect(),
+            random: fastrand::Rng::with_seed(seed ^ 1),
+            turn: 0,
+            index,
+            qos: QoS::from_bits(load.qos).unwrap_or(QoS::AtMostOnce),
+            start: Instant::now(),
+            pending: None,
+            over: false,
+            sent: 0,
+            settled: 0,
+            expected: 0,
+            outgoing: 0,
+            given_up: Cell::new(0),
+            progress: Duration::ZERO,
+            stopped: None,
+            context: Rc::clone(context),
+        }
+    }
+
+    /// Publishes to the end of the schedule and waits for the acknowledgements; true when that was given up.
+    async fn publish(&mut self, connection: &mut Connection) -> Result<bool, Error> {
+        let context = Rc::clone(&self.context);
+        let load = &context.worker.setup.load;
+        let mut orders = context.worker.orders.clone();
+        let start = loop {
+            tokio::select! {
+                order = orders.wait_for(|order| order.start.is_some() || order.quit || order.end) => {
+                    match order.ok().and_then(|order| order.start) {
+                        Some(start) => break start,
+                        None => return Ok(false),
+                    }
+                }
+                event = connection.next(&context) => { event?; }
+            }
+        };
+        self.start = start;
+        let ends = load.count.is_none().then_some(load.warm_up + load.duration);
+        if !self.schedule.is_closed() {
+            self.pending = self.schedule.next(Duration::ZERO);
+            self.over = self.pending.is_none();
+        }
+        // Looked at when it fires; most of the time it only has to be set anew.
+        let patience = tokio::time::sleep_until((start + ends.unwrap_or_default() + load.drain).into());
+        tokio::pin!(patience);
+        let alarm = context.timer.alarm();
+        let mut waiting = true;
+        loop {
+            let more = self.send_due(connection, &mut waiting)?;
+            let session = connection.client.session();
+            if self.over && session.is_idle() && session.output().is_empty() {
+                return Ok(false);
+            }
+            let wake = match (self.pending, more) {
+                (Some(due), false) if due.at > self.start.elapsed() => Some(self.start + due.at),
+                // The first message of a closed loop, or its end.
+                (None, false) if !self.over && self.start > Instant::now() => Some(self.start),
+                (None, false) if !self.over => ends.map(|ends| self.start + ends),
+                _ => None,
+            };
+            tokio::select! {
+                biased;
+                event = connection.next(&context) => self.handle(event?),
+                () = std::future::ready(()), if more => {}
+                result = connection::at(&alarm, wake), if wake.is_some() => {
+                    result.map_err(Error::System)?;
+                    waiting = true;
+                }
+                () = self.delivered() => {}
+                order = orders.wait_for(|order| order.quit || order.end) => {
+                    drop(order);
+                    self.stopped = Some(self.start.elapsed());
+                    return Ok(false);
+                }
+                () = &mut patience => {
+                    let patient_until = ends.unwrap_or_default().max(self.progress) + load.drain;
+                    if patient_until <= self.start.elapsed() {
+                        return Ok(true);
+                    }
+                    patience.as_mut().reset((self.start + patient_until).into());
+                }
+            }
+        }
+    }
+
+    /// Sends what is due; true when more is due and only others should have a turn.
+    fn send_due(&mut self, connection: &mut Connection, waiting: &mut bool) -> Result<bool, Error> {
+        for _ in 0..BATCH {
+            let Some(now) = Instant::now().checked_duration_since(self.start) else {
+                return Ok(false);
+            };
+            if self.over || !connection.client.is_ready() || !self.has_window() {
+                // It can be too late for a closed loop without anything being sent.
+                if self.schedule.is_closed() && self.schedule.is_over(now) {
+                    self.over = true;
+                }
+                return Ok(false);
+            }
+            let due = match self.schedule.is_closed() {
+                true => self.schedule.next(now),
+                false => self.pending.filter(|due| due.at <= now),
+            };
+            let Some(due) = due else {
+                self.over |= self.schedule.is_closed();
+                return Ok(false);
+            };
+            if std::mem::take(waiting) && !self.schedule.is_closed() && due.measured {
+                self.context.time(Measure::Lateness, now.saturating_sub(due.at));
+            }
+            self.send(connection, due, now)?;
+            if !self.schedule.is_closed() {
+                self.pending = self.schedule.next(now);
+                self.over = self.pending.is_none();
+            }
+        }
+        Ok(true)
+    }
+
+    fn send(&mut self, connection: &mut Connection, due: Due, now: Duration) -> Result<(), Error> {
+        let load = &self.context.worker.setup.load;
+        let chosen = match load.random_topics {
+            true => self.random.usize(..self.sources.len()),
+            false => self.turn % self.sources.len(),
+        };
+        self.turn += 1;
+        let source = &mut self.sources[chosen];
+        let next = match due.measured {
+            true => &mut source.next,
+            false => &mut source.next_warm_up,
+        };
+        let stamp = Stamp {
+            run: self.context.worker.setup.run_id,
+            source: source.number,
+            number: *next,
+            measured: due.measured,
+            due: due.at,
+            sent: now,
+        };
+        *next += 1;
+        let payload = self.payloads.next(connection.who(), stamp);
+        let size = payload.len() as u64;
+        let publish = message(self.qos, load.retain, source.topic.clone(), payload);
+        let published = connection.client.publish(publish);
+        published.map_err(|source| Error::Publish {
+            id: connection.id.to_string(),
+            source,
+        })?;
+        let queue = connection.client.session().output().len();
+        if queue > self.context.send_queue.get() {
+            self.context.send_queue.set(queue);
+        }
+        self.progress = now;
+        self.outgoing += source.receivers;
+        if due.measured {
+            self.sent += 1;
+            self.expected += source.receivers;
+            let mut record = self.context.record.borrow_mut();
+            record.counts.offered += 1;
+            record.counts.sent += 1;
+            record.counts.bytes_sent += size;
+            record.last.sent = now.saturating_sub(load.warm_up);
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) {
+        let Event::Session(session::Event::Published { publish, reason, .. }) = event else {
+            return;
+        };
+        let now = self.start.elapsed();
+        self.progress = now;
+        let setup = &self.context.worker.setup;
+        let Some(stamp) = Stamp::read(&publish.payload, setup.run_id).filter(|stamp| stamp.measured) else {
+            return;
+        };
+        if self.qos == QoS::AtMostOnce {
+            return;
+        }
+        self.settled += 1;
+        let mut record = self.context.record.borrow_mut();
+        if reason.is_failure() {
+            record.counts.refused += 1;
+            let first = topics::first_source(&setup.load, self.index);
+            let source = usize::try_from(stamp.source - first).unwrap_or_default();
+            let receivers = self.sources.get(source).map_or(0, |source| source.receivers);
+            self.expected = self.expected.saturating_sub(receivers);
+            drop(record);
+            return self.context.note(Note::Refused(reason));
+        }
+        record.counts.acknowledged += 1;
+        record.last.acknowledged = now.saturating_sub(setup.load.warm_up);
+        record.time(Measure::AckService, now.saturating_sub(stamp.sent));
+        if setup.load.arrival != Arrival::Closed {
+            record.time(Measure::AckResponse, now.saturating_sub(stamp.due));
+        }
+    }
+
+    /// At QoS 1 and 2 the session has the window. At QoS 0 only deliveries show what is on its way.
+    fn has_window(&self) -> bool {
+        let worker = &self.context.worker;
+        let Some(flow) = worker.shared.flows.get(self.index as usize) else {
+            return true;
+        };
+        let delivered = flow.delivered.load(Ordering::Relaxed) + self.given_up.get();
+        self.outgoing.saturating_sub(delivered) < u64::from(worker.setup.load.window)
+    }
+
+    /// Waits for a delivery that opens the window. A lost message must not close it for ever.
+    async fn delivered(&self) {
+        let worker = &self.context.worker;
+        match worker.shared.flows.get(self.index as usize) {
+            Some(flow) if !self.over && !self.has_window() => {
+                let waited = tokio::time::timeout(worker.setup.load.late, flow.changed.notified()).await;
+                if waited.is_err() {
+                    let missing = self.outgoing.saturating_sub(flow.delivered.load(Ordering::Relaxed));
+                    self.given_up.set(missing);
+                }
+            }
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Counts what was not sent, and what has no acknowledgement.
+    fn settle(&mut self) {
+        let until = self.stopped.unwrap_or(Duration::MAX);
+        let mut unsent = 0;
+        if !self.schedule.is_closed() {
+            let mut pending = self.pending.take();
+            while let Some(due) = pending.filter(|due| due.at <= until) {
+                unsent += u64::from(due.measured);
+                pending = self.schedule.next(due.at);
+            }
+        }
+        let unacknowledged = match self.qos {
+            QoS::AtMostOnce => 0,
+            _ => self.sent - self.settled,
+        };
+        self.context.count(|counts| {
+            counts.offered += unsent;
+            counts.unsent += unsent;
+            counts.unacknowledged += unacknowledged;
+        });
+    }
+}
+
+fn message(qos: QoS, retain: bool, topic: Utf8, payload: Bytes) -> Publish {
+    Publish {
+        dup: false,
+        qos,
+        retain,
+        topic,
+        packet_id: None,
+        properties: Properties::new(),
+        payload,
+    }
+}
+
+/// Takes what the broker has stored of this publisher away again.
+async fn clear(context: &Rc<Context>, connection: &mut Connection, index: u32) {
+    let load = &context.worker.setup.load;
+    let first = topics::first_source(load, index);
+    let mut left = (0..load.topics.max(1)).peekable();
+    let clearing = async {
+        loop {
+            while left.peek().is_some() && connection.client.is_ready() {
+                let number = left.next().unwrap_or(first);
+                let topic = text(connection.who().fill(&load.topic, number.into()));
+                let emptied = message(QoS::AtLeastOnce, true, topic, Bytes::new());
+                if connection.client.publish(emptied).is_err() {
+                    return;
+                }
+            }
+            if left.peek().is_none() && connection.client.session().is_idle() {
+                return;
+            }
+            if connection.next(context).await.is_err() {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(load.drain.max(CLEAR_TIMEOUT), clearing)
+        .await
+        .is_err()
+    {
+        context.note(Note::Remark(
+            "the retained messages of this run were not all removed".to_owned(),
+        ));
+    }
+}
+
+/// How long the removal of retained messages may take at least.
+const CLEAR_TIMEOUT: Duration = Duration::from_secs(5);
