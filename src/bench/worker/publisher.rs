@@ -160,7 +160,11 @@ impl Publisher {
                 return Ok(false);
             }
             let wake = match (self.pending, more) {
-                (Some(due), false) if due.at > self.start.elapsed() => Some(self.start + due.at),
+                // A message that waits for the window or the connection is woken by these. One that has become due since
+                // it was looked at is not: its alarm goes off at once.
+                (Some(due), false) if self.start + due.at > Instant::now() || self.can_send(connection) => {
+                    Some(self.start + due.at)
+                }
                 // The first message of a closed loop, or its end.
                 (None, false) if !self.over && self.start > Instant::now() => Some(self.start),
                 (None, false) if !self.over => ends.map(|ends| self.start + ends),
@@ -197,7 +201,7 @@ impl Publisher {
             let Some(now) = Instant::now().checked_duration_since(self.start) else {
                 return Ok(false);
             };
-            if self.over || !connection.client.is_ready() || !self.has_window() {
+            if self.over || !self.can_send(connection) {
                 // It can be too late for a closed loop without anything being sent.
                 if self.schedule.is_closed() && self.schedule.is_over(now) {
                     self.over = true;
@@ -301,6 +305,10 @@ impl Publisher {
         if setup.load.arrival != Arrival::Closed {
             record.time(Measure::AckResponse, now.saturating_sub(stamp.due));
         }
+    }
+
+    fn can_send(&self, connection: &Connection) -> bool {
+        connection.client.is_ready() && self.has_window()
     }
 
     /// At QoS 1 and 2 the session has the window. At QoS 0 only deliveries show what is on its way.
