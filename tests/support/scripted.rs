@@ -33,7 +33,7 @@ pub(crate) struct Policy {
     pub(crate) faults: Vec<(String, u64, Fault)>,
     /// PUBLISH is neither answered nor delivered.
     pub(crate) silent: bool,
-    /// What `$SYS/broker/version` says.
+    /// What `$SYS/broker/version` says; without it all of `$SYS` is refused.
     pub(crate) version: Option<&'static str>,
 }
 
@@ -316,23 +316,30 @@ impl Core {
             }
             Packet::Subscribe(subscribe) => {
                 let mut stored = None;
+                let mut reasons = Vec::new();
                 let session = self.sessions.get_mut(&client).unwrap();
                 for subscription in &subscribe.subscriptions {
                     let (filter, qos) = (subscription.filter.as_str(), subscription.qos);
-                    session.subscriptions.retain(|(known, _)| known != filter);
-                    session.subscriptions.push((filter.to_owned(), qos));
-                    if topic::matches(filter, VERSION_TOPIC) {
-                        stored = self.policy.version;
+                    if filter.starts_with('$') && !filter.starts_with("$share/") {
+                        // Those of a broker that has no such topics.
+                        let wanted = self.policy.version.filter(|_| topic::matches(filter, VERSION_TOPIC));
+                        stored = stored.or(wanted);
+                        reasons.push(wanted.map_or(ReasonCode::UNSPECIFIED_ERROR, |_| ReasonCode(qos.into())));
+                        if wanted.is_none() {
+                            continue;
+                        }
                     } else {
+                        reasons.push(ReasonCode(qos.into()));
                         let entry = (client.clone(), filter.to_owned(), qos.into());
                         self.record.subscriptions.push(entry);
                     }
+                    session.subscriptions.retain(|(known, _)| known != filter);
+                    session.subscriptions.push((filter.to_owned(), qos));
                 }
-                let granted = subscribe.subscriptions.iter();
                 let suback = Suback {
                     packet_id: subscribe.packet_id,
                     properties: Properties::new(),
-                    reasons: granted.map(|wish| ReasonCode(wish.qos.into())).collect(),
+                    reasons,
                 };
                 let due = now + self.policy.suback_delay;
                 self.later(due, Job::Send(number, Packet::Suback(suback), None));
