@@ -47,7 +47,7 @@ pub(super) enum Note {
 }
 
 /// What one worker measured of itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Effort {
     /// Processor time between the start of measuring and the end of publishing.
     pub(super) cpu: Duration,

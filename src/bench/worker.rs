@@ -47,6 +47,9 @@ struct Context {
     timer: Rc<Timer>,
     record: RefCell<Record>,
     send_queue: Cell<usize>,
+    /// When measuring began, with the processor time of then; none before and after it.
+    measuring: Cell<Option<(Instant, Duration)>>,
+    effort: Cell<Effort>,
     /// The members of a shared subscription are one receiver, and all of one group are on one thread.
     groups: RefCell<HashMap<String, Rc<RefCell<Ledger>>>>,
 }
@@ -70,6 +73,8 @@ impl Worker {
             worker: self,
             record: RefCell::default(),
             send_queue: Cell::new(0),
+            measuring: Cell::new(None),
+            effort: Cell::default(),
             groups: RefCell::default(),
         });
         let tasks = LocalSet::new();
@@ -81,9 +86,8 @@ impl Worker {
         for index in (0..load.subscribers).filter(|index| context.has_subscriber(*index)) {
             tasks.spawn_local(subscriber::run(Rc::clone(&context), index));
         }
-        let mut effort = Effort::default();
         {
-            let watching = context.watch(&mut orders, &mut effort);
+            let watching = context.watch(&mut orders);
             tokio::pin!(tasks, watching);
             let mut watched = false;
             loop {
@@ -95,9 +99,12 @@ impl Worker {
                 }
             }
         }
-        effort.send_queue = context.send_queue.get();
-        let record = context.record.take();
-        Ok((effort, record))
+        context.published();
+        let effort = Effort {
+            send_queue: context.send_queue.get(),
+            ..context.effort.get()
+        };
+        Ok((effort, context.record.take()))
     }
 }
 
@@ -111,7 +118,7 @@ impl Context {
     }
 
     /// Hands over the record of each interval, and measures the processor time.
-    async fn watch(&self, orders: &mut channel::Receiver<Order>, effort: &mut Effort) {
+    async fn watch(&self, orders: &mut channel::Receiver<Order>) {
         let load = &self.worker.setup.load;
         let Ok(order) = orders
             .wait_for(|order| order.start.is_some() || order.end)
@@ -124,7 +131,7 @@ impl Context {
             return;
         };
         tokio::time::sleep_until(start.into()).await;
-        let (began, cpu) = (Instant::now(), watch::thread_time());
+        self.measuring.set(Some((Instant::now(), watch::thread_time())));
         let mut index = 0_u64;
         let mut measuring = true;
         loop {
@@ -141,13 +148,23 @@ impl Context {
                 }
                 changed = orders.wait_for(|order| order.quit || order.end), if measuring => {
                     measuring = false;
-                    effort.cpu = watch::thread_time().saturating_sub(cpu);
-                    effort.wall = began.elapsed();
+                    self.published();
                     if changed.is_err() {
                         return;
                     }
                 }
             }
+        }
+    }
+
+    /// Publishing is over: what it took is counted up to here.
+    fn published(&self) {
+        if let Some((began, cpu)) = self.measuring.take() {
+            self.effort.set(Effort {
+                cpu: watch::thread_time().saturating_sub(cpu),
+                wall: began.elapsed(),
+                send_queue: 0,
+            });
         }
     }
 

@@ -159,17 +159,7 @@ impl Publisher {
             if self.over && session.is_idle() && session.output().is_empty() {
                 return Ok(false);
             }
-            let wake = match (self.pending, more) {
-                // A message that waits for the window or the connection is woken by these. One that has become due since
-                // it was looked at is not: its alarm goes off at once.
-                (Some(due), false) if self.start + due.at > Instant::now() || self.can_send(connection) => {
-                    Some(self.start + due.at)
-                }
-                // The first message of a closed loop, or its end.
-                (None, false) if !self.over && self.start > Instant::now() => Some(self.start),
-                (None, false) if !self.over => ends.map(|ends| self.start + ends),
-                _ => None,
-            };
+            let wake = self.wake(connection, ends).filter(|_| !more);
             tokio::select! {
                 biased;
                 event = connection.next(&context) => self.handle(event?),
@@ -193,6 +183,20 @@ impl Publisher {
                 }
             }
         }
+    }
+
+    /// When something is due that is not due yet: a message, or the beginning or the end of a closed loop.
+    fn wake(&self, connection: &Connection, ends: Option<Duration>) -> Option<Instant> {
+        let now = Instant::now();
+        let at = match self.pending {
+            Some(due) => Some(self.start + due.at),
+            None if self.over => None,
+            None if self.start > now => Some(self.start),
+            None => ends.map(|ends| self.start + ends),
+        };
+        // What waits for the window or the connection is woken by these. What could go, and has become due since it was
+        // looked at, is not: its alarm goes off at once.
+        at.filter(|at| *at > now || !self.over && self.can_send(connection))
     }
 
     /// Sends what is due; true when more is due and only others should have a turn.
