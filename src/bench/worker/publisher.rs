@@ -155,8 +155,7 @@ impl Publisher {
         let mut waiting = true;
         loop {
             let more = self.send_due(connection, &mut waiting)?;
-            let session = connection.client.session();
-            if self.over && session.is_idle() && session.output().is_empty() {
+            if self.over && connection.client.session().is_idle() {
                 return Ok(false);
             }
             let wake = self.wake(connection, ends).filter(|_| !more);

@@ -167,7 +167,9 @@ impl Subscriber {
         let load = &worker.setup.load;
         let stamp = Stamp::read(&publish.payload, worker.setup.run_id);
         let (Some(stamp), Some(start)) = (stamp, self.start.or_else(|| worker.orders.borrow().start)) else {
-            self.context.count(|counts| counts.foreign += 1);
+            // Our publishers take away what they had the broker store.
+            let cleared = load.retain && publish.payload.is_empty();
+            self.context.count(|counts| counts.foreign += u64::from(!cleared));
             return;
         };
         self.start = Some(start);
