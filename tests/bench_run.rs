@@ -67,7 +67,6 @@ fn setup(port: u16, version: Version, load: Load) -> Setup {
     let session = session::Options {
         version,
         client_id: Utf8::new("bench").unwrap(),
-        clean_start: !load.persistent,
         username: Some(Utf8::new("user").unwrap()),
         ..session::Options::default()
     };
