@@ -33,6 +33,8 @@ pub(crate) struct Policy {
     pub(crate) faults: Vec<(String, u64, Fault)>,
     /// PUBLISH is neither answered nor delivered.
     pub(crate) silent: bool,
+    /// Every subscription is refused.
+    pub(crate) refuses_subscriptions: bool,
     /// What `$SYS/broker/version` says; without it all of `$SYS` is refused.
     pub(crate) version: Option<&'static str>,
 }
@@ -328,6 +330,9 @@ impl Core {
                         if wanted.is_none() {
                             continue;
                         }
+                    } else if self.policy.refuses_subscriptions {
+                        reasons.push(ReasonCode::NOT_AUTHORIZED);
+                        continue;
                     } else {
                         reasons.push(ReasonCode(qos.into()));
                         let entry = (client.clone(), filter.to_owned(), qos.into());
