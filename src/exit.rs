@@ -3,6 +3,7 @@
 
 mod mosquitto;
 
+use crate::bench;
 use crate::cli::Usage;
 use crate::cli::drop_in::Tool;
 use crate::client;
@@ -115,8 +116,11 @@ impl Outcome {
 /// The status of an error: of the first cause that has one.
 fn status(error: &anyhow::Error) -> u8 {
     let known = error.chain().find_map(|cause| {
-        if let Some(error) = cause.downcast_ref::<client::Error>() {
+        if let Some(error) = client_error(cause) {
             return Some(client_status(error));
+        }
+        if let Some(error) = cause.downcast_ref::<bench::Error>() {
+            return bench_status(error);
         }
         if let Some(error) = cause.downcast_ref::<session::client::PublishError>() {
             return Some(publish_status(error));
@@ -125,6 +129,21 @@ fn status(error: &anyhow::Error) -> u8 {
     });
     // What is left is what was typed: flags, values, files, addresses, certificates, hex text.
     known.unwrap_or(USAGE)
+}
+
+/// A client's error, also where it is kept in a box.
+fn client_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a client::Error> {
+    let boxed = cause.downcast_ref::<Box<client::Error>>().map(AsRef::as_ref);
+    boxed.or_else(|| cause.downcast_ref())
+}
+
+/// None when a cause of the error knows better.
+fn bench_status(error: &bench::Error) -> Option<u8> {
+    match error {
+        bench::Error::Refused { .. } => Some(REFUSED),
+        bench::Error::System(_) => Some(NO),
+        _ => None,
+    }
 }
 
 fn client_status(error: &client::Error) -> u8 {
@@ -194,7 +213,7 @@ fn causes(error: &anyhow::Error) -> String {
 }
 
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(error) = cause.downcast_ref::<client::Error>() {
+    if let Some(error) = client_error(cause) {
         return error.hint();
     }
     cause

@@ -158,3 +158,45 @@ mod text {
         ])
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One publisher and one subscriber, for the tests of this layer.
+    pub(in crate::bench) fn load() -> Load {
+        Load {
+            scenario: Scenario::RoundTrip,
+            publishers: 1,
+            subscribers: 1,
+            topic: "t/%i".to_owned(),
+            filter: "t/+".to_owned(),
+            topics: 1,
+            random_topics: false,
+            payload: Payload::Random(Size::Fixed(100)),
+            qos: 1,
+            subscribe_qos: 1,
+            retain: false,
+            arrival: Arrival::Constant,
+            rate: Some(1000.0),
+            window: 100,
+            count: None,
+            duration: Duration::from_secs(2),
+            warm_up: Duration::from_secs(1),
+            drain: Duration::from_secs(5),
+            late: Duration::from_secs(1),
+            connect_rate: None,
+            drop_every: Duration::from_secs(1),
+            persistent: false,
+            workers: 1,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn a_load_is_read_as_it_was_written() {
+        let load = load();
+        let json = serde_json::to_string(&load).unwrap();
+        assert_eq!(serde_json::from_str::<Load>(&json).unwrap(), load);
+    }
+}

@@ -81,3 +81,57 @@ fn pick(size: Size, random: &mut fastrand::Rng) -> usize {
     };
     usize::try_from(size).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn lengths(what: &Payload) -> Vec<usize> {
+        let mut payloads = Payloads::new(what.clone(), noise(what, 1), 2);
+        let who = Who {
+            index: 3,
+            client_id: "c",
+            username: "",
+        };
+        (0..10_000)
+            .map(|number| {
+                let stamp = Stamp {
+                    run: 9,
+                    source: 1,
+                    number,
+                    measured: true,
+                    due: Duration::ZERO,
+                    sent: Duration::ZERO,
+                };
+                let payload = payloads.next(who, stamp);
+                assert_eq!(Stamp::read(&payload, 9), Some(stamp));
+                payload.len()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn sizes_are_those_that_were_asked_for() {
+        assert!(
+            lengths(&Payload::Random(Size::Fixed(100)))
+                .iter()
+                .all(|length| *length == 100)
+        );
+        let uniform = lengths(&Payload::Random(Size::Uniform(40, 49)));
+        for length in 40..50 {
+            let count = uniform.iter().filter(|other| **other == length).count();
+            assert!((800..1200).contains(&count), "{length}: {count}");
+        }
+        let exponential = lengths(&Payload::Random(Size::Exponential(1000)));
+        let mean = exponential.iter().sum::<usize>() / exponential.len();
+        assert!((950..1050).contains(&mean), "{mean}");
+        assert!(exponential.iter().all(|length| (Stamp::SIZE..=10_000).contains(length)));
+    }
+
+    #[test]
+    fn own_payloads_have_the_stamp_behind_them() {
+        assert_eq!(lengths(&Payload::Bytes(b"abc".to_vec()))[0], 3 + Stamp::SIZE);
+        assert_eq!(lengths(&Payload::Template("%i-%n".to_owned()))[123], 5 + Stamp::SIZE);
+    }
+}

@@ -31,7 +31,12 @@ pub(super) async fn ask(options: &client::Options) -> Result<Broker, Error> {
         match client.next().await {
             Ok(Event::Session(session::Event::Connected(_))) => break,
             Ok(_) => {}
-            Err(source) => return Err(Error::Client { id, source }),
+            Err(source) => {
+                return Err(Error::Client {
+                    id,
+                    source: Box::new(source),
+                });
+            }
         }
     }
     let version = client.session().options().version;

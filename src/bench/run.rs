@@ -81,7 +81,7 @@ pub enum Error {
         /// Its identifier.
         id: String,
         /// Why.
-        source: client::Error,
+        source: Box<client::Error>,
     },
     /// The broker refused a subscription.
     #[error("the broker refused the subscription of client \"{id}\" to \"{filter}\": {}", .reason.name())]

@@ -101,3 +101,92 @@ fn seconds(seconds: f64) -> Duration {
 fn exact(index: u64) -> f64 {
     index as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tests::load;
+    use super::*;
+
+    fn all(load: &Load, publisher: u32) -> Vec<Due> {
+        let mut schedule = Schedule::new(load, publisher);
+        std::iter::from_fn(|| schedule.next(Duration::ZERO)).collect()
+    }
+
+    #[test]
+    fn publishers_share_the_rate_and_take_turns() {
+        let load = Load {
+            publishers: 4,
+            ..load()
+        };
+        let mut due: Vec<Duration> = (0..4)
+            .flat_map(|publisher| all(&load, publisher))
+            .map(|due| due.at)
+            .collect();
+        due.sort();
+        assert_eq!(due.len(), 3000);
+        for (index, at) in (0..).zip(&due) {
+            let exact = Duration::from_micros(1000 * index);
+            assert!(at.abs_diff(exact) < Duration::from_nanos(10), "{index}: {at:?}");
+        }
+    }
+
+    #[test]
+    fn the_warm_up_comes_first_and_is_not_counted() {
+        let due = all(&load(), 0);
+        assert_eq!(due.iter().filter(|due| due.measured).count(), 2000);
+        assert!(due.iter().all(|due| due.measured == (due.at >= Duration::from_secs(1))));
+        let counted = Load {
+            count: Some(5),
+            publishers: 3,
+            ..load()
+        };
+        let counts: Vec<usize> = (0..3)
+            .map(|publisher| all(&counted, publisher).iter().filter(|due| due.measured).count())
+            .collect();
+        assert_eq!(counts, [2, 2, 1]);
+    }
+
+    #[test]
+    fn bursts_come_together_and_keep_the_rate() {
+        let load = Load {
+            arrival: Arrival::Burst(10),
+            ..load()
+        };
+        let due = all(&load, 0);
+        assert_eq!(due.len(), 3000);
+        assert_eq!((due[9].at, due[10].at), (Duration::ZERO, Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn poisson_keeps_the_rate_and_repeats_with_the_seed() {
+        let load = Load {
+            arrival: Arrival::Poisson,
+            duration: Duration::from_secs(99),
+            ..load()
+        };
+        let due = all(&load, 0);
+        // The count of 100 s at 1000/s has a standard deviation of 316.
+        assert!((98_400..101_600).contains(&due.len()), "{}", due.len());
+        assert_eq!(due, all(&load, 0));
+        let gaps = due.windows(2).map(|two| (two[1].at - two[0].at).as_secs_f64() * 1e3);
+        let longer = gaps.filter(|gap| *gap > 1.0).count();
+        // e^-1 of the gaps are longer than the mean.
+        assert!((35_500..38_100).contains(&longer), "{longer}");
+    }
+
+    #[test]
+    fn a_closed_loop_is_due_whenever_it_is_asked_until_its_end() {
+        let load = Load {
+            arrival: Arrival::Closed,
+            rate: None,
+            ..load()
+        };
+        let mut schedule = Schedule::new(&load, 0);
+        let at = |seconds| Duration::from_secs_f64(seconds);
+        assert_eq!(schedule.next(at(0.5)).map(|due| due.measured), Some(false));
+        assert_eq!(schedule.next(at(1.0)).map(|due| due.measured), Some(true));
+        assert!(!schedule.is_over(at(2.9)) && schedule.is_over(at(3.0)));
+        assert_eq!(schedule.next(at(3.0)), None);
+        assert_eq!(schedule.next(at(2.0)), None);
+    }
+}

@@ -220,3 +220,61 @@ mod clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Not how exact, which depends on the machine: that each alarm comes, in order, and not before its time.
+    #[test]
+    fn alarms_come_in_order_and_not_early() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let timer = Timer::new().unwrap();
+            let start = Instant::now();
+            let came = RefCell::new(Vec::new());
+            let wait = async |millis: u64| {
+                let alarm = timer.alarm();
+                let at = start + Duration::from_millis(millis);
+                alarm.at(at).await.unwrap();
+                assert!(Instant::now() >= at);
+                came.borrow_mut().push(millis);
+            };
+            let all = async { tokio::join!(wait(9), wait(3), wait(0), wait(6)) };
+            tokio::select! {
+                _ = all => {}
+                result = timer.run() => result.unwrap(),
+            }
+            assert_eq!(*came.borrow(), [0, 3, 6, 9]);
+        });
+    }
+
+    #[test]
+    fn an_alarm_can_be_set_anew_before_it_comes() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let timer = Timer::new().unwrap();
+            let alarm = timer.alarm();
+            let start = Instant::now();
+            let waiting = async {
+                tokio::select! {
+                    biased;
+                    _ = alarm.at(start + Duration::from_secs(3600)) => unreachable!("an hour has not passed"),
+                    () = std::future::ready(()) => {}
+                }
+                alarm.at(start + Duration::from_millis(2)).await
+            };
+            tokio::select! {
+                result = waiting => result.unwrap(),
+                result = timer.run() => result.unwrap(),
+            }
+        });
+    }
+}

@@ -30,7 +30,7 @@ pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
     }
     if qos == 0 && load.qos == 0 && duplicated > 0 {
         broken.push(format!(
-            "{duplicated} messages at QoS 0 were delivered twice [MQTT-4.3.1-1]"
+            "{duplicated} messages at QoS 0 were delivered twice (section 4.3.1)"
         ));
     }
     if load.scenario != Scenario::Shared && counts.out_of_order > 0 {
@@ -118,4 +118,84 @@ pub(super) fn limits(generator: &Generator, record: &Record, machine: Option<f64
         }
     }
     reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tests::load;
+    use super::*;
+
+    fn counts() -> Counts {
+        Counts {
+            sent: 100,
+            acknowledged: 100,
+            expected: 100,
+            received: 100,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn a_loss_breaks_a_guarantee_from_qos_1_on() {
+        let lossy = Counts { lost: 3, ..counts() };
+        assert!(broken(&load(), &lossy, 0).is_empty());
+        assert!(broken(&load(), &lossy, 1)[0].starts_with("3 of 100 deliveries at QoS 1 were lost"));
+        // Three that were never acknowledged are nobody's promise.
+        let unsure = Counts {
+            unacknowledged: 3,
+            ..lossy
+        };
+        assert!(broken(&load(), &unsure, 1).is_empty());
+        // Who loses a connection without a session has no claim.
+        let gone = Counts {
+            lost_connections: 1,
+            ..lossy
+        };
+        assert!(broken(&load(), &gone, 1).is_empty());
+        let persistent = Load {
+            persistent: true,
+            ..load()
+        };
+        assert_eq!(broken(&persistent, &gone, 1).len(), 1);
+    }
+
+    #[test]
+    fn a_second_delivery_breaks_a_guarantee_at_qos_2_and_0() {
+        let twice = Counts {
+            duplicated: 1,
+            ..counts()
+        };
+        assert!(broken(&load(), &twice, 1).is_empty());
+        assert_eq!(broken(&load(), &twice, 2).len(), 1);
+        // Published at QoS 1, delivered at QoS 0: the publisher may have sent it twice.
+        assert!(broken(&load(), &twice, 0).is_empty());
+        assert_eq!(broken(&Load { qos: 0, ..load() }, &twice, 0).len(), 1);
+    }
+
+    #[test]
+    fn order_is_a_guarantee_except_in_a_group() {
+        let mixed = Counts {
+            out_of_order: 1,
+            ..counts()
+        };
+        assert_eq!(broken(&load(), &mixed, 1).len(), 1);
+        let shared = Load {
+            scenario: Scenario::Shared,
+            ..load()
+        };
+        assert!(broken(&shared, &mixed, 1).is_empty());
+    }
+
+    #[test]
+    fn each_limit_has_its_reason() {
+        let busy = Generator {
+            busiest: 0.95,
+            ..Generator::default()
+        };
+        let mut late = Record::default();
+        late.time(Measure::Lateness, Duration::from_millis(5));
+        assert!(limits(&Generator::default(), &Record::default(), Some(0.5)).is_empty());
+        let reasons = limits(&busy, &late, Some(0.99));
+        assert_eq!(reasons.len(), 3, "{reasons:?}");
+    }
 }

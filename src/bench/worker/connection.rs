@@ -98,7 +98,7 @@ impl Connection {
                 }
                 Err(Error::Client {
                     id: self.id.to_string(),
-                    source,
+                    source: Box::new(source),
                 })
             }
         }

@@ -65,6 +65,8 @@ struct Publisher {
     sent: u64,
     settled: u64,
     expected: u64,
+    /// A message was refused, and the first reason is known.
+    refused: bool,
     /// Deliveries of all messages, for the window at QoS 0.
     outgoing: u64,
     /// Deliveries that are waited for no longer.
@@ -118,6 +120,7 @@ impl Publisher {
             sent: 0,
             settled: 0,
             expected: 0,
+            refused: false,
             outgoing: 0,
             given_up: Cell::new(0),
             progress: Duration::ZERO,
@@ -300,7 +303,10 @@ impl Publisher {
             let receivers = self.sources.get(source).map_or(0, |source| source.receivers);
             self.expected = self.expected.saturating_sub(receivers);
             drop(record);
-            return self.context.note(Note::Refused(reason));
+            if !std::mem::replace(&mut self.refused, true) {
+                self.context.note(Note::Refused(reason));
+            }
+            return;
         }
         record.counts.acknowledged += 1;
         record.last.acknowledged = now.saturating_sub(setup.load.warm_up);

@@ -109,7 +109,7 @@ impl Subscriber {
         let subscribed = connection.client.subscribe(vec![subscription], Properties::new());
         subscribed.map_err(|source| Error::Client {
             id: connection.id.to_string(),
-            source,
+            source: Box::new(source),
         })
     }
 
@@ -126,7 +126,7 @@ impl Subscriber {
                 let acknowledged = connection.client.acknowledge(handle);
                 acknowledged.map_err(|source| Error::Client {
                     id: connection.id.to_string(),
-                    source,
+                    source: Box::new(source),
                 })
             }
             Event::Session(session::Event::Subscribed { granted, .. }) => {
