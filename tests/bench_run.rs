@@ -86,6 +86,16 @@ fn setup(port: u16, version: Version, load: Load) -> Setup {
     }
 }
 
+/// Checks several cases at the same time: most of each is waiting.
+fn at_once<T: Copy + Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            let check = &check;
+            scope.spawn(move || check(case));
+        }
+    });
+}
+
 /// Runs to the end of the plan.
 fn measure(setup: Setup) -> Measured {
     watch(setup, std::future::pending(), &mut |_| {}).unwrap()

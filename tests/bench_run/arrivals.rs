@@ -1,6 +1,6 @@
 //! When messages are sent: the broker's clock shows what the plan asked for.
 
-use super::{against, check_whole, load, open, samples};
+use super::{against, at_once, check_whole, load, open, samples};
 use crate::support::scripted::{Message, Policy};
 use mqkit::bench::{Arrival, Load, Measure};
 use std::time::Duration;
@@ -96,12 +96,13 @@ fn bursts_come_together() {
 
 #[test]
 fn a_count_ends_a_run_after_exactly_so_many() {
-    for (arrival, rate) in [
+    let cases = [
         (Arrival::Closed, None),
         (Arrival::Constant, Some(2000.0)),
         (Arrival::Poisson, Some(2000.0)),
         (Arrival::Burst(7), Some(2000.0)),
-    ] {
+    ];
+    at_once(cases, |(arrival, rate)| {
         // No multiple of the publishers.
         let load = Load {
             publishers: 3,
@@ -116,7 +117,7 @@ fn a_count_ends_a_run_after_exactly_so_many() {
         let (measured, record) = against(Policy::default(), load.clone());
         check_whole(&measured, &load, 100, 1);
         assert!(record.messages.len() > 100, "no warm-up");
-    }
+    });
 }
 
 #[test]

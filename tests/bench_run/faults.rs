@@ -1,7 +1,8 @@
 //! What a broker does wrong is counted exactly, and told when the standard forbids it.
 
 use super::{
-    Embedded, against, against_with, check_conservation, check_whole, load, measure, open, samples, setup, watch,
+    Embedded, against, against_with, at_once, check_conservation, check_whole, load, measure, open, samples, setup,
+    watch,
 };
 use crate::support::scripted::{Fault, Policy, Scripted};
 use mqkit::bench::{self, Arrival, Counts, Load, Measure, Phase};
@@ -35,7 +36,7 @@ fn three(qos: u8) -> Load {
 
 #[test]
 fn losses_are_counted_and_break_qos_1_and_2() {
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let lose = faults(&[
             ("t/0", 0, Fault::Lose),
             ("t/1", 50, Fault::Lose),
@@ -59,7 +60,7 @@ fn losses_are_counted_and_break_qos_1_and_2() {
         assert_eq!(broken.is_empty(), qos == 0, "QoS {qos}: {broken}");
         assert!(qos == 0 || broken.contains('4'), "{broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 296);
-    }
+    });
 }
 
 /// What the subscriber did not ask for was not promised.
@@ -105,7 +106,7 @@ fn a_loss_at_qos_0_does_not_stop_a_closed_loop() {
 /// Messages of several publishers on one topic are told apart.
 #[test]
 fn publishers_may_share_a_topic() {
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let load = Load {
             subscribers: 1,
             topic: "t".to_owned(),
@@ -121,12 +122,12 @@ fn publishers_may_share_a_topic() {
             "{counts:?}"
         );
         assert_eq!((counts.out_of_order, counts.foreign), (0, 0), "{counts:?}");
-    }
+    });
 }
 
 #[test]
 fn duplicates_are_counted_and_allowed_at_qos_1_only() {
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let repeat = faults(&[
             ("t/0", 0, Fault::Repeat),
             ("t/1", 50, Fault::Repeat),
@@ -144,12 +145,12 @@ fn duplicates_are_counted_and_allowed_at_qos_1_only() {
         let broken = measured.broken.join("\n");
         assert_eq!(broken.is_empty(), qos == 1, "QoS {qos}: {broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 300);
-    }
+    });
 }
 
 #[test]
 fn what_comes_out_of_order_is_counted_and_breaks_the_standard() {
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let swap = faults(&[
             ("t/0", 0, Fault::Swap),
             // Two wait for the third: both are late.
@@ -166,7 +167,7 @@ fn what_comes_out_of_order_is_counted_and_breaks_the_standard() {
         assert_eq!(counts.duplicated, 0, "{counts:?}");
         check_conservation(&measured, qos);
         assert_eq!(measured.broken.len(), 1, "QoS {qos}: {:?}", measured.broken);
-    }
+    });
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn all_faults_at_once_are_told_apart() {
         ("t/1", 99, Fault::Lose),
         ("t/2", 50, Fault::Refuse(ReasonCode::QUOTA_EXCEEDED)),
     ]);
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let (measured, _) = against(all.clone(), three(qos));
         let counts = measured.record.counts;
         // At QoS 0 nobody tells that a message was refused.
@@ -208,13 +209,13 @@ fn all_faults_at_once_are_told_apart() {
         };
         assert_eq!(counts, expected, "QoS {qos}");
         check_conservation(&measured, qos);
-    }
+    });
 }
 
 #[test]
 fn refusals_are_no_losses() {
     let denied = Fault::Refuse(ReasonCode::NOT_AUTHORIZED);
-    for qos in [1, 2] {
+    at_once([1, 2], |qos| {
         let (measured, _) = against(
             faults(&[("t/0", 3, denied.clone()), ("t/0", 5, denied.clone())]),
             Load { qos, ..load() },
@@ -232,7 +233,7 @@ fn refusals_are_no_losses() {
         );
         assert_eq!(measured.broken, Vec::<String>::new());
         check_conservation(&measured, qos);
-    }
+    });
 }
 
 /// Accepted, and nobody was there: that is no refusal.
@@ -245,7 +246,7 @@ fn a_success_with_a_reason_is_a_success() {
 
 #[test]
 fn faults_of_the_warm_up_do_not_count() {
-    for qos in QOS {
+    at_once(QOS, |qos| {
         let load = Load {
             publishers: 2,
             subscribers: 2,
@@ -284,7 +285,7 @@ fn faults_of_the_warm_up_do_not_count() {
         assert_eq!(counts, expected, "QoS {qos}");
         check_conservation(&measured, qos);
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 299);
-    }
+    });
 }
 
 #[test]
@@ -307,13 +308,14 @@ fn late_deliveries_are_counted() {
 
 #[test]
 fn a_publisher_whose_connection_is_lost_comes_back_and_sends_again() {
-    for (qos, persistent, version) in [
+    let cases = [
         (1, false, Version::V5),
         (1, true, Version::V5),
         (2, true, Version::V5),
         (1, true, Version::V311),
         (2, true, Version::V311),
-    ] {
+    ];
+    at_once(cases, |(qos, persistent, version)| {
         let policy = faults(&[("t/0", 50, Fault::HangUp)]);
         let load = Load {
             qos,
@@ -337,13 +339,13 @@ fn a_publisher_whose_connection_is_lost_comes_back_and_sends_again() {
         assert!(measured.failed.is_none(), "{told}");
         assert_eq!(measured.broken, Vec::<String>::new(), "{told}");
         check_conservation(&measured, qos);
-    }
+    });
 }
 
 /// At QoS 1 a message that is sent again may come twice; at QoS 2 it must not.
 #[test]
 fn what_is_sent_again_comes_twice_at_qos_1_only() {
-    for (qos, duplicated) in [(1, 1), (2, 0)] {
+    at_once([(1, 1), (2, 0)], |(qos, duplicated)| {
         let policy = faults(&[("t/0", 50, Fault::HangUpUnanswered)]);
         let load = Load {
             qos,
@@ -358,7 +360,7 @@ fn what_is_sent_again_comes_twice_at_qos_1_only() {
         assert_eq!(counts.duplicated, duplicated, "{counts:?}");
         assert_eq!(measured.broken, Vec::<String>::new(), "{counts:?}");
         check_conservation(&measured, qos);
-    }
+    });
 }
 
 /// With a session the broker keeps what comes meanwhile.

@@ -1,6 +1,6 @@
 //! What is sent: the broker sees the topics, payloads, identifiers and flags that the plan asked for.
 
-use super::{STAMP, against, against_with, check_whole, load, open, samples};
+use super::{STAMP, against, against_with, at_once, check_whole, load, open, samples};
 use crate::support::scripted::Policy;
 use mqkit::bench::{Arrival, Load, Measure, Payload, Size};
 use mqkit::protocol::Version;
@@ -139,7 +139,8 @@ fn payloads_carry_what_was_given() {
 
 #[test]
 fn qos_and_retain_are_as_asked() {
-    for (qos, subscribe_qos, retain) in [(0, 2, false), (1, 0, true), (2, 1, false), (2, 2, true)] {
+    let cases = [(0, 2, false), (1, 0, true), (2, 1, false), (2, 2, true)];
+    at_once(cases, |(qos, subscribe_qos, retain)| {
         let load = Load {
             qos,
             subscribe_qos,
@@ -167,7 +168,7 @@ fn qos_and_retain_are_as_asked() {
                 .collect();
             assert_eq!(asked, [("t/0", subscribe_qos)]);
         }
-    }
+    });
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn connections_and_subscriptions_are_timed() {
 /// Acknowledged and delivered at different times: neither is taken for the other.
 #[test]
 fn acknowledgements_and_deliveries_are_timed_apart() {
-    for qos in [1, 2] {
+    at_once([1, 2], |qos| {
         let policy = Policy {
             ack_delay: Duration::from_millis(60),
             delivery_delay: Duration::from_millis(150),
@@ -249,5 +250,5 @@ fn acknowledgements_and_deliveries_are_timed_apart() {
                 measure.name()
             );
         }
-    }
+    });
 }

@@ -1,26 +1,25 @@
 //! Each scenario against mqkit's own broker: what was planned is what is counted.
 
-use super::{against_embedded, check_conservation, check_whole, load, open, samples};
+use super::{against_embedded, at_once, check_conservation, check_whole, load, open, samples};
 use mqkit::bench::{Arrival, Load, Measure, Measured, Scenario};
 use mqkit::protocol::Version;
 use std::time::Duration;
 
 const VERSIONS: [Version; 2] = [Version::V311, Version::V5];
 
-fn whole(load: &Load, sent: u64, copies: u64) -> Vec<Measured> {
-    let runs = VERSIONS.map(|version| {
+fn whole(load: &Load, sent: u64, copies: u64, check: impl Fn(&Measured) + Sync) {
+    at_once(VERSIONS, |version| {
         let measured = against_embedded(version, load.clone());
         check_whole(&measured, load, sent, copies);
         assert_eq!(measured.protocol, version.name());
         assert_eq!(measured.transport, None);
-        measured
+        check(&measured);
     });
-    runs.into()
 }
 
 #[test]
 fn round_trip() {
-    for qos in [0, 1, 2] {
+    at_once([0, 1, 2], |qos| {
         let load = Load {
             publishers: 4,
             subscribers: 4,
@@ -28,16 +27,16 @@ fn round_trip() {
             count: Some(400),
             ..load()
         };
-        for measured in whole(&load, 400, 1) {
+        whole(&load, 400, 1, |measured| {
             let acks = if qos > 0 { 400 } else { 0 };
-            assert_eq!(samples(&measured, Measure::DeliveryService), 400);
-            assert_eq!(samples(&measured, Measure::AckService), acks);
+            assert_eq!(samples(measured, Measure::DeliveryService), 400);
+            assert_eq!(samples(measured, Measure::AckService), acks);
             // Nothing is due in a closed loop.
-            assert_eq!(samples(&measured, Measure::DeliveryResponse), 0);
-            assert_eq!(samples(&measured, Measure::Connect), 8);
-            assert_eq!(samples(&measured, Measure::Suback), 4);
-        }
-    }
+            assert_eq!(samples(measured, Measure::DeliveryResponse), 0);
+            assert_eq!(samples(measured, Measure::Connect), 8);
+            assert_eq!(samples(measured, Measure::Suback), 4);
+        });
+    });
 }
 
 #[test]
@@ -50,12 +49,12 @@ fn fan_in() {
         count: Some(400),
         ..load()
     };
-    whole(&load, 400, 2);
+    whole(&load, 400, 2, |_| {});
 }
 
 #[test]
 fn fan_out() {
-    for qos in [0, 1, 2] {
+    at_once([0, 1, 2], |qos| {
         let load = Load {
             scenario: Scenario::FanOut,
             publishers: 1,
@@ -65,8 +64,8 @@ fn fan_out() {
             qos,
             ..load()
         };
-        whole(&load, 100, 10);
-    }
+        whole(&load, 100, 10, |_| {});
+    });
 }
 
 #[test]
@@ -79,12 +78,12 @@ fn shared() {
         count: Some(400),
         ..load()
     };
-    whole(&load, 400, 1);
+    whole(&load, 400, 1, |_| {});
 }
 
 #[test]
 fn retained() {
-    for subscribers in [1, 5] {
+    at_once([1, 5], |subscribers| {
         let load = Load {
             scenario: Scenario::Retained,
             publishers: 1,
@@ -95,12 +94,12 @@ fn retained() {
             retain: true,
             ..load()
         };
-        for measured in whole(&load, 100, subscribers.into()) {
+        whole(&load, 100, subscribers.into(), |measured| {
             let expected = 100 * u64::from(subscribers);
-            assert_eq!(samples(&measured, Measure::DeliveryService), expected);
-            assert_eq!(samples(&measured, Measure::Suback), u64::from(subscribers));
-        }
-    }
+            assert_eq!(samples(measured, Measure::DeliveryService), expected);
+            assert_eq!(samples(measured, Measure::Suback), u64::from(subscribers));
+        });
+    });
 }
 
 #[test]
@@ -113,10 +112,10 @@ fn connect() {
         duration: Duration::from_millis(300),
         ..load()
     };
-    for measured in whole(&load, 0, 0) {
-        assert_eq!(samples(&measured, Measure::Connect), 50);
+    whole(&load, 0, 0, |measured| {
+        assert_eq!(samples(measured, Measure::Connect), 50);
         assert!(measured.connecting > Duration::ZERO);
-    }
+    });
 }
 
 #[test]
@@ -139,7 +138,7 @@ fn connections_keep_their_rate() {
 
 #[test]
 fn reconnect() {
-    for version in VERSIONS {
+    at_once(VERSIONS, |version| {
         let load = Load {
             scenario: Scenario::Reconnect,
             publishers: 2,
@@ -168,12 +167,12 @@ fn reconnect() {
         assert_eq!(counts.connected, 5 + reconnected, "{version}: {counts:?}");
         assert_eq!(measured.broken, Vec::<String>::new(), "{version}: {counts:?}");
         check_conservation(&measured, 1);
-    }
+    });
 }
 
 #[test]
 fn workers_share_the_load() {
-    for workers in [2, 3] {
+    at_once([2, 3], |workers| {
         let load = Load {
             publishers: 8,
             subscribers: 8,
@@ -181,6 +180,6 @@ fn workers_share_the_load() {
             count: Some(400),
             ..load()
         };
-        whole(&load, 400, 1);
-    }
+        whole(&load, 400, 1, |_| {});
+    });
 }
