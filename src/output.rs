@@ -7,6 +7,7 @@ pub mod message;
 pub mod packet;
 mod pad;
 mod pretty;
+pub mod report;
 pub mod stats;
 mod style;
 pub mod template;

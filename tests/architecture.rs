@@ -115,6 +115,22 @@ const LAYERS: &[Layer] = &[
         forbidden: PURE,
     },
     Layer {
+        name: "bench",
+        files: &["bench"],
+        crates: &["base64", "bench", "client", "net", "protocol", "session"],
+        external: &[
+            "bytes",
+            "fastrand",
+            "flate2",
+            "hdrhistogram",
+            "rustix",
+            "serde",
+            "thiserror",
+            "tokio",
+        ],
+        forbidden: &["clap", "stdout", "std::env"],
+    },
+    Layer {
         name: "analysis",
         files: &["analysis"],
         crates: &["analysis", "protocol"],
@@ -161,8 +177,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["analysis", "base64", "output", "protocol"],
-        external: &["bytes", "memchr", "thiserror", "serde_json", "jiff"],
+        crates: &["analysis", "base64", "bench", "output", "protocol"],
+        external: &["bytes", "memchr", "thiserror", "serde", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
     Layer {

@@ -217,9 +217,10 @@ fn missing(what: &str) {
 const SCHEMA: &str = include_str!("../src/output/message.schema.json");
 
 /// A JSON Schema validator of the words that the schema has, and of no others.
-fn check(schema: &Value, value: &Value) -> Result<(), String> {
+pub(crate) fn check(schema: &Value, value: &Value) -> Result<(), String> {
     for (word, rule) in schema.as_object().unwrap() {
         let number = || rule.as_u64().unwrap();
+        let limit = || rule.as_f64().unwrap();
         let items = || rule.as_array().unwrap().iter();
         let length = |wanted: &dyn Fn(u64) -> bool, length: Option<usize>| {
             length.is_none_or(|length| wanted(u64::try_from(length).unwrap()))
@@ -233,9 +234,10 @@ fn check(schema: &Value, value: &Value) -> Result<(), String> {
             "format" => rule == "date-time" && value.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(),
             "contentEncoding" => rule == "base64" && is_base64(value.as_str().unwrap()),
             "enum" => items().any(|item| item == value),
-            "minimum" => value.as_u64().is_none_or(|found| found >= number()),
-            "maximum" => value.as_u64().is_none_or(|found| found <= number()),
+            "minimum" => value.as_f64().is_none_or(|found| found >= limit()),
+            "maximum" => value.as_f64().is_none_or(|found| found <= limit()),
             "minLength" => length(&|found| found >= number(), characters),
+            "maxItems" => length(&|found| found <= number(), value.as_array().map(Vec::len)),
             "minItems" => length(&|found| found >= number(), value.as_array().map(Vec::len)),
             "minProperties" => length(&|found| found >= number(), properties),
             "maxProperties" => length(&|found| found <= number(), properties),
@@ -243,6 +245,10 @@ fn check(schema: &Value, value: &Value) -> Result<(), String> {
                 .as_object()
                 .is_none_or(|object| items().all(|key| object.contains_key(key.as_str().unwrap()))),
             "oneOf" => items().filter(|schema| check(schema, value).is_ok()).count() == 1,
+            "propertyNames" => {
+                let mut keys = value.as_object().into_iter().flat_map(serde_json::Map::keys);
+                keys.all(|key| check(rule, &Value::from(key.as_str())).is_ok())
+            }
             "items" => {
                 for item in value.as_array().into_iter().flatten() {
                     check(rule, item)?;
@@ -284,6 +290,7 @@ fn is(value: &Value, kind: &Value) -> bool {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
+        "number" => value.is_number(),
         "integer" => value.is_u64() || value.is_i64(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),

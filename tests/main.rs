@@ -3,6 +3,7 @@
 mod analysis;
 mod architecture;
 mod bench_run;
+mod bench_report;
 mod broker;
 mod capture_files;
 mod capture_tls;

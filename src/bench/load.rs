@@ -1,5 +1,6 @@
 //! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
 
+use super::Measure;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -122,6 +123,30 @@ pub struct Load {
 }
 
 impl Load {
+    /// How long publishing takes, as far as that can be said before; the duration for a closed loop with a count.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn expected_duration(&self) -> Duration {
+        match (self.count, self.rate) {
+            (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX),
+            _ => self.duration,
+        }
+    }
+
+    /// What the time series shows: the most telling measure that this load leads to.
+    #[must_use]
+    pub fn main_measure(&self) -> Measure {
+        let closed = self.arrival == Arrival::Closed;
+        match self.scenario {
+            Scenario::Connect => Measure::Connect,
+            Scenario::Retained => Measure::DeliveryService,
+            _ if self.subscribers > 0 && closed => Measure::DeliveryService,
+            _ if self.subscribers > 0 => Measure::DeliveryResponse,
+            _ if closed => Measure::AckService,
+            _ => Measure::AckResponse,
+        }
+    }
+
     /// Clients of all kinds.
     #[must_use]
     pub fn clients(&self) -> u32 {

@@ -129,26 +129,26 @@ impl Counts {
         ]
     }
 
-    /// Adds those of another thread, time or process.
+    /// Adds those of another thread, time or process. Counts that a file claims may be any: they end at the largest number.
     pub fn add(&mut self, other: &Self) {
-        self.offered += other.offered;
-        self.sent += other.sent;
-        self.acknowledged += other.acknowledged;
-        self.refused += other.refused;
-        self.unacknowledged += other.unacknowledged;
-        self.unsent += other.unsent;
-        self.expected += other.expected;
-        self.received += other.received;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.out_of_order += other.out_of_order;
-        self.late += other.late;
-        self.foreign += other.foreign;
-        self.connected += other.connected;
-        self.failed_connections += other.failed_connections;
-        self.lost_connections += other.lost_connections;
-        self.bytes_sent += other.bytes_sent;
-        self.bytes_received += other.bytes_received;
+        self.offered = self.offered.saturating_add(other.offered);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.acknowledged = self.acknowledged.saturating_add(other.acknowledged);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.unacknowledged = self.unacknowledged.saturating_add(other.unacknowledged);
+        self.unsent = self.unsent.saturating_add(other.unsent);
+        self.expected = self.expected.saturating_add(other.expected);
+        self.received = self.received.saturating_add(other.received);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.duplicated = self.duplicated.saturating_add(other.duplicated);
+        self.out_of_order = self.out_of_order.saturating_add(other.out_of_order);
+        self.late = self.late.saturating_add(other.late);
+        self.foreign = self.foreign.saturating_add(other.foreign);
+        self.connected = self.connected.saturating_add(other.connected);
+        self.failed_connections = self.failed_connections.saturating_add(other.failed_connections);
+        self.lost_connections = self.lost_connections.saturating_add(other.lost_connections);
+        self.bytes_sent = self.bytes_sent.saturating_add(other.bytes_sent);
+        self.bytes_received = self.bytes_received.saturating_add(other.bytes_received);
     }
 }
 

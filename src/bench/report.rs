@@ -1,6 +1,11 @@
 //! What a run has shown, complete and self-contained: what all outputs are made of, and what `--merge` and `--baseline` read.
 //! It must not know how it is shown.
 
+mod make;
+mod merge;
+
+pub use merge::MergeError;
+
 use super::{Counts, Load, Measure, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,17 +20,18 @@ pub struct Report {
     pub schema: u32,
     /// Where and with what each process of the run ran; several after a merge.
     pub processes: Vec<Process>,
-    /// What load each process was to make: one entry when they are alike but for the seed.
+    /// What load was to be made. After a merge the numbers of clients, messages, rates and workers are those of all processes
+    /// together; what else differs is the first one's, and a note says so.
     pub load: Load,
     /// When measuring began (Unix time), and how long.
     pub span: Span,
     /// What was counted.
     pub counts: Counts,
-    /// Per second of the span.
+    /// Counts by the span.
     pub rates: Rates,
     /// The times, by the name of the [`Measure`].
     pub latency: BTreeMap<String, Latency>,
-    /// Each second, or a longer interval in long runs.
+    /// Each second, or a longer interval in long runs. Intervals without any process in them are not there.
     pub timeline: Vec<Row>,
     /// Whether the load generator was the limit.
     pub generator: Generator,
@@ -76,9 +82,13 @@ pub struct Span {
     pub acknowledging: f64,
     /// To the last delivery, or the end of sending.
     pub receiving: f64,
+    /// The first attempt to connect, seen from the start of measuring: below zero when it was before that.
+    pub connecting_from: f64,
+    /// From there to the last CONNACK of the beginning.
+    pub connecting: f64,
 }
 
-/// Messages per second of wall-clock time.
+/// Messages per second of wall-clock time, as the span has it; zero when no time went by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rates {
@@ -90,7 +100,7 @@ pub struct Rates {
     pub acknowledged: f64,
     /// Delivered.
     pub received: f64,
-    /// Connections per second, from the first attempt to the last CONNACK.
+    /// Connections of the beginning per second, from the first attempt to the last CONNACK.
     pub connected: f64,
 }
 
@@ -125,7 +135,7 @@ pub struct Latency {
     pub histogram: String,
 }
 
-/// One interval.
+/// One interval. In a merged report, see [`Report::merge`] for which process's intervals are in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Start of the interval: seconds from the start of measuring.
@@ -158,9 +168,9 @@ pub struct Generator {
     pub busiest: f64,
     /// Processor time per message sent or received, in microseconds.
     pub cpu_per_message: f64,
-    /// Largest amount that waited in this program because the network did not take it, in bytes of one connection.
+    /// Largest amount that waited in one process because the network did not take it, in bytes of one connection.
     pub send_queue: u64,
-    /// True when the figures say more about this machine than about the broker.
+    /// True when the figures say more about the machine that made the load than about the broker.
     pub limited: bool,
     /// Why, in words.
     pub reasons: Vec<String>,
@@ -198,24 +208,4 @@ pub fn main_measure(has: impl Fn(Measure) -> bool) -> Option<Measure> {
     ]
     .into_iter()
     .find(|measure| has(*measure))
-}
-
-impl Row {
-    /// The row of an interval, with the times of this measure.
-    #[must_use]
-    pub fn new(interval: &Interval, measure: Option<Measure>) -> Self {
-        let histogram = measure.and_then(|measure| interval.record.histogram(measure));
-        let micros = |share: f64| histogram.map_or(0.0, |times| times.quantile(share).as_secs_f64() * 1e6);
-        Self {
-            at: interval.at.as_secs_f64(),
-            length: interval.length.as_secs_f64(),
-            sent: interval.record.counts.sent,
-            acknowledged: interval.record.counts.acknowledged,
-            received: interval.record.counts.received,
-            p50: micros(0.5),
-            p99: micros(0.99),
-            max: micros(1.0),
-            histogram: histogram.map(super::histogram::Histogram::to_text).unwrap_or_default(),
-        }
-    }
 }

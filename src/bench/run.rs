@@ -1,8 +1,8 @@
 //! One run from the first connection to the last: threads are started, told when, and their records put together. It must
 //! not know what the figures are for.
 
-use super::record::{Measure, Record};
-use super::report::{Generator, Interval, Row, main_measure};
+use super::record::Record;
+use super::report::{Generator, Interval, Row};
 use super::signal::{Effort, Flow, Note, Order, Shared};
 use super::stamp::Stamp;
 use super::topics::{Receivers, Who};
@@ -49,7 +49,9 @@ pub struct Measured {
     pub started: SystemTime,
     /// How long publishing was to go on from then; the time it took when a count or a stop ended it.
     pub planned: Duration,
-    /// From the first attempt to connect to the last CONNACK of the beginning.
+    /// When the first attempt to connect was made.
+    pub connecting_from: SystemTime,
+    /// From there to the last CONNACK of the beginning.
     pub connecting: Duration,
     /// How much of a limit this program was.
     pub generator: Generator,
@@ -173,6 +175,7 @@ pub async fn run(
 
 /// No more intervals than these, so that a long run has no endless report.
 const MOST_ROWS: u32 = 600;
+const LAST_ROW: usize = 3600;
 /// From the order to start to the start: all threads have heard it by then.
 const HEADSTART: Duration = Duration::from_millis(20);
 /// How often the end of the drain is looked for, and how long nothing more may come then.
@@ -192,8 +195,8 @@ struct Run {
     /// Intervals that not all threads have handed in.
     open: BTreeMap<u64, (u32, Record)>,
     rows: Vec<Row>,
-    measure: Option<Measure>,
     connect_at: Instant,
+    connecting_from: SystemTime,
     connecting: Duration,
     /// The start of measuring, by both clocks.
     started: (Instant, SystemTime),
@@ -243,7 +246,7 @@ impl Run {
             ..Shared::default()
         });
         let noise = payload::noise(&load.payload, load.seed);
-        let length = load.duration / MOST_ROWS;
+        let length = load.expected_duration() / MOST_ROWS;
         let interval = Duration::from_secs(length.as_secs().max(1));
         let connect_at = Instant::now();
         let (orders, _) = channel::channel(Order::default());
@@ -274,8 +277,8 @@ impl Run {
             total: Record::default(),
             open: BTreeMap::new(),
             rows: Vec::new(),
-            measure: None,
             connect_at,
+            connecting_from: SystemTime::now(),
             connecting: Duration::ZERO,
             started: (connect_at, SystemTime::now()),
             published: Duration::ZERO,
@@ -519,11 +522,16 @@ impl Run {
             return;
         };
         self.total.add(&record);
-        self.measure = self
-            .measure
-            .or_else(|| main_measure(|measure| record.histogram(measure).is_some()));
+        // Only a closed loop with a count can take longer than was foreseen.
+        if self.rows.len() >= LAST_ROW {
+            let remark = format!("the time series ends with interval {LAST_ROW}");
+            return self.hear(Note::Remark(remark));
+        }
         let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
-        self.rows.push(Row::new(&Interval { at, length, record }, self.measure));
+        self.rows.push(Row::new(
+            &Interval { at, length, record },
+            self.setup.load.main_measure(),
+        ));
     }
 
     /// The last records of the threads.
@@ -592,6 +600,7 @@ impl Run {
             rows: std::mem::take(&mut self.rows),
             started: self.started.1,
             planned,
+            connecting_from: self.connecting_from,
             connecting: self.connecting,
             generator,
             broken,

@@ -9,11 +9,18 @@ use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 
 /// Sections that only the manual has: page, title, text.
-const SECTIONS: &[(&str, &str, &str)] = &[(
-    "mqkit-sub",
-    "JSON SCHEMA",
-    include_str!("../output/message.schema.json"),
-)];
+const SECTIONS: &[(&str, &str, &str)] = &[
+    (
+        "mqkit-bench",
+        "JSON SCHEMA",
+        include_str!("../output/report.schema.json"),
+    ),
+    (
+        "mqkit-sub",
+        "JSON SCHEMA",
+        include_str!("../output/message.schema.json"),
+    ),
+];
 
 /// Every generated file: its path from the project's root, and its contents.
 ///
