@@ -33,8 +33,9 @@ fn nats() {
 fn bench(kind: Kind) {
     let Some(broker) = Broker::complete(kind) else { return };
     let facts = kind.facts();
-    for &transport in facts.transports {
-        thread::scope(|scope| {
+    // At the same time: most of it is waiting.
+    thread::scope(|scope| {
+        for &transport in facts.transports {
             for &(version, shown) in facts.versions {
                 // A version that is found by trial is the same one.
                 if version != "auto" {
@@ -42,8 +43,8 @@ fn bench(kind: Kind) {
                     scope.spawn(move || check(broker, transport, version, shown));
                 }
             }
-        });
-    }
+        }
+    });
 }
 
 fn check(broker: &Broker, transport: Transport, version: &str, shown: &str) {
@@ -60,10 +61,14 @@ fn check(broker: &Broker, transport: Transport, version: &str, shown: &str) {
             "--count",
             &count,
             "--publishers",
-            "5",
+            "2",
         ];
         let mut command = mqkit("bench", &words);
         command.args(broker.flags(transport)).args(["--warm-up", "100ms"]);
+        // Mosquitto takes 0.2 s for each WebSocket, and has room for few that wait at its Unix socket.
+        command.args(["--connect-timeout", "30s", "--retry", "30s"]);
+        // Of more messages of QoS 2 at once it loses some, and cannot say so before version 5.
+        command.args(["--max-inflight", "20"]);
         let report = report(&run(command));
         let counts = |name: &str| report["counts"][name].as_u64().unwrap();
         let acknowledged = if qos == "0" { 0 } else { COUNT };
@@ -80,7 +85,7 @@ fn check(broker: &Broker, transport: Transport, version: &str, shown: &str) {
             ("foreign", 0),
             ("duplicated", 0),
             ("out_of_order", 0),
-            ("connected", 10),
+            ("connected", 4),
             ("failed_connections", 0),
             ("lost_connections", 0),
         ] {
