@@ -20,7 +20,7 @@
 //! - [`client`]: a session on a byte stream, with the clock and reconnecting. `Client::next` is the only place where a
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
-//! - [`base64`]: one encoding that both need.
+//! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
@@ -60,6 +60,7 @@ pub mod client;
 pub mod commands;
 pub mod exit;
 pub mod input;
+pub mod nearest;
 pub mod net;
 pub mod output;
 pub mod protocol;

@@ -93,21 +93,6 @@ const LAYERS: &[Layer] = &[
         forbidden: &["clap", "stdout", "std::env"],
     },
     Layer {
-        name: "bench",
-        files: &["bench"],
-        crates: &["base64", "bench", "client", "protocol", "session"],
-        external: &[
-            "bytes",
-            "fastrand",
-            "hdrhistogram",
-            "rustix",
-            "serde",
-            "thiserror",
-            "tokio",
-        ],
-        forbidden: &["clap", "stdout", "std::env"],
-    },
-    Layer {
         name: "base64",
         files: &["base64"],
         crates: &[],
@@ -115,9 +100,16 @@ const LAYERS: &[Layer] = &[
         forbidden: PURE,
     },
     Layer {
+        name: "nearest",
+        files: &["nearest"],
+        crates: &[],
+        external: &[],
+        forbidden: PURE,
+    },
+    Layer {
         name: "bench",
         files: &["bench"],
-        crates: &["base64", "bench", "client", "net", "protocol", "session"],
+        crates: &["base64", "bench", "client", "nearest", "net", "protocol", "session"],
         external: &[
             "bytes",
             "fastrand",
@@ -184,7 +176,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "session", "net", "protocol", "base64"],
+        crates: &["cli", "client", "nearest", "session", "net", "protocol", "base64"],
         external: &[
             "clap",
             "clap_complete",

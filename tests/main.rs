@@ -2,8 +2,10 @@
 
 mod analysis;
 mod architecture;
-mod bench_run;
+mod bench_html;
 mod bench_report;
+mod bench_run;
+mod bench_verdict;
 mod broker;
 mod capture_files;
 mod capture_tls;

@@ -24,6 +24,22 @@ pub enum Scenario {
     Shared,
 }
 
+impl Scenario {
+    /// Its name in JSON and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RoundTrip => "round-trip",
+            Self::FanIn => "fan-in",
+            Self::FanOut => "fan-out",
+            Self::Connect => "connect",
+            Self::Retained => "retained",
+            Self::Reconnect => "reconnect",
+            Self::Shared => "shared",
+        }
+    }
+}
+
 /// When the next message of a publisher is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -2,4 +2,7 @@
 
 pub mod csv;
 pub mod hdr;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod text;

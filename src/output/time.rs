@@ -33,6 +33,15 @@ pub(super) fn since_epoch(time: Duration, out: &mut Vec<u8>) {
     rfc3339(seconds(time), time.subsec_nanos(), out);
 }
 
+/// RFC 3339 in UTC without a fraction: `2026-11-23T04:42:52Z`.
+pub(super) fn second(second: i64) -> String {
+    let mut out = Vec::new();
+    rfc3339(second, 0, &mut out);
+    // Nineteen characters stand before the point.
+    let text = String::from_utf8_lossy(out.get(..19).unwrap_or_default()).into_owned();
+    text + "Z"
+}
+
 /// The time of day in UTC with microseconds: `04:42:52.456768`.
 pub(super) fn clock(time: Duration, out: &mut Vec<u8>) {
     out.extend_from_slice(second_text(seconds(time)).get(CLOCK..).unwrap_or_default());

@@ -1,0 +1,305 @@
+//! A run held against an earlier one. It must not know where the earlier one was kept, or how the outcome is shown.
+
+use super::figure::{Figure, Kind, Statistic, latency};
+use super::quantity::{Unit, count, decimals, parse_number, rate};
+use super::report::Process;
+use super::threshold::{Outcome, Verdict};
+use super::{Arrival, Load, Payload, Report, Scenario, Size};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What has changed since the baseline.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Comparison {
+    /// How much worse figures may be, in percent; `None` when nothing was demanded.
+    pub max_regression: Option<f64>,
+    /// One for each figure that both runs may have.
+    pub verdicts: Vec<Verdict>,
+    /// What else was different.
+    pub notes: Vec<String>,
+}
+
+/// Runs that say nothing about each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// They are of other scenarios.
+    #[error("the baseline is of the scenario {baseline}, this run of {now}: they cannot be compared")]
+    Scenario {
+        /// That of the baseline.
+        baseline: &'static str,
+        /// That of this run.
+        now: &'static str,
+    },
+}
+
+/// Times that are compared.
+const TIMES: [(&str, Statistic); 3] = [
+    ("p50", Statistic::P50),
+    ("p99", Statistic::P99),
+    ("p99.9", Statistic::P99_9),
+];
+/// Counts that must not grow.
+const LOSSES: [&str; 6] = [
+    "lost",
+    "duplicated",
+    "out_of_order",
+    "refused",
+    "failed_connections",
+    "lost_connections",
+];
+
+/// Compares with an earlier run. Times may be longer and rates lower by `max_regression` percent; losses must not be more.
+/// Without it, nothing fails.
+///
+/// # Errors
+/// The runs are of different scenarios.
+pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> Result<Comparison, Error> {
+    if now.load.scenario != baseline.load.scenario {
+        return Err(Error::Scenario {
+            baseline: baseline.load.scenario.name(),
+            now: now.load.scenario.name(),
+        });
+    }
+    // What the baseline was about: when it is gone now, that is no success.
+    let measure = baseline.main_measure().or_else(|| now.main_measure());
+    let mut verdicts = Vec::new();
+    let times = measure
+        .into_iter()
+        .flat_map(|measure| TIMES.map(|(name, statistic)| (measure, name, statistic)));
+    for (main, name, statistic) in times {
+        let figure = Figure::Latency(measure, statistic);
+        let name = format!("{}.{name}", main.name());
+        let mut verdict = compare_figure(&name, figure, now, baseline, max_regression);
+        if let (Ok(old), Ok(new)) = (latency(measure, baseline), latency(measure, now)) {
+            let samples = old.count.min(new.count);
+            if samples < statistic.needs() {
+                verdict.outcome = Outcome::NotJudged;
+                verdict.why = format!("not compared: {} samples are too few", count(samples));
+            }
+        }
+        verdicts.push(verdict);
+    }
+    let connections = (now.load.scenario == Scenario::Connect).then_some(("rate.connected", Kind::Connected));
+    let rates = [
+        ("rate.sent", Kind::Sent),
+        ("rate.acknowledged", Kind::Acknowledged),
+        ("rate.received", Kind::Received),
+    ];
+    for (name, kind) in rates.into_iter().chain(connections) {
+        let figure = Figure::Rate(Some(kind));
+        if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
+            verdicts.push(compare_figure(name, figure, now, baseline, max_regression));
+        }
+    }
+    for name in LOSSES {
+        let figure = Figure::Count(name);
+        if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
+            verdicts.push(compare_figure(name, figure, now, baseline, max_regression));
+        }
+    }
+    Ok(Comparison {
+        max_regression,
+        verdicts,
+        notes: notes(now, baseline),
+    })
+}
+
+/// Reads `10%` or `10`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn percent(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    parse_number(text.strip_suffix('%').unwrap_or(text)).map_err(|_| "must be a percentage such as 10%".to_owned())
+}
+
+fn compare_figure(name: &str, figure: Figure, now: &Report, baseline: &Report, max_regression: Option<f64>) -> Verdict {
+    let (new, old) = (figure.value(now), figure.value(baseline));
+    let shown = |value: &Result<f64, String>| value.as_ref().ok().map(|value| figure.unit().show(*value));
+    let mut verdict = Verdict {
+        name: name.to_owned(),
+        outcome: Outcome::NotJudged,
+        value: new.as_ref().ok().copied(),
+        measured: shown(&new).unwrap_or_else(|| "not measured".to_owned()),
+        baseline: shown(&old),
+        change: None,
+        why: String::new(),
+    };
+    let (new, old) = match (new, old) {
+        (Ok(new), Ok(old)) => (new, old),
+        (Ok(_), Err(_)) => {
+            verdict.why = "not compared: the baseline did not measure it".to_owned();
+            return verdict;
+        }
+        (Err(why), _) => {
+            verdict.why = why;
+            if max_regression.is_some() {
+                verdict.outcome = Outcome::Failed;
+            }
+            return verdict;
+        }
+    };
+    if old > 0.0 {
+        verdict.change = Some((new - old) / old * 100.0);
+    }
+    let Some(most) = max_regression else { return verdict };
+    let (worse, allowed) = match figure.unit() {
+        Unit::Count => (new > old, "no increase".to_owned()),
+        Unit::Rate => (new < old * (1.0 - most / 100.0), allowed(most)),
+        _ => (new > old * (1.0 + most / 100.0), allowed(most)),
+    };
+    verdict.outcome = if worse { Outcome::Failed } else { Outcome::Passed };
+    if worse {
+        verdict.why = format!("{allowed} is allowed");
+    }
+    verdict
+}
+
+fn allowed(most: f64) -> String {
+    format!("at most {} % worse", decimals(most, 2))
+}
+
+/// One thing that a process tells about itself.
+type Fact = fn(&Process) -> String;
+
+/// What makes a comparison less telling.
+fn notes(now: &Report, baseline: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (new, old) = (options(&now.load), options(&baseline.load));
+    let differing = new.iter().zip(&old).filter(|((_, new), (_, old))| new != old);
+    let changed: Vec<_> = differing
+        .map(|((name, new), (_, old))| format!("{name} {new} (was {old})"))
+        .collect();
+    if !changed.is_empty() {
+        notes.push(format!("the load is not the same: {}", changed.join(", ")));
+    }
+    let facts: [(&str, Fact); 7] = [
+        ("broker", |process| process.broker_version.clone().unwrap_or_default()),
+        ("broker embedded", |process| yes(process.embedded)),
+        ("protocol", |process| process.protocol.clone()),
+        ("transport", |process| {
+            process.transport.clone().unwrap_or_else(|| "plain".to_owned())
+        }),
+        ("load from host", |process| process.host.clone()),
+        ("processor", |process| {
+            format!("{} x {}", process.processors, process.processor)
+        }),
+        ("mqkit", |process| process.mqkit.clone()),
+    ];
+    for (name, fact) in facts {
+        let (new, old) = (all(now, fact), all(baseline, fact));
+        if new != old {
+            notes.push(format!("{name}: {new}, was {old}"));
+        }
+    }
+    if now.processes.len() != baseline.processes.len() {
+        let (new, old) = (now.processes.len(), baseline.processes.len());
+        notes.push(format!("load from {new} processes, was {old}"));
+    }
+    for (name, report) in [("this run", now), ("the baseline", baseline)] {
+        if report.generator.limited {
+            notes.push(format!("{name} was limited by the machine that made the load"));
+        }
+    }
+    notes
+}
+
+/// What the processes of a run say, each answer once.
+fn all(report: &Report, fact: Fact) -> String {
+    let facts: BTreeSet<String> = report.processes.iter().map(fact).collect();
+    let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    if facts.is_empty() {
+        "unknown".to_owned()
+    } else {
+        facts.join(" and ")
+    }
+}
+
+/// Everything but the scenario and the seed, for comparing and showing.
+fn options(load: &Load) -> [(&'static str, String); 22] {
+    let Load {
+        scenario: _,
+        publishers,
+        subscribers,
+        topic,
+        filter,
+        topics,
+        random_topics,
+        payload,
+        qos,
+        subscribe_qos,
+        retain,
+        arrival,
+        rate,
+        window,
+        count,
+        duration,
+        warm_up,
+        drain,
+        late,
+        connect_rate,
+        drop_every,
+        persistent,
+        workers,
+        seed: _,
+    } = load;
+    [
+        ("publishers", publishers.to_string()),
+        ("subscribers", subscribers.to_string()),
+        ("topic", topic.clone()),
+        ("filter", filter.clone()),
+        ("topics", topics.to_string()),
+        ("random topics", yes(*random_topics)),
+        ("payload", payload_text(payload)),
+        ("QoS", qos.to_string()),
+        ("subscribers' QoS", subscribe_qos.to_string()),
+        ("retain", yes(*retain)),
+        ("arrival", arrival_text(*arrival)),
+        ("rate", per_second(*rate)),
+        ("window", window.to_string()),
+        (
+            "count",
+            count.map_or_else(|| "none".to_owned(), |count| count.to_string()),
+        ),
+        ("duration", seconds(*duration)),
+        ("warm-up", seconds(*warm_up)),
+        ("drain", seconds(*drain)),
+        ("late after", seconds(*late)),
+        ("connect rate", per_second(*connect_rate)),
+        ("drop every", seconds(*drop_every)),
+        ("persistent", yes(*persistent)),
+        ("workers", workers.to_string()),
+    ]
+}
+
+fn yes(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn per_second(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| format!("{}/s", rate(value)))
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", decimals(duration.as_secs_f64(), 3))
+}
+
+fn arrival_text(arrival: Arrival) -> String {
+    match arrival {
+        Arrival::Closed => "closed loop".to_owned(),
+        Arrival::Constant => "constant".to_owned(),
+        Arrival::Poisson => "Poisson".to_owned(),
+        Arrival::Burst(size) => format!("bursts of {size}"),
+    }
+}
+
+fn payload_text(payload: &Payload) -> String {
+    match payload {
+        Payload::Random(Size::Fixed(size)) => format!("{size} B"),
+        Payload::Random(Size::Uniform(from, to)) => format!("{from} to {to} B"),
+        Payload::Random(Size::Exponential(mean)) => format!("exponential around {mean} B"),
+        // A report does not hold the bytes.
+        Payload::Bytes(bytes) => format!("{} given bytes", bytes.len()),
+        Payload::Template(template) => format!("\"{template}\""),
+    }
+}
