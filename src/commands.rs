@@ -1,8 +1,10 @@
 //! The subcommands: the command line as a whole, and the runtime they share. It must not know what any of them does.
 
+pub mod bench;
 pub mod broker;
 pub mod completions;
 pub mod decode;
+mod descriptors;
 mod print_flags;
 pub mod publish;
 pub mod request;
@@ -48,6 +50,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
         about: "Send a request, print the response",
         flags: request::Args::augment_args,
         run: |matches| request::run(parsed(matches)?),
+    },
+    Subcommand {
+        name: "bench",
+        about: "Measure a broker: throughput, latency, delivery",
+        flags: bench::Args::augment_args,
+        run: |matches| bench::run(parsed(matches)?),
     },
     Subcommand {
         name: "decode",
@@ -179,7 +187,7 @@ fn parser() -> Command {
 fn root(flags: impl Fn(&Subcommand, Command) -> Command) -> Command {
     let mqkit = Command::new("mqkit")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("MQTT tools for the command line: publish, subscribe, decode packets, run a broker")
+        .about("MQTT tools for the command line: publish, subscribe, measure and run a broker, decode packets")
         .disable_help_flag(true)
         .disable_help_subcommand(true)
         .subcommand_required(true)
@@ -229,6 +237,11 @@ fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
     if typed && std::io::stderr().is_terminal() {
         console.note("others can see -P in the process list; --password-file and MQTT_PASSWORD keep it to yourself");
     }
+}
+
+/// Whether standard output is to be coloured.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Random bits from the operating system, by way of the keys of a hash map. By itself, fastrand looks at a clock and at the

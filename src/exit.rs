@@ -50,8 +50,8 @@ pub const TABLE: &[(u8, &str)] = &[
     (DONE, "done; also when the reader of standard output went away"),
     (
         NO,
-        "ran, and the answer is no: undelivered messages, a packet that breaks the standard, no retained message, no \
-         responder, a failed command",
+        "ran, and the answer is no: undelivered messages, a broken guarantee of QoS, a missed threshold, a packet that \
+         breaks the standard, no retained message, no responder, a failed command",
     ),
     (USAGE, "usage: a bad flag or value, an unreadable file"),
     (

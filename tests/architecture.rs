@@ -194,8 +194,8 @@ const LAYERS: &[Layer] = &[
         name: "commands",
         files: &["commands"],
         crates: &[
-            "analysis", "capture", "commands", "cli", "client", "broker", "session", "net", "protocol", "input",
-            "output", "exit", "base64",
+            "analysis", "bench", "capture", "commands", "cli", "client", "broker", "session", "net", "protocol",
+            "input", "output", "exit", "base64",
         ],
         external: &[
             "clap",
@@ -205,6 +205,9 @@ const LAYERS: &[Layer] = &[
             "bytes",
             "jiff",
             "fastrand",
+            "indicatif",
+            "rustix",
+            "serde_json",
             "thiserror",
         ],
         forbidden: &["process::exit", "ExitCode"],

@@ -1,6 +1,7 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod bench;
 mod config;
 mod decode;
 mod drop_in;

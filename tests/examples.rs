@@ -12,10 +12,15 @@ use tempfile::TempDir;
 /// What stands in an example, and what stands there when it is run.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("mqtts://user@broker.example", "mqtt://user@127.0.0.1:PORT"),
+    // A count ends it.
+    ("mqkit bench -h broker.lan --rate max", "mqkit  bench -h 127.0.0.1:PORT --rate max"),
     ("-h broker.lan", "-h 127.0.0.1:PORT"),
     ("-h other.lan", "-h 127.0.0.1:PORT"),
     // These run until they are stopped: a limit, whose status is then the right one.
     ("mqkit sub ", "mqkit sub --deadline 2s "),
+    // Shorter, and on any machine.
+    ("mqkit bench", "mqkit bench --duration 300ms"),
+    ("p99<50ms", "p99<50s"),
     ("~/.mqtt", "password"),
     ("vmstat 1", "echo one line"),
     ("--port 0 --verbose", "--port 0 --verbose -- true"),
@@ -35,7 +40,7 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
 const STORED: &[&str] = &["status", "config/a", "old/a"];
 
 /// The subcommands whose examples are run.
-const COMMANDS: &[&str] = &["pub", "sub", "rr", "decode", "broker"];
+const COMMANDS: &[&str] = &["pub", "sub", "rr", "bench", "decode", "broker"];
 
 /// The topics of requests, which a responder answers.
 const REQUESTS: &[&str] = &["meter/7/read", "fleet/ping", "cmnd/lamp/power", "echo"];
@@ -115,6 +120,7 @@ fn workplace() -> TempDir {
         ("password", &b"secret\n"[..]),
         ("door.jpg", b"\xff\xd8"),
         ("users", b"user:secret\n"),
+        ("nightly.toml", b"scenario = 'fan-in'\npublishers = 3\n"),
         ("work", b"#!/bin/sh\ncat\n"),
         (
             "recorded.jsonl",

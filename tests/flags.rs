@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The commands whose flags are looked for.
-const COMMANDS: &[&str] = &["pub", "sub", "rr", "decode"];
+const COMMANDS: &[&str] = &["pub", "sub", "rr", "bench", "decode"];
 
 /// A function or another item of a test file, and the commands that it may be about.
 #[derive(Debug)]

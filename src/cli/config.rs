@@ -59,12 +59,36 @@ impl Reader<'_> {
         self.parse(&file)
     }
 
+    /// The flags of a file that has only those of the subcommand: what load `bench` is to make. Its key `scenario` is what
+    /// is otherwise typed without a flag.
+    ///
+    /// # Errors
+    /// It cannot be read, is no TOML, or has an unknown key.
+    pub fn read_scenario(self, path: &Path) -> Result<Vec<Setting>, Usage> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| Usage::Bad(format!("cannot read {}: {error}", path.display())))?;
+        self.parse_scenario(&File { path, text: &text })
+    }
+
+    fn parse_scenario(self, file: &File<'_>) -> Result<Vec<Setting>, Usage> {
+        let table = file.table()?;
+        let flags = words_of(self.command);
+        let shape = [SHAPE.1.to_owned()];
+        let mut found = Vec::new();
+        for (key, value) in table.get_ref() {
+            let mut key = key.clone();
+            let is_shape = key.get_ref() == SHAPE.0;
+            if is_shape {
+                *key.get_mut() = SHAPE.1.into();
+            }
+            let flags = if is_shape { &shape[..] } else { &flags };
+            found.push(setting(file, &key, value, self.command, flags, "")?);
+        }
+        Ok(found)
+    }
+
     fn parse(self, file: &File<'_>) -> Result<Vec<Vec<Setting>>, Usage> {
-        // The parser's own text quotes the line, which may hold a password.
-        let table = DeTable::parse(file.text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            file.bad(at, error.message())
-        })?;
+        let table = file.table()?;
         let (mut top, mut own, mut profile) = (Vec::new(), Vec::new(), None);
         let all: Vec<_> = words_of(self.command);
         for (key, value) in table.get_ref() {
@@ -115,12 +139,23 @@ impl Reader<'_> {
     }
 }
 
+/// A key of scenario files, and the hidden flag that it sets.
+const SHAPE: (&str, &str) = ("scenario", "shape");
+
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    fn table(&self) -> Result<Spanned<DeTable<'a>>, Usage> {
+        // The parser's own text quotes the line, which may hold a password.
+        DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.bad(at, error.message())
+        })
+    }
+
     fn line(&self, at: usize) -> usize {
         let before = self.text.as_bytes().get(..at).unwrap_or_default();
         1 + before.iter().filter(|byte| **byte == b'\n').count()
@@ -296,5 +331,43 @@ mod tests {
             read("[profile.a]", Some("b")).unwrap_err(),
             "no profile \"b\": c.toml has no [profile.b]"
         );
+    }
+
+    #[test]
+    fn a_scenario_has_all_flags_of_its_command() {
+        let command = crate::cli::Connection::augment_args(Command::new("bench"))
+            .arg(clap::Arg::new("rate").long("rate"))
+            .arg(clap::Arg::new("shape").long("shape").hide(true))
+            .arg(clap::Arg::new("scenario").long("scenario"));
+        let reader = Reader {
+            command: &command,
+            tables: &[],
+            flags: &[],
+            profile: None,
+        };
+        let read = |text| {
+            let path = Path::new("s.toml");
+            let found = reader.parse_scenario(&File { path, text });
+            let found = found.map_err(|error| error.to_string())?;
+            let show = |setting: &Setting| format!("{}={:?} ({})", setting.flag, setting.values, setting.origin);
+            Ok::<Vec<_>, String>(found.iter().map(show).collect())
+        };
+        assert_eq!(
+            read("scenario = 'fan-in'\nrate = 500\nhost = 'a'").unwrap(),
+            [
+                "host=[[\"a\"]] (s.toml, line 3)",
+                "rate=[[\"500\"]] (s.toml, line 2)",
+                "shape=[[\"fan-in\"]] (s.toml, line 1)",
+            ]
+        );
+        for (text, error) in [
+            ("\nrat = 5", "s.toml:2: unknown key `rat`; did you mean `rate`?"),
+            ("shape = 'fan-in'", "s.toml:1: unknown key `shape`"),
+            ("profile = 'x'", "s.toml:1: unknown key `profile`"),
+            ("[bench]\nrate = 5", "s.toml:1: unknown key `bench`"),
+        ] {
+            let found = read(text).unwrap_err();
+            assert!(found.starts_with(error), "{found}");
+        }
     }
 }

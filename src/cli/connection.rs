@@ -106,16 +106,17 @@ pub struct Connection {
     #[arg(long, requires = "will_topic")]
     will_retain: bool,
 
-    /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too
-    #[arg(short = 'M', long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..))]
-    max_inflight: u16,
+    /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too [default: 20; in `bench` with a rate:
+    /// 65535]
+    #[arg(short = 'M', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_inflight: Option<u16>,
 
     /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
     connect_timeout: Duration,
 
-    /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`
-    /// and `rr`, no limit in `sub`]
+    /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`,
+    /// `rr` and `bench`, no limit in `sub`]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     retry: Option<Duration>,
 
@@ -238,6 +239,8 @@ impl Plan {
     }
 }
 
+/// Unacknowledged messages, when nothing was said.
+pub const MAX_INFLIGHT: u16 = 20;
 /// How long a broker keeps a session of version 5 for a run that lost its connection, in seconds.
 const RESUME_FOR: u32 = 300;
 
@@ -279,7 +282,27 @@ impl Connection {
         })
     }
 
-    fn console(&self) -> Console {
+    /// Whether it is said where the broker is.
+    #[must_use]
+    pub fn names_broker(&self) -> bool {
+        self.url.is_some() || self.host.is_some() || self.port.is_some() || self.transport.names_broker()
+    }
+
+    /// Whether the client identifier is given, or how it begins.
+    #[must_use]
+    pub fn names_client(&self) -> bool {
+        self.id.is_some() || self.id_prefix.is_some()
+    }
+
+    /// The limit of unacknowledged messages, when it is given.
+    #[must_use]
+    pub fn max_inflight(&self) -> Option<u16> {
+        self.max_inflight
+    }
+
+    /// What is said on stderr.
+    #[must_use]
+    pub fn console(&self) -> Console {
         Console {
             quiet: self.quiet,
             debug: self.debug,
@@ -361,7 +384,7 @@ impl Connection {
             will: self.will(properties)?,
             username,
             password,
-            max_inflight: self.max_inflight,
+            max_inflight: self.max_inflight.unwrap_or(MAX_INFLIGHT),
             ack_timeout: Some(self.ack_timeout).filter(|limit| !limit.is_zero()),
             resend_interval: self.resend_interval,
             incoming_window: None,

@@ -11,7 +11,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Flags that steer this file, so that they can stand on the command line only.
-pub const CONTROL: &[&str] = &["help", "options", "profile", "print-config"];
+pub const CONTROL: &[&str] = &["help", "options", "profile", "print-config", SCENARIO];
+
+/// The flag of a command that reads more flags from a TOML file.
+const SCENARIO: &str = "scenario";
 
 /// The flags that steer this file. They are read before all others, so nothing is kept of them.
 #[derive(Debug)]
@@ -104,6 +107,9 @@ pub fn resolve(
     };
     let file = reader.read(path.as_deref())?;
     let mut levels = vec![typed(&command, &matches)];
+    if let Ok(Some(path)) = matches.try_get_one::<PathBuf>(SCENARIO) {
+        levels.push(reader.read_scenario(path)?);
+    }
     levels.push(settings::without_rivals(&command, environment(&command, &flags)?));
     levels.extend(file);
     let settings = settings::merge(&command, levels);
@@ -211,7 +217,7 @@ fn is_asked_for(words: &[OsString]) -> bool {
     words.iter().any(|word| {
         let word = word.as_encoded_bytes();
         match word.strip_prefix(b"--") {
-            Some(long) => [&b"options"[..], b"profile", b"print-config"]
+            Some(long) => [&b"options"[..], b"profile", b"print-config", SCENARIO.as_bytes()]
                 .iter()
                 .any(|flag| long.starts_with(flag)),
             None => word.starts_with(b"-") && word.contains(&b'o'),

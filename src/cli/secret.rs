@@ -1,8 +1,10 @@
 //! Which flags hold secrets, and how they are shown; whether the file of one is open to
 //! everybody. It must not know their values.
 
-use super::Console;
+use super::{Console, words};
 use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::Path;
 
@@ -25,6 +27,53 @@ pub fn masked(flag: &str, values: &[String]) -> Vec<String> {
         }
         _ => values.to_vec(),
     }
+}
+
+/// A command line as it was typed, behind the name of the command, without what must not be seen.
+#[must_use]
+pub fn command_line(command: &Command, typed: &[OsString]) -> Vec<String> {
+    let mut typed = typed.iter().map(|word| word.to_string_lossy().into_owned());
+    let mut shown = Vec::new();
+    while let Some(word) = typed.next() {
+        let Some((prefix, arg, joined)) = flag(command, &word) else {
+            shown.push(word);
+            continue;
+        };
+        let name = words::name(arg).unwrap_or_default();
+        if let Some(value) = joined {
+            let value = masked(&name, &[value.to_owned()]).concat();
+            shown.push(format!("{prefix}{value}"));
+            continue;
+        }
+        let wanted = words::least_values(arg).max(1);
+        let values: Vec<_> = typed.by_ref().take(wanted).collect();
+        shown.push(word);
+        if !values.is_empty() {
+            shown.extend(masked(&name, &values));
+        }
+    }
+    shown
+}
+
+/// The flag with a value that a word ends in or has joined to it: what stands before the value, and the value.
+fn flag<'a, 'w>(command: &'a Command, word: &'w str) -> Option<(&'w str, &'a Arg, Option<&'w str>)> {
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        let arg = words::by_long(command, name).filter(|arg| words::takes_values(arg))?;
+        let prefix = word.len().min(name.len() + 3);
+        return Some((word.get(..prefix)?, arg, word.get(name.len() + 3..)));
+    }
+    // A bundle: the first letter with a value takes the rest.
+    for (at, letter) in word.strip_prefix('-')?.char_indices() {
+        let arg = command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
+        if words::takes_values(arg) {
+            let rest = word.get(1 + at + letter.len_utf8()..).unwrap_or_default();
+            let value = rest.strip_prefix('=').unwrap_or(rest);
+            let prefix = word.get(..word.len() - value.len())?;
+            return Some((prefix, arg, Some(value).filter(|value| !value.is_empty())));
+        }
+    }
+    None
 }
 
 /// The password is between the first colon behind `://` and the last `@`.
@@ -81,7 +130,6 @@ pub fn mask_error(error: &mut clap::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{Arg, Command};
 
     #[test]
     fn secrets_are_masked_and_nothing_else() {
@@ -107,6 +155,31 @@ mod tests {
         ] {
             let values: Vec<_> = values.iter().map(ToString::to_string).collect();
             assert_eq!(masked(flag, &values), shown, "{flag} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_is_shown_without_secrets() {
+        let command = <crate::cli::Connection as clap::Args>::augment_args(Command::new("x"));
+        for (typed, shown) in [
+            ("-P s3 -h a", "-P *** -h a"),
+            ("-Ps3", "-P***"),
+            ("-dP=s3 x", "-dP=*** x"),
+            ("-dP s3 x", "-dP *** x"),
+            ("--pw s3", "--pw ***"),
+            ("--password=s3", "--password=***"),
+            ("--pw", "--pw"),
+            ("-L mqtt://u:s3@h", "-L mqtt://u:***@h"),
+            ("--url=mqtt://u:s3@h -d", "--url=mqtt://u:***@h -d"),
+            (
+                "-D connect authentication-data s3 -d",
+                "-D connect authentication-data *** -d",
+            ),
+            ("-D connect user-property k v", "-D connect user-property k v"),
+            ("fan-in -k 5 -u -P", "fan-in -k 5 -u -P"),
+        ] {
+            let typed: Vec<_> = typed.split(' ').map(OsString::from).collect();
+            assert_eq!(command_line(&command, &typed).join(" "), shown);
         }
     }
 

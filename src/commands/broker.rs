@@ -1,7 +1,7 @@
 //! `mqkit broker`: an embedded broker for development and CI, alone or around a command. It must not know how messages
 //! find their way.
 
-use super::{Signals, block_on};
+use super::{Signals, block_on, descriptors};
 use crate::broker::passwords::Passwords;
 use crate::broker::serve::{Log, Severity, serve};
 use crate::broker::{Options, Statistics};
@@ -9,6 +9,7 @@ use crate::exit::{Outcome, OutputError, Signal};
 use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, tls};
 use anyhow::Context as _;
 use clap::ArgGroup;
+use rustix::process::{Pid, kill_process};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
@@ -97,6 +98,29 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     block_on(run_async(args))?
 }
 
+/// Runs a command with a broker for it alone, which keeps what clients are slow to take.
+///
+/// # Errors
+/// An address cannot be bound, or the command cannot be started.
+pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
+    run(Args {
+        port: None,
+        bind: Ipv4Addr::LOCALHOST.to_string(),
+        tls_port: None,
+        ws_port: None,
+        wss_port: None,
+        unix: None,
+        cert: None,
+        key: None,
+        client_ca: None,
+        password_file: None,
+        max_queued: 0,
+        max_packet_size: None,
+        verbose: false,
+        command,
+    })
+}
+
 async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     let options = options(&args)?;
     let port = args.port.unwrap_or(if args.command.is_empty() { PORT } else { 0 });
@@ -112,6 +136,7 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     // From now on: a signal must not end the broker before the command, however early it comes.
     let mut signals = Signals::new()?;
     if args.command.is_empty() {
+        descriptors::raise();
         let mut stdout = std::io::stdout().lock();
         writeln!(stdout, "{}", urls.join("\n"))
             .and_then(|()| stdout.flush())
@@ -124,6 +149,8 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let child = start(&args.command, address)?;
+    // Not before: what the command may have open is not our business.
+    descriptors::raise();
     let (ended, end) = oneshot::channel::<()>();
     let command = async {
         let status = attend(signals, child).await;
@@ -253,18 +280,17 @@ async fn attend(mut signals: Signals, mut child: Child) -> std::io::Result<ExitS
             signal = signals.next() => match signal {
                 // A terminal sends it to the command itself.
                 Signal::Interrupt => {}
-                Signal::Terminate => forward_terminate(&child).await,
+                Signal::Terminate => forward_terminate(&child),
             },
         }
     }
 }
 
-/// By the program of the same name: the system call would need a crate or unsafe code.
-async fn forward_terminate(child: &Child) {
-    let Some(id) = child.id() else { return };
-    let kill = Command::new("kill").arg("-TERM").arg(id.to_string()).status().await;
-    if !kill.is_ok_and(|status| status.success()) {
-        say(format_args!("cannot pass SIGTERM on to the command"));
+fn forward_terminate(child: &Child) {
+    let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    // Without one it has ended.
+    if let Some(Err(error)) = id.map(|id| kill_process(id, rustix::process::Signal::TERM)) {
+        say(format_args!("cannot pass SIGTERM on to the command: {error}"));
     }
 }
 

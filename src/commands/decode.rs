@@ -7,6 +7,7 @@ mod view;
 use crate::analysis::Analyst;
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
+use crate::commands::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
@@ -14,7 +15,7 @@ use crate::protocol::{PacketType, Utf8, Version};
 use anyhow::Context;
 use bytes::BytesMut;
 use source::{Form, Source};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use view::{Filter, Shape, View};
 
@@ -134,7 +135,7 @@ impl Args {
     fn options(&self) -> Options {
         Options {
             show_secrets: self.show_secrets,
-            colour: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            colour: colour(),
             offsets: self.offsets,
         }
     }

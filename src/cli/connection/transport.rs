@@ -126,6 +126,12 @@ impl FromArgMatches for Refused {
     }
 }
 
+impl Transport {
+    pub(super) fn names_broker(&self) -> bool {
+        self.unix.is_some()
+    }
+}
+
 /// Where the broker is, as far as it is said.
 enum Place {
     Host(String, Option<u16>),

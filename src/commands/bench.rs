@@ -1,0 +1,269 @@
+//! `mqkit bench`: measures a broker. It must not know how load is made, or how a report is shown.
+
+mod environment;
+mod files;
+mod load;
+mod progress;
+mod results;
+mod shape;
+mod values;
+
+use super::{Signals, block_on, broker, descriptors, until};
+use crate::bench::{self, Measured, Scenario, Setup};
+use crate::cli::connection::{Plan, Wishes};
+use crate::cli::{Connection, Usage};
+use crate::exit::{Outcome, Signal};
+use crate::protocol::property::Place;
+use crate::protocol::{PacketType, Utf8};
+use anyhow::Context as _;
+use load::{Beside, LoadFlags, RunFlags};
+use progress::Display;
+use results::{OutputFlags, Results, ThresholdFlags};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Measure a broker: throughput, latency, delivery
+///
+/// Messages are due at times that do not wait for the broker, and response times count from there. Without a broker named
+/// anywhere, the embedded one is measured.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// What to do, see below [default: round-trip]
+    #[arg(value_name = "SCENARIO", value_parser = values::scenario)]
+    named: Option<Scenario>,
+
+    /// What `scenario` in a scenario file becomes
+    #[arg(long, value_name = "SCENARIO", hide = true, value_parser = values::scenario)]
+    shape: Option<Scenario>,
+
+    /// The broker is this program's own
+    #[arg(long, hide = true)]
+    embedded: bool,
+
+    #[command(flatten)]
+    load: LoadFlags,
+
+    #[command(flatten)]
+    run: RunFlags,
+
+    #[command(flatten)]
+    output: OutputFlags,
+
+    #[command(flatten)]
+    thresholds: ThresholdFlags,
+
+    #[command(flatten)]
+    connection: Connection,
+}
+
+const AFTER_HELP: &str = "Scenarios:
+  round-trip  each publisher has a subscriber that gets its messages
+  fan-in      many publishers, one subscriber that gets everything
+  fan-out     one publisher, many subscribers that get everything
+  connect     many clients connect at once, stay, and go
+  retained    the broker stores messages; subscribers come and get all of them
+  reconnect   subscribers lose their connections again and again while messages are published
+  shared      each message goes to one subscriber of a shared subscription ($share)
+
+Figures:
+  Response times count from the moment when a message was due, service times from the moment when it was sent: a broker
+  that stops for a second delays all messages of that second, and only response times show it. Sent messages of QoS 0
+  are only written, as far as anybody knows without a subscriber. The program watches itself, too, and says so when this
+  machine was the limit.
+
+  The status is 1 when a guarantee of the QoS was broken or a threshold missed; each is named on standard error.
+
+Examples:
+  mqkit bench
+  mqkit bench fan-in -h broker.lan --publishers 50 --rate 5k --assert 'p99<50ms' --assert 'lost=0'
+  mqkit bench fan-out -h broker.lan -q 0 --size exp:200 --arrival poisson --html report.html
+  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --json > before.json
+  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --baseline before.json --max-regression 50000%
+  mqkit bench -h broker.lan --rate max -M 100 -C 20k --csv seconds.csv --hdr-log run.hlog
+  mqkit bench --scenario nightly.toml --junit bench.xml
+
+Several machines:
+  Each begins at the same time and writes a report; the reports add up exactly, because they carry histograms. The
+  clocks need to agree only as far as the start is concerned.
+
+  at=$(date -u -d '+20 seconds' +%FT%TZ)
+  parallel --nonall -S a.lan,b.lan \"mqkit bench -h broker.lan --rate 20k --start-at $at --json > report.json\"
+  scp a.lan:report.json a.json; scp b.lan:report.json b.json
+  mqkit bench --merge a.json b.json --assert 'p99<50ms'
+
+  for host in a.lan b.lan; do ssh $host mqkit bench -h broker.lan --start-at $at --json > $host.json & done; wait
+
+  A Kubernetes Job with parallelism and completions of 8 runs the same command in 8 pods, with --start-at from the
+  template and the report in its log: kubectl logs POD > POD.json";
+
+/// The hidden flag of the process that makes the load on the embedded broker.
+const EMBEDDED: &str = "--embedded";
+/// How long to keep trying after a loss, when nothing was said.
+const RETRY_LOST: Duration = Duration::from_secs(60);
+/// Where -D can put properties.
+const PLACES: &[Place] = &[
+    Place::Packet(PacketType::Connect),
+    Place::Packet(PacketType::Disconnect),
+    Place::Will,
+];
+/// Signals within this time are one.
+const ONE_WISH: Duration = Duration::from_millis(300);
+/// Files that a thread has open beside connections, and the process.
+const FILES_OF_WORKER: u64 = 8;
+const OTHER_FILES: u64 = 64;
+
+/// Runs `mqkit bench`.
+///
+/// # Errors
+/// What `exit` knows: usage, no connection, a refusal, a loss.
+pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let scenario = args.named.or(args.shape);
+    if !args.output.merge.is_empty() {
+        refuse_load(&args, scenario)?;
+        return Results::new(&args.output, &args.thresholds, None)?.merged(&args.output.merge);
+    }
+    if !args.embedded && !args.connection.names_broker() {
+        return around();
+    }
+    let (setup, plan) = setup(&args, scenario.unwrap_or(Scenario::RoundTrip))?;
+    let results = Results::new(&args.output, &args.thresholds, Some(setup.load.scenario))?;
+    let clients = u64::from(setup.load.clients());
+    let workers = u64::from(setup.load.workers);
+    descriptors::need(
+        clients + FILES_OF_WORKER * workers + OTHER_FILES,
+        &format!("{clients} clients"),
+    )?;
+    let broker = &plan.client.target.endpoint;
+    if args.embedded {
+        let note = format_args!("no broker is named: measuring the embedded one, {broker}, in this process group");
+        plan.console.note(note);
+    }
+    let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
+    let load = setup.load.clone();
+    let display = Display::new(&plan.console);
+    let (measured, end) = block_on(measure(setup, plan.deadline, display))??;
+    let outcome = match end {
+        End::Planned => Outcome::Done,
+        End::Signal(signal) => Outcome::Signal(signal),
+        End::Deadline => Outcome::TimedOut,
+    };
+    match measured {
+        Some(measured) => results.measured(measured, &load, process, outcome),
+        None => Ok(outcome),
+    }
+}
+
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Planned,
+    Signal(Signal),
+    Deadline,
+}
+
+/// Runs until the end of the plan, a signal or the deadline. Nothing was measured after a second signal, and when the first
+/// came before all clients were there.
+async fn measure(
+    setup: Setup,
+    deadline: Option<Duration>,
+    mut display: Display,
+) -> anyhow::Result<(Option<Measured>, End)> {
+    let deadline = deadline.map(|limit| Instant::now() + limit);
+    let mut signals = Signals::new()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    let stopped = async {
+        // The sender is never used, only dropped.
+        let _ = stopped.await;
+    };
+    let mut observe = |progress: bench::Progress<'_>| display.show(progress);
+    let run = bench::run(setup, stopped, &mut observe);
+    tokio::pin!(run);
+    let mut end = End::Planned;
+    let mut asked: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            measured = &mut run => return match measured {
+                Ok(measured) => Ok((Some(measured), end)),
+                Err(bench::Error::Stopped) => Ok((None, end)),
+                Err(error) => Err(error.into()),
+            },
+            signal = signals.next() => {
+                match asked {
+                    // A signal to the whole group comes here twice when the broker is ours: it passes it on.
+                    Some(at) if at.elapsed() < ONE_WISH => {}
+                    Some(_) => return Ok((None, end)),
+                    None => (asked, end) = (Some(Instant::now()), End::Signal(signal)),
+                }
+            }
+            () = until(deadline), if stop.is_some() => end = End::Deadline,
+        }
+        stop = None;
+    }
+}
+
+/// Starts a broker, and this program again to measure it.
+fn around() -> anyhow::Result<Outcome> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut command = vec![program.into_os_string(), "bench".into(), EMBEDDED.into()];
+    command.extend(std::env::args_os().skip(2));
+    broker::around(command)
+}
+
+/// Reports that are added up have their load behind them.
+fn refuse_load(args: &Args, scenario: Option<Scenario>) -> Result<(), Usage> {
+    let given = load::given(&args.load, &args.run);
+    match given.first() {
+        Some(flag) => Err(Usage::Bad(format!("--{flag} does nothing with --merge"))),
+        None if scenario.is_some() => Err(Usage::Bad("a scenario does nothing with --merge".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// What the flags mean.
+fn setup(args: &Args, scenario: Scenario) -> anyhow::Result<(Setup, Plan)> {
+    let mut plan = args.connection.plan(Wishes {
+        retry_lost: Some(RETRY_LOST),
+        resume: false,
+    })?;
+    plan.sends_only(PLACES)?;
+    let session = &mut plan.client.session;
+    if !session.clean_start {
+        let text = "-c does nothing here: --sessions persistent keeps the sessions for the run";
+        return Err(Usage::Bad(text.to_owned()).into());
+    }
+    let run_id = fastrand::u64(..);
+    let load = load::load(
+        scenario,
+        &args.load,
+        &args.run,
+        &Beside {
+            run_id,
+            topic: plan.topic.as_deref(),
+            max_inflight: args.connection.max_inflight(),
+            user: session.username.is_some(),
+        },
+    )?;
+    session.max_inflight = load.window;
+    if !args.connection.names_client() {
+        // With the number of the client it stays below the 23 characters of 3.1.
+        session.client_id = Utf8::new(format!("mqb-{:08x}", run_id >> 32))?;
+    }
+    if args.embedded {
+        let target = &mut plan.client.target;
+        if target.tls.is_some() || target.websocket.is_some() {
+            let text = "TLS and WebSocket need the name of a broker (-h): the embedded one takes plain TCP here";
+            return Err(Usage::Bad(text.to_owned()).into());
+        }
+        target.proxy = None;
+    }
+    let setup = Setup {
+        load,
+        client: plan.client.clone(),
+        run_id,
+        start_at: args.run.start_at,
+    };
+    Ok((setup, plan))
+}

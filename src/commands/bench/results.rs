@@ -1,0 +1,225 @@
+//! What becomes of what was measured: files, standard output, thresholds, the status. It must not know how it was measured.
+
+use super::files::OutputFile;
+use crate::bench::baseline::{self, compare, percent};
+use crate::bench::report::Process;
+use crate::bench::threshold::{Judged, Threshold};
+use crate::bench::{Load, Measured, Report, Scenario};
+use crate::commands::colour;
+use crate::exit::{Outcome, OutputError};
+use crate::output::report::{csv, hdr, html, json, junit, text};
+use anyhow::Context as _;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is made of the report.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputFlags {
+    /// Print the whole report as JSON, with histograms; the schema is in the manual page
+    #[arg(long)]
+    json: bool,
+
+    /// Write what happened in each second as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Write a page with plots that needs no other file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+
+    /// Write the histograms in the log format of HdrHistogram
+    #[arg(long, value_name = "FILE")]
+    hdr_log: Option<PathBuf>,
+
+    /// Write the thresholds and guarantees as a JUnit report
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
+    /// Add up the JSON reports of several machines, as if one had made the load; no broker is contacted
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) merge: Vec<PathBuf>,
+}
+
+/// What makes the status 1.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Thresholds")]
+pub(super) struct ThresholdFlags {
+    /// Fail unless this holds: 'p99<50ms', 'lost=0', 'rate>10000', 'ack_response.p99.9<1s'; several times for several
+    #[arg(long = "assert", value_name = "CONDITION")]
+    assertions: Vec<Threshold>,
+
+    /// Compare with an older JSON report
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%
+    #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
+    max_regression: Option<f64>,
+}
+
+/// Where the results go, all tried before there are any.
+pub(super) struct Results {
+    json: bool,
+    csv: Option<OutputFile>,
+    html: Option<OutputFile>,
+    hdr_log: Option<OutputFile>,
+    junit: Option<OutputFile>,
+    baseline: Option<Report>,
+    assertions: Vec<Threshold>,
+    max_regression: Option<f64>,
+}
+
+impl Results {
+    /// Tries the files, and reads the baseline.
+    ///
+    /// # Errors
+    /// One cannot be written or read, or the baseline is of another scenario.
+    pub(super) fn new(
+        output: &OutputFlags,
+        thresholds: &ThresholdFlags,
+        scenario: Option<Scenario>,
+    ) -> anyhow::Result<Self> {
+        let create = |path: &Option<PathBuf>| path.as_deref().map(OutputFile::create).transpose();
+        let baseline = thresholds.baseline.as_deref().map(read).transpose()?;
+        if let (Some(baseline), Some(scenario)) = (&baseline, scenario) {
+            same_scenario(scenario, baseline.load.scenario)?;
+        }
+        Ok(Self {
+            baseline,
+            json: output.json,
+            csv: create(&output.csv)?,
+            html: create(&output.html)?,
+            hdr_log: create(&output.hdr_log)?,
+            junit: create(&output.junit)?,
+            assertions: thresholds.assertions.clone(),
+            max_regression: thresholds.max_regression,
+        })
+    }
+
+    /// Shows what a run has measured. What ended it before its time, or a client in it, decides on the status; then refused
+    /// messages; then thresholds.
+    ///
+    /// # Errors
+    /// A result cannot be written, or a client gave up.
+    pub(super) fn measured(
+        self,
+        measured: Measured,
+        load: &Load,
+        process: Process,
+        end: Outcome,
+    ) -> anyhow::Result<Outcome> {
+        let failed = measured.failed.clone();
+        let refused = measured.refused;
+        let report = Report::new(measured, load, process);
+        let verdict = self.show(&report)?;
+        if end != Outcome::Done {
+            return Ok(end);
+        }
+        // The report was the only other one that had it.
+        if let Some(error) = failed.and_then(Arc::into_inner) {
+            return Err(error.into());
+        }
+        if let Some(reason) = refused {
+            let count = report.counts.refused;
+            say(&format!(
+                "the broker refused {count} messages, the first with: {}",
+                reason.name()
+            ));
+            return Ok(Outcome::Refused(reason));
+        }
+        Ok(verdict)
+    }
+
+    /// Adds up reports and shows the sum.
+    ///
+    /// # Errors
+    /// A file cannot be used, or a result cannot be written.
+    pub(super) fn merged(self, paths: &[PathBuf]) -> anyhow::Result<Outcome> {
+        let reports = paths.iter().map(|path| read(path)).collect::<anyhow::Result<_>>()?;
+        let report = Report::merge(reports).context("the reports cannot be added up")?;
+        self.show(&report)
+    }
+
+    fn show(self, report: &Report) -> anyhow::Result<Outcome> {
+        let baseline = self.baseline.as_ref();
+        let judged = Judged {
+            thresholds: self
+                .assertions
+                .iter()
+                .map(|threshold| threshold.check(report))
+                .collect(),
+            comparison: baseline
+                .map(|baseline| compare(report, baseline, self.max_regression))
+                .transpose()?,
+        };
+        let forms: [(Option<OutputFile>, &dyn Fn(&mut Vec<u8>)); 4] = [
+            (self.csv, &|out| csv::write(report, out)),
+            (self.hdr_log, &|out| hdr::write(report, out)),
+            // A vector takes all bytes.
+            (self.html, &|out| drop(html::write(report, baseline, out))),
+            (self.junit, &|out| junit::write(report, &judged, out)),
+        ];
+        for (file, write) in forms {
+            if let Some(file) = file {
+                file.write(&made(write))?;
+            }
+        }
+        write_stdout(&made(&|out| match self.json {
+            true => json::write(report, out),
+            false => text::write(report, &judged, colour(), out),
+        }))?;
+        for broken in &report.broken {
+            say(broken);
+        }
+        for verdict in judged.failed() {
+            let why = match verdict.why.as_str() {
+                "" => String::new(),
+                why => format!(" ({why})"),
+            };
+            say(&format!("not met: {}, but {}{why}", verdict.name, verdict.measured));
+        }
+        match report.broken.is_empty() && judged.failed().next().is_none() {
+            true => Ok(Outcome::Done),
+            false => Ok(Outcome::No),
+        }
+    }
+}
+
+fn made(write: &dyn Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out);
+    out
+}
+
+/// Before the run, not after it.
+fn same_scenario(now: Scenario, baseline: Scenario) -> Result<(), baseline::Error> {
+    match now == baseline {
+        true => Ok(()),
+        false => Err(baseline::Error::Scenario {
+            baseline: baseline.name(),
+            now: now.name(),
+        }),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Report> {
+    let problem = || format!("cannot read {}", path.display());
+    let text = std::fs::read(path).with_context(problem)?;
+    json::read(&text).with_context(problem)
+}
+
+fn write_stdout(text: &[u8]) -> Result<(), OutputError> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        // Who reads no more has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(OutputError),
+    }
+}
+
+fn say(line: &str) {
+    // Nobody is left to hear of a stderr that cannot be written.
+    let _ = writeln!(std::io::stderr().lock(), "mqkit: {line}");
+}
