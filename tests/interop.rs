@@ -2,6 +2,7 @@
 //!
 //! A broker that is not installed is reported on stderr and left out; with `MQKIT_REQUIRE_BROKERS=1` that is a failure.
 
+mod bench;
 mod brokers;
 mod cut;
 mod dropin;

@@ -4,6 +4,7 @@ mod analysis;
 mod architecture;
 mod bench_html;
 mod bench_report;
+mod bench_run;
 mod bench_verdict;
 mod broker;
 mod capture_files;

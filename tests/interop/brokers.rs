@@ -245,12 +245,17 @@ pub(super) fn is_installed(program: &str) -> bool {
     found
 }
 
+fn missing(what: &str, install: &str) {
+    left_out(&format!("{what} is not installed: its part of the matrix"), install);
+}
+
+/// Says on stderr that something is not tested, and what would help; panics when everything is wanted.
 #[allow(
     clippy::print_stderr,
     reason = "a test that is left out must not look like one that passed"
 )]
-fn missing(what: &str, install: &str) {
-    let text = format!("interop: {what} is not installed: its part of the matrix is not run ({install})");
+pub(super) fn left_out(what: &str, help: &str) {
+    let text = format!("interop: {what} is not run ({help})");
     let wanted = std::env::var_os("MQKIT_REQUIRE_BROKERS").is_some_and(|value| value == "1");
     assert!(!wanted, "{text}");
     eprintln!("{text}");

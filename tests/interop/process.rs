@@ -189,6 +189,29 @@ impl Process {
         self.finish().1
     }
 
+    /// Waits for the end, and gives the most memory that was in use meanwhile, in KiB.
+    pub(super) fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let mut peak = 0;
+        loop {
+            // The system keeps the peak, but only until the process ends: it has to be asked again and again.
+            let status = std::fs::read_to_string(&path).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            if let Some(line) = line {
+                peak = line.trim().trim_end_matches(" kB").parse().unwrap();
+            }
+            let (lock, changed) = &*self.output;
+            let guard = lock.lock().unwrap();
+            let waiting = |output: &mut Output| output.open > 0;
+            let (guard, _) = changed
+                .wait_timeout_while(guard, Duration::from_millis(20), waiting)
+                .unwrap();
+            if guard.open == 0 {
+                return peak;
+            }
+        }
+    }
+
     /// What it has written on stdout up to now.
     pub(super) fn stdout(&self) -> String {
         self.output.0.lock().unwrap().stdout()

@@ -22,6 +22,8 @@ pub(super) struct Connection {
     index: u32,
     /// True from CONNACK to the loss of a connection.
     connected: bool,
+    /// When a connection was lost, until the next one.
+    lost: Option<Instant>,
 }
 
 impl Connection {
@@ -60,6 +62,7 @@ impl Connection {
             username: username.unwrap_or_default(),
             index,
             connected: false,
+            lost: None,
         });
         loop {
             if let Event::Session(session::Event::Connected(_)) = connection.next(context).await? {
@@ -77,8 +80,12 @@ impl Connection {
                     Event::Session(session::Event::Connected(_)) => {
                         self.connected = true;
                         context.count(|counts| counts.connected += 1);
+                        if let Some(lost) = self.lost.take() {
+                            context.time(Measure::Reconnect, lost.elapsed());
+                        }
                     }
                     Event::Retrying(..) if std::mem::take(&mut self.connected) => {
+                        self.lost = Some(Instant::now());
                         context.count(|counts| counts.lost_connections += 1);
                     }
                     _ => {}
@@ -100,6 +107,7 @@ impl Connection {
     /// Loses the connection on purpose.
     pub(super) fn interrupt(&mut self) {
         self.connected = false;
+        self.lost = Some(Instant::now());
         self.client.interrupt();
     }
 

@@ -161,7 +161,7 @@ impl Publisher {
             if self.over && connection.client.session().is_idle() {
                 return Ok(false);
             }
-            let wake = self.wake(ends).filter(|_| !more);
+            let wake = self.wake(connection, ends).filter(|_| !more);
             tokio::select! {
                 biased;
                 event = connection.next(&context) => self.handle(event?),
@@ -188,7 +188,7 @@ impl Publisher {
     }
 
     /// When something is due that is not due yet: a message, or the beginning or the end of a closed loop.
-    fn wake(&self, ends: Option<Duration>) -> Option<Instant> {
+    fn wake(&self, connection: &Connection, ends: Option<Duration>) -> Option<Instant> {
         let now = Instant::now();
         let at = match self.pending {
             Some(due) => Some(self.start + due.at),
@@ -196,7 +196,9 @@ impl Publisher {
             None if self.start > now => Some(self.start),
             None => ends.map(|ends| self.start + ends),
         };
-        at.filter(|at| *at > now)
+        // What waits for the window or the connection is woken by these. What could go, and has become due since it was
+        // looked at, is not: its alarm goes off at once.
+        at.filter(|at| *at > now || !self.over && self.can_send(connection))
     }
 
     /// Sends what is due; true when more is due and only others should have a turn.
@@ -205,7 +207,7 @@ impl Publisher {
             let Some(now) = Instant::now().checked_duration_since(self.start) else {
                 return Ok(false);
             };
-            if self.over || !connection.client.is_ready() || !self.has_window() {
+            if self.over || !self.can_send(connection) {
                 // It can be too late for a closed loop without anything being sent.
                 if self.schedule.is_closed() && self.schedule.is_over(now) {
                     self.over = true;
@@ -312,6 +314,10 @@ impl Publisher {
         if setup.load.arrival != Arrival::Closed {
             record.time(Measure::AckResponse, now.saturating_sub(stamp.due));
         }
+    }
+
+    fn can_send(&self, connection: &Connection) -> bool {
+        connection.client.is_ready() && self.has_window()
     }
 
     /// At QoS 1 and 2 the session has the window. At QoS 0 only deliveries show what is on its way.

@@ -33,8 +33,8 @@ struct Subscriber {
     /// From here the times in stamps count.
     start: Option<Instant>,
     subscribed_at: Instant,
-    /// When the connection was interrupted.
-    interrupted: Option<Instant>,
+    /// The connection was interrupted, and is not there again.
+    interrupted: bool,
 }
 
 impl Subscriber {
@@ -47,7 +47,7 @@ impl Subscriber {
             filter: text(filter),
             start: None,
             subscribed_at: Instant::now(),
-            interrupted: None,
+            interrupted: false,
             context: Rc::clone(context),
         }
     }
@@ -76,7 +76,7 @@ impl Subscriber {
                     drop_at = None;
                     if !orders.borrow().quit {
                         connection.interrupt();
-                        self.interrupted = Some(Instant::now());
+                        self.interrupted = true;
                     }
                 }
                 changed = orders.changed() => {
@@ -143,7 +143,7 @@ impl Subscriber {
                     }
                 }
                 // After a reconnect it is subscribed again, which is no sample.
-                if self.interrupted.is_none() && self.start.is_none() || load.scenario == Scenario::Retained {
+                if !self.interrupted && self.start.is_none() || load.scenario == Scenario::Retained {
                     self.context.time(Measure::Suback, self.subscribed_at.elapsed());
                 }
                 if self.start.is_none() && load.scenario != Scenario::Retained {
@@ -152,8 +152,7 @@ impl Subscriber {
                 Ok(())
             }
             Event::Session(session::Event::Connected(_)) => {
-                if let Some(interrupted) = self.interrupted.take() {
-                    self.context.time(Measure::Reconnect, interrupted.elapsed());
+                if std::mem::take(&mut self.interrupted) {
                     *drop_at = Some(Instant::now() + load.drop_every);
                 }
                 Ok(())

@@ -67,7 +67,7 @@ fn guarantees(report: &Report) -> Vec<Case> {
         if qos == 2 || load.qos == 0 {
             known.push((
                 format!("no duplicates at QoS {qos}"),
-                &["[MQTT-4.3.3-10]", "[MQTT-4.3.1-"],
+                &["[MQTT-4.3.3-10]", "(section 4.3.1)"],
             ));
         }
         if load.scenario != Scenario::Shared {
