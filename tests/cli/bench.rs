@@ -335,7 +335,7 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     let broker = broker();
     let directory = tempfile::tempdir().unwrap();
     let text = format!(
-        "scenario = 'fan-in'\npublishers = 4\nrate = 400\nhost = '127.0.0.1'\nport = {}\nduration = '200ms'\nwarm-up = 0\n",
+        "scenario = 'fan-in'\npublishers = 4\nrate = 400\nsize = 50\nassert = ['lost=0', 'rate>1']\nhost = '127.0.0.1'\nport = {}\nduration = '200ms'\nwarm-up = 0\n",
         broker.1
     );
     let path = written(directory.path(), &text);
@@ -354,7 +354,9 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     assert_eq!(at(&report, "load.scenario"), "\"fan-in\"");
     assert_eq!(at(&report, "load.publishers"), "4");
     assert_eq!(at(&report, "load.rate"), "400.0");
-    let report = run(&["round-trip", "--rate", "100"]);
+    assert_eq!(at(&report, "load.payload.random.fixed"), "50");
+    let report = run(&["round-trip", "--rate", "100", "-m", "text"]);
+    assert_eq!(at(&report, "load.payload.template"), "\"text\"");
     assert_eq!(at(&report, "load.scenario"), "\"round-trip\"");
     assert_eq!(at(&report, "load.rate"), "100.0");
     let output = mqkit()
@@ -367,7 +369,7 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     for line in [
         "host = \"127.0.0.1\"",
         "keepalive = 7",
-        "scenario.toml, line 4",
+        "scenario.toml, line 6",
         "MQTT_KEEPALIVE",
     ] {
         assert!(text.contains(line), "{text}");
