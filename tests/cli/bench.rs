@@ -113,6 +113,9 @@ fn what_measured_it_stands_in_the_report_without_secrets() {
 
 // ----- flags
 
+/// Words, and what the report then has at these paths.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 #[test]
 fn flags_mean_what_they_say() {
     let broker = broker();
@@ -120,7 +123,7 @@ fn flags_mean_what_they_say() {
     let file = directory.path().join("payload");
     fs::write(&file, "12345").unwrap();
     let file = file.to_str().unwrap();
-    let table: &[(&[&str], &[(&str, &str)])] = &[
+    let table: &[Case<'_>] = &[
         (
             &[
                 "--publishers",
