@@ -83,7 +83,7 @@ Examples:
   mqkit bench fan-in -h broker.lan --publishers 50 --rate 5k --assert 'p99<50ms' --assert 'lost=0'
   mqkit bench fan-out -h broker.lan -q 0 --size exp:200 --arrival poisson --html report.html
   mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --json > before.json
-  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --baseline before.json --max-regression 900%
+  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --baseline before.json --max-regression 10%
   mqkit bench -h broker.lan --rate max -M 100 -C 20k --csv seconds.csv --hdr-log run.hlog
   mqkit bench --scenario nightly.toml --junit bench.xml
 
@@ -103,7 +103,7 @@ Several machines:
     done; wait
     mqkit bench --merge a.lan.json b.lan.json --assert 'p99<50ms'
   The same with GNU parallel:
-    parallel --tag -S a.lan,b.lan --nonall mqkit bench -h broker.lan --start-at $at --json '>' report.json
+    parallel --nonall -S a.lan,b.lan mqkit bench -h broker.lan --start-at $at --json '>' report.json
     parallel scp {}:report.json {}.json ::: a.lan b.lan
   A Kubernetes Job with completions and parallelism of 8 runs one command in 8 pods: give it a --start-at that leaves them
   time to begin, and add up what `kubectl logs POD` prints.";
