@@ -301,7 +301,7 @@ fn usage_errors_say_what_to_do() {
         (&["-m", "a", "-f", "b"], "cannot be used with"),
         (&["--scenario", "/nonexistent"], "cannot read /nonexistent"),
         (&["--clients", "5"], "does nothing in the scenario round-trip"),
-        (&["connect", "--clients", "4000000000"], "file descriptors"),
+        (&["connect", "--clients", "16000000"], "file descriptors"),
     ] {
         let output = mqkit().arg("bench").args(words).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
