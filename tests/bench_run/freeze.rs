@@ -19,7 +19,7 @@ const THEORY_TOLERANCE: f64 = 0.05;
 /// Of what is shorter the machine's own delays are too large a part.
 const SHORTEST: f64 = 0.1;
 /// A machine that is busy with something else disturbs a measurement; a wrong figure is wrong each time.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
 
 fn plan(window: u16) -> Load {
     let duration = Duration::from_secs(1) * u32::try_from(MESSAGES).unwrap() / RATE;
