@@ -392,7 +392,7 @@ fn thresholds_hold_or_not() {
         few.to_string(),
         "connect.p99.9<1s: 7.88 ms, from 20 samples only: the longest one"
     );
-    let mut nothing = good.clone();
+    let mut nothing = good;
     nothing.counts = Counts::default();
     nothing.latency.clear();
     for text in [
@@ -611,6 +611,15 @@ fn junit_is_well_formed_and_counts_its_cases() {
         assert!(text.contains(&format!("name=\"{name}\" time=\"0\"/>")), "{text}");
     }
     assert!(!text.contains("no duplicates"), "{text}");
+    let mut nothing = good();
+    nothing.counts = Counts::default();
+    let mut out = Vec::new();
+    junit::write(&nothing, &Judged::default(), &mut out);
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"2\""),
+        "{text}"
+    );
 }
 
 /// Names of the elements of XML that consists of elements with attributes only; panics when it is not well-formed.

@@ -13,7 +13,10 @@ use tempfile::TempDir;
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("mqtts://user@broker.example", "mqtt://user@127.0.0.1:PORT"),
     // A count ends it.
-    ("mqkit bench -h broker.lan --rate max", "mqkit  bench -h 127.0.0.1:PORT --rate max"),
+    (
+        "mqkit bench -h broker.lan --rate max",
+        "mqkit  bench -h 127.0.0.1:PORT --rate max",
+    ),
     ("-h broker.lan", "-h 127.0.0.1:PORT"),
     ("-h other.lan", "-h 127.0.0.1:PORT"),
     // These run until they are stopped: a limit, whose status is then the right one.

@@ -38,6 +38,8 @@ const TIMES: [(&str, Statistic); 3] = [
     ("p99", Statistic::P99),
     ("p99.9", Statistic::P99_9),
 ];
+/// Samples below which even a median is a matter of chance.
+const LEAST: u64 = 20;
 /// Counts that must not grow.
 const LOSSES: [&str; 6] = [
     "lost",
@@ -72,7 +74,7 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
         let mut verdict = compare_figure(&name, figure, now, baseline, max_regression);
         if let (Ok(old), Ok(new)) = (latency(measure, baseline), latency(measure, now)) {
             let samples = old.count.min(new.count);
-            if samples < statistic.needs() {
+            if samples < statistic.needs().max(LEAST) {
                 verdict.outcome = Outcome::NotJudged;
                 verdict.why = format!("not compared: {} samples are too few", count(samples));
             }

@@ -44,7 +44,7 @@ impl Stamp {
     #[must_use]
     pub fn read(payload: &[u8], run: u64) -> Option<Self> {
         let bytes: &[u8; Self::SIZE] = payload.last_chunk()?;
-        let long = |at: usize| u64::from_be_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let long = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_be_bytes(*word));
         let which = long(8);
         (long(0) == run).then(|| Self {
             run,

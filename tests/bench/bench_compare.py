@@ -63,6 +63,15 @@ def broker_cpu(broker):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def settle(broker):
+    """Waits until the broker has read what the last generator wrote."""
+    while True:
+        before = broker_cpu(broker)
+        time.sleep(0.3)
+        if broker_cpu(broker) - before < 0.02:
+            return
+
+
 def run(command):
     """What it printed, and its processor seconds."""
     with tempfile.TemporaryFile() as out:
@@ -119,6 +128,7 @@ def compare(options, directory):
                 figures = {name: [] for name in generators}
                 for _ in range(options.runs):
                     for name, measure in generators.items():
+                        settle(broker)
                         before = broker_cpu(broker)
                         cpu, messages = measure(port, qos, clients, options.seconds)
                         share = (broker_cpu(broker) - before) / options.seconds
@@ -162,7 +172,7 @@ def connections(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--mqttv5", metavar="PROGRAM")
     parser.add_argument("--connections", type=int, metavar="N")
     options = parser.parse_args()

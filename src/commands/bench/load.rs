@@ -2,6 +2,7 @@
 
 use super::shape::{self, Filter, Pace, Shape};
 use super::values::{self, Rate};
+use crate::bench::stamp::Stamp;
 use crate::bench::{Arrival, Load, Payload, Scenario, Size};
 use crate::cli::Usage;
 use crate::cli::connection::MAX_INFLIGHT;
@@ -177,6 +178,13 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
     refuse_idle(shape, load, run, beside)?;
     let (publishers, subscribers) = clients(shape, load)?;
     let topics = load.topics.unwrap_or(shape.topics);
+    let sources = u64::from(publishers) * u64::from(topics);
+    if sources > u64::from(Stamp::SOURCES) {
+        let most = Stamp::SOURCES;
+        return bad(&format!(
+            "{sources} topics of all publishers together: no more than {most} can be told apart"
+        ));
+    }
     if load.random_topics && topics == 1 {
         return bad("--random-topics needs --topics");
     }

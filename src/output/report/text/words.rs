@@ -128,7 +128,8 @@ pub(super) fn environment(report: &Report) -> String {
             .collect();
         facts.into_iter().collect::<Vec<_>>().join(" and ")
     };
-    let mut parts = vec![format!("mqkit {}", distinct(|process| process.mqkit.clone()))];
+    let versions = distinct(|process| process.mqkit.clone());
+    let mut parts = vec![format!("mqkit {versions}").trim_end().to_owned()];
     if report.processes.len() > 1 {
         parts.push(format!("{} processes", report.processes.len()));
     }
