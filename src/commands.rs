@@ -226,6 +226,10 @@ fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
         quiet: is_set("quiet"),
         debug: is_set("debug"),
     };
+    if is_set("embedded") {
+        // Said by the process that started this one.
+        return;
+    }
     if let Some(path) = resolved.and_then(Resolved::password_in_file) {
         secret::warn_if_open(path, &console);
     }

@@ -67,36 +67,46 @@ const AFTER_HELP: &str = "Scenarios:
   reconnect   subscribers lose their connections again and again while messages are published
   shared      each message goes to one subscriber of a shared subscription ($share)
 
+Clients:
+  They are called as -i says, or at random, with -p0, -p1, … behind it for publishers and -s0, -s1, … for subscribers. In
+  the user name (-u) %i is that number, and %c the whole identifier.
+
 Figures:
   Response times count from the moment when a message was due, service times from the moment when it was sent: a broker
   that stops for a second delays all messages of that second, and only response times show it. Sent messages of QoS 0
   are only written, as far as anybody knows without a subscriber. The program watches itself, too, and says so when this
-  machine was the limit.
-
-  The status is 1 when a guarantee of the QoS was broken or a threshold missed; each is named on standard error.
+  machine was the limit. The status is 1 when a guarantee of the QoS was broken or a threshold missed; each is named on
+  standard error.
 
 Examples:
   mqkit bench
   mqkit bench fan-in -h broker.lan --publishers 50 --rate 5k --assert 'p99<50ms' --assert 'lost=0'
   mqkit bench fan-out -h broker.lan -q 0 --size exp:200 --arrival poisson --html report.html
   mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --json > before.json
-  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --baseline before.json --max-regression 50000%
+  mqkit bench connect -h broker.lan --clients 200 --connect-rate 100 --baseline before.json --max-regression 900%
   mqkit bench -h broker.lan --rate max -M 100 -C 20k --csv seconds.csv --hdr-log run.hlog
   mqkit bench --scenario nightly.toml --junit bench.xml
 
+A scenario file:
+  scenario = \"fan-in\"
+  publishers = 50
+  rate = \"5k\"
+  duration = \"10m\"
+  assert = [\"p99<50ms\", \"lost=0\"]
+
 Several machines:
-  Each begins at the same time and writes a report; the reports add up exactly, because they carry histograms. The
-  clocks need to agree only as far as the start is concerned.
-
-  at=$(date -u -d '+20 seconds' +%FT%TZ)
-  parallel --nonall -S a.lan,b.lan \"mqkit bench -h broker.lan --rate 20k --start-at $at --json > report.json\"
-  scp a.lan:report.json a.json; scp b.lan:report.json b.json
-  mqkit bench --merge a.json b.json --assert 'p99<50ms'
-
-  for host in a.lan b.lan; do ssh $host mqkit bench -h broker.lan --start-at $at --json > $host.json & done; wait
-
-  A Kubernetes Job with parallelism and completions of 8 runs the same command in 8 pods, with --start-at from the
-  template and the report in its log: kubectl logs POD > POD.json";
+  Each begins at the same time and writes a report. The reports add up exactly, because they carry histograms. The clocks
+  matter for the start only.
+    at=$(date -u -d '+20 seconds' +%FT%TZ)
+    for host in a.lan b.lan; do
+      ssh $host mqkit bench -h broker.lan --rate 20k --start-at $at --json > $host.json &
+    done; wait
+    mqkit bench --merge a.lan.json b.lan.json --assert 'p99<50ms'
+  The same with GNU parallel:
+    parallel --tag -S a.lan,b.lan --nonall mqkit bench -h broker.lan --start-at $at --json '>' report.json
+    parallel scp {}:report.json {}.json ::: a.lan b.lan
+  A Kubernetes Job with completions and parallelism of 8 runs one command in 8 pods: give it a --start-at that leaves them
+  time to begin, and add up what `kubectl logs POD` prints.";
 
 /// The hidden flag of the process that makes the load on the embedded broker.
 const EMBEDDED: &str = "--embedded";

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::dial::resolve;
@@ -110,7 +110,7 @@ impl Listener {
             source: error,
         };
         let addresses = resolve(address).await.map_err(fail)?;
-        let tcp = TcpListener::bind(addresses.as_slice()).await.map_err(fail)?;
+        let tcp = listen(&addresses).map_err(fail)?;
         Ok(Self {
             socket: Socket::Tcp(tcp),
             tls,
@@ -189,6 +189,32 @@ impl Drop for Socket {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Connections that may wait to be accepted: who comes later is told nothing and tries again after a second. The system
+/// allows no more than this, usually.
+const BACKLOG: u32 = 4096;
+
+/// On the first address that works.
+fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        let listening = || {
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            // A port is free again as soon as nobody listens there.
+            socket.set_reuseaddr(true)?;
+            socket.bind(*address)?;
+            socket.listen(BACKLOG)
+        };
+        match listening() {
+            Ok(listener) => return Ok(listener),
+            Err(error) => problem = error,
+        }
+    }
+    Err(problem)
 }
 
 /// A socket on which nobody listens.

@@ -113,6 +113,9 @@ fn what_measured_it_stands_in_the_report_without_secrets() {
 
 // ----- flags
 
+/// Words, and what the report then has at these paths.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 #[test]
 fn flags_mean_what_they_say() {
     let broker = broker();
@@ -120,7 +123,7 @@ fn flags_mean_what_they_say() {
     let file = directory.path().join("payload");
     fs::write(&file, "12345").unwrap();
     let file = file.to_str().unwrap();
-    let table: &[(&[&str], &[(&str, &str)])] = &[
+    let table: &[Case<'_>] = &[
         (
             &[
                 "--publishers",
@@ -335,7 +338,7 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     let broker = broker();
     let directory = tempfile::tempdir().unwrap();
     let text = format!(
-        "scenario = 'fan-in'\npublishers = 4\nrate = 400\nhost = '127.0.0.1'\nport = {}\nduration = '200ms'\nwarm-up = 0\n",
+        "scenario = 'fan-in'\npublishers = 4\nrate = 400\nsize = 50\nassert = ['lost=0', 'rate>1']\nhost = '127.0.0.1'\nport = {}\nduration = '200ms'\nwarm-up = 0\n",
         broker.1
     );
     let path = written(directory.path(), &text);
@@ -354,7 +357,9 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     assert_eq!(at(&report, "load.scenario"), "\"fan-in\"");
     assert_eq!(at(&report, "load.publishers"), "4");
     assert_eq!(at(&report, "load.rate"), "400.0");
-    let report = run(&["round-trip", "--rate", "100"]);
+    assert_eq!(at(&report, "load.payload.random.fixed"), "50");
+    let report = run(&["round-trip", "--rate", "100", "-m", "text"]);
+    assert_eq!(at(&report, "load.payload.template"), "\"text\"");
     assert_eq!(at(&report, "load.scenario"), "\"round-trip\"");
     assert_eq!(at(&report, "load.rate"), "100.0");
     let output = mqkit()
@@ -367,7 +372,7 @@ fn a_scenario_file_goes_before_the_environment_and_behind_what_is_typed() {
     for line in [
         "host = \"127.0.0.1\"",
         "keepalive = 7",
-        "scenario.toml, line 4",
+        "scenario.toml, line 6",
         "MQTT_KEEPALIVE",
     ] {
         assert!(text.contains(line), "{text}");

@@ -308,7 +308,7 @@ fn clients(shape: &Shape, load: &LoadFlags) -> anyhow::Result<(u32, u32)> {
     let publishers = load.publishers.or(load.clients);
     if shape.scenario == Scenario::RoundTrip {
         // One flag is enough for both.
-        let publishers = publishers.or(load.subscribers.filter(|number| *number > 0));
+        let publishers = publishers.or_else(|| load.subscribers.filter(|number| *number > 0));
         let publishers = publishers.unwrap_or(shape.publishers);
         return Ok((publishers, load.subscribers.unwrap_or(publishers)));
     }
@@ -415,11 +415,12 @@ fn payload(load: &LoadFlags) -> anyhow::Result<Payload> {
 }
 
 fn pace(shape: &Shape, run: &RunFlags, publishers: u32) -> anyhow::Result<(Arrival, Option<f64>)> {
-    let rate = run.rate.unwrap_or(match shape.pace {
-        Pace::Together(rate) => Rate::PerSecond(rate),
-        Pace::Each(rate) => Rate::PerSecond(rate * f64::from(publishers)),
-        Pace::Max => Rate::Max,
-    });
+    let rate = match (run.rate, shape.pace) {
+        (Some(rate), _) => rate,
+        (None, Pace::Together(rate)) => Rate::PerSecond(rate),
+        (None, Pace::Each(rate)) => Rate::PerSecond(rate * f64::from(publishers)),
+        (None, Pace::Max) => Rate::Max,
+    };
     match (rate, run.burst, run.arrival) {
         (Rate::Max, None, None) => Ok((Arrival::Closed, None)),
         (Rate::Max, Some(_), _) => bad("--burst needs a --rate that is a number"),

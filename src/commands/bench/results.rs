@@ -154,7 +154,7 @@ impl Results {
                 .map(|baseline| compare(report, baseline, self.max_regression))
                 .transpose()?,
         };
-        let forms: [(Option<OutputFile>, &dyn Fn(&mut Vec<u8>)); 4] = [
+        let forms: [(Option<OutputFile>, &Form<'_>); 4] = [
             (self.csv, &|out| csv::write(report, out)),
             (self.hdr_log, &|out| hdr::write(report, out)),
             // A vector takes all bytes.
@@ -187,7 +187,10 @@ impl Results {
     }
 }
 
-fn made(write: &dyn Fn(&mut Vec<u8>)) -> Vec<u8> {
+/// Writes one form of the report.
+type Form<'a> = dyn Fn(&mut Vec<u8>) + 'a;
+
+fn made(write: &Form<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
     out
