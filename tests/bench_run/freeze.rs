@@ -16,8 +16,10 @@ const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
 const TOLERANCE: f64 = 0.01;
 /// How far from what a machine would have that does everything at once.
 const THEORY_TOLERANCE: f64 = 0.05;
+/// Of what is shorter the machine's own delays are too large a part.
+const SHORTEST: f64 = 0.1;
 /// A machine that is busy with something else disturbs a measurement; a wrong figure is wrong each time.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
 
 fn plan(window: u16) -> Load {
     let duration = Duration::from_secs(1) * u32::try_from(MESSAGES).unwrap() / RATE;
@@ -68,6 +70,7 @@ fn service_times_hide_the_freeze_when_the_window_is_narrow() {
         let response = Measure::DeliveryResponse;
         faults.compare(&measured, response, &exact.deliveries, &theory.deliveries);
         faults.compare(&measured, Measure::DeliveryService, &exact.services, &theory.services);
+        faults.compare(&measured, Measure::AckResponse, &exact.acks, &theory.acks);
         let p90 = |measure| measured.record.histogram(measure).unwrap().quantile(0.9);
         let (response, service) = (p90(response), p90(Measure::DeliveryService));
         if response < 4 * service {
@@ -214,7 +217,7 @@ impl Faults {
                 ("theory", theory, THEORY_TOLERANCE),
             ] {
                 let exact = exact[rank - 1].as_secs_f64();
-                if (found - exact).abs() > tolerance * exact {
+                if exact >= SHORTEST && (found - exact).abs() > tolerance * exact {
                     let name = measure.name();
                     let fault = format!("{name} at {share}: {found:.6} s; by {what} it is {exact:.6} s");
                     self.0.push(fault);

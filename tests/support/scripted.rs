@@ -23,8 +23,10 @@ pub(crate) struct Policy {
     pub(crate) connack_delay: Duration,
     /// From SUBSCRIBE to SUBACK.
     pub(crate) suback_delay: Duration,
-    /// From PUBLISH to PUBACK, or to PUBREC; PUBREL is answered at once.
+    /// From PUBLISH to PUBACK, or to PUBREC.
     pub(crate) ack_delay: Duration,
+    /// From PUBREL to PUBCOMP.
+    pub(crate) pubcomp_delay: Duration,
     /// From PUBLISH to its delivery.
     pub(crate) delivery_delay: Duration,
     /// So long after the first PUBLISH nothing is read or written for so long.
@@ -372,7 +374,8 @@ impl Core {
                 let session = self.sessions.get_mut(&client).unwrap();
                 let place = session.received.remove(&pubrel.packet_id).flatten();
                 let pubcomp = Packet::Pubcomp(Ack::new(pubrel.packet_id, ReasonCode::SUCCESS));
-                self.later(now, Job::Send(number, pubcomp, place));
+                let due = now + self.policy.pubcomp_delay;
+                self.later(due, Job::Send(number, pubcomp, place));
             }
             Packet::Pubrec(pubrec) => {
                 let pubrel = Packet::Pubrel(Ack::new(pubrec.packet_id, ReasonCode::SUCCESS));
