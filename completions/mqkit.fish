@@ -29,6 +29,7 @@ complete -c mqkit -n "__fish_mqkit_needs_command" -s V -l version -d 'Print vers
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "pub" -d 'Publish a message, a file, or a stream of lines'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "sub" -d 'Subscribe and print JSON lines, payloads, or a format'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "rr" -d 'Send a request, print the response'
+complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "bench" -d 'Measure a broker: throughput, latency, delivery'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "decode" -d 'Explain captured packets: hex text, raw bytes, pcap and pcapng'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "broker" -d 'Run an embedded broker for development and CI'
 complete -c mqkit -n "__fish_mqkit_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -57,9 +58,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s D -l property -d 'MQ
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub` and `rr`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
@@ -133,9 +134,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s D -l property -d 'MQ
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub` and `rr`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
@@ -211,9 +212,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s D -l property -d 'MQT
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub` and `rr`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
@@ -261,6 +262,101 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s S -d 'looking up the 
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l help -d 'Print help'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l shape -d 'What `scenario` in a scenario file becomes' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l publishers -d 'Clients that publish [default: 1; fan-in: 100]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l subscribers -d 'Clients that subscribe; 0 in round-trip and fan-in only publishes [default: 1; round-trip: as many as publishers; fan-out: 100; reconnect: 10; shared: 4]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l clients -d 'Clients of connect [default: 1000]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s t -l topic -d 'Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %n the number of the topic below --topics [default: mqkit/bench/RUN/%i or mqkit/bench/RUN/%i/%n, RUN being random]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l filter -d 'Filter of the subscribers, with %i, %c and %u of the subscriber [default: the topics of the publisher with the same number, or all of the run; needed with --topic, except when it has no % and is the same]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l topics -d 'Topics of each publisher, used in turn [default: 1; retained: 1000]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l size -d 'Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean) [default: 100]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s f -l file -d 'Payload: the contents of a file, and 32 bytes behind them that say which message it is' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s m -l message -d 'Payload: a text with %i %c %u %n as in the topic, and 32 bytes behind it that say which message it is' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s q -l qos -d 'QoS of the messages: 0, 1 or 2 [default: 1]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l subscribe-qos -d 'Highest QoS that the subscribers ask for [default: that of the messages]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l sessions -d 'What becomes of a session when its connection is lost: clean (it ends) or persistent (the broker keeps it for the run) [default: clean; reconnect: persistent]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l scenario -d 'Read flags from a TOML file: their long names are its keys; `scenario` is one, too. Typed flags go before it' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l rate -d 'Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: always --max-inflight on their way [default: 1000; fan-in and fan-out: 10 of each publisher; reconnect: 100]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l arrival -d 'Times of the messages: constant (equal intervals) or poisson (random, as of many independent senders) [default: constant]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l burst -d 'Send so many messages of a publisher at once, and pause accordingly' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s C -l count -d 'End after so many measured messages (1000, 20k, 1M) of all publishers together' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l duration -d 'How long to measure; in connect, how long to stay connected [default: 10s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l warm-up -d 'How long to publish before that without measuring [default: 1s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l drain -d 'How long to wait at the end for what is on its way [default: 5s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l late -d 'A delivery later than this after its message was due counts as late [default: 1s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l connect-rate -d 'New connections per second [default: all at once]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l drop-every -d 'reconnect: how long a subscriber keeps its connection before it breaks off [default: 2s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l workers -d 'Threads that make the load [default: half of the processors, and no more than clients]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l seed -d 'Seed of everything random, so that a load can be repeated [default: random; the report has it]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l start-at -d 'Begin to publish at this time, on several machines at once: 2026-11-23T04:42:52Z, 04:42:52 (local), 04:42:52Z (UTC) or @1795408972 (Unix time)' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l csv -d 'Write what happened in each second as comma-separated values' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l html -d 'Write a page with plots that needs no other file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l hdr-log -d 'Write the histograms in the log format of HdrHistogram' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l junit -d 'Write the thresholds and guarantees as a JUnit report' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l merge -d 'Add up the JSON reports of several machines, as if one had made the load; no broker is contacted' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l assert -d 'Fail unless this holds: \'p99<50ms\', \'lost=0\', \'rate>10000\', \'ack_response.p99.9<1s\'; several times for several' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l baseline -d 'Compare with an older JSON report' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l max-regression -d 'Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s A -l bind -d 'Local address to connect from [env: MQTT_BIND]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s i -l id -d 'Client identifier [env: MQTT_CLIENT_ID] [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number [env: MQTT_ID_PREFIX]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s u -l username -d 'User name [env: MQTT_USERNAME]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l password-file -d 'Read the password from the first line of a file [env: MQTT_PASSWORD_FILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [env: MQTT_PROTOCOL_VERSION]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [env: MQTT_KEEPALIVE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5 [env: MQTT_SESSION_EXPIRY_INTERVAL]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE [env: MQTT_PROPERTY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s o -l options -d 'Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it [env: MQTT_PROFILE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-path -d 'Path of the WebSocket [env: MQTT_WS_PATH] [default: the URL\'s, or /mqtt]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-header -d 'Header to send to the WebSocket server; several times for several [env: MQTT_WS_HEADER]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l unix -d 'Connect to a Unix socket [env: MQTT_UNIX]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk-identity -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file [env: MQTT_CAFILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-keylog -d 'Write the session keys to this file, for Wireshark [env: MQTT_TLS_KEYLOG]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l embedded -d 'The broker is this program\'s own'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l random-topics -d 'Take the topics at random'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Ask the broker to store the messages; they are removed at the end'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l json -d 'Print the whole report as JSON, with histograms; the schema is in the manual page'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-reconnect -d 'End when an established connection is lost [env: MQTT_NO_RECONNECT]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s d -l debug -d 'Say on stderr what happens on the wire [env: MQTT_DEBUG]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l quiet -d 'No notes and warnings on stderr [env: MQTT_QUIET]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l print-config -d 'Print what the connection\'s flags are set to, and where, and end; passwords are masked'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l as-mosquitto -d 'Do as Mosquitto\'s tools do, where that is not what a user of mqkit expects'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS [env: MQTT_WS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-tls -d 'Ignore all other TLS flags [env: MQTT_NO_TLS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l nodelay -d 'Send small packets at once, which is always done'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s S -d 'looking up the broker\'s SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host and port, for -h and -p'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l input -d 'What the input is' -r -f -a "auto\t'What it looks like'
 hex\t'Text with hex digits, in any common shape'
 base64\t'Base64 text'
