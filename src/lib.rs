@@ -21,7 +21,7 @@
 //! - [`client`]: a session on a byte stream, with the clock and reconnecting. `Client::next` is the only place where a
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
-//! - [`bench`]: load on a broker, and what was measured: a plan in, a report out.
+//! - [`mod@bench`]: load on a broker, and what was measured: a plan in, a report out.
 //! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.

@@ -49,7 +49,7 @@ pub fn write(report: &Report, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Reads what [`write`] wrote, whatever the white space. Keys of later versions are passed over.
+/// Reads what [`write()`] wrote, whatever the white space. Keys of later versions are passed over.
 ///
 /// # Errors
 /// What is wrong, and where.
