@@ -363,7 +363,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --subscribe-qos 'Highest QoS that the subscribers ask for [default: that of the messages]'
             cand --sessions 'What becomes of a session when its connection is lost: clean (it ends) or persistent (the broker keeps it for the run) [default: clean; reconnect: persistent]'
             cand --scenario 'Read flags from a TOML file: their long names are its keys; `scenario` is one, too. Typed flags go before it'
-            cand --rate 'Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: always --max-inflight on their way [default: 1000; fan-in and fan-out: 10 of each publisher; reconnect: 100]'
+            cand --rate 'Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: at most --max-inflight of each on their way, filled up when a quarter has been acknowledged [default: 1000; fan-in and fan-out: 10 of each publisher; reconnect: 100]'
             cand --arrival 'Times of the messages: constant (equal intervals) or poisson (random, as of many independent senders) [default: constant]'
             cand --burst 'Send so many messages of a publisher at once, and pause accordingly'
             cand -C 'End after so many measured messages (1000, 20k, 1M) of all publishers together'

@@ -423,6 +423,12 @@ impl Client {
         self.session.is_ready()
     }
 
+    /// Messages at QoS 1 and 2 that are not acknowledged, sent or not.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.session.unacknowledged()
+    }
+
     /// True when another event may be there without waiting for the peer.
     #[must_use]
     pub fn has_input(&mut self) -> bool {

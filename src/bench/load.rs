@@ -109,7 +109,7 @@ pub struct Load {
     /// Messages per second of all publishers together; open loop only.
     pub rate: Option<f64>,
     /// Closed loop: messages of one publisher on their way, to the broker at QoS 1 and 2, to the subscribers at QoS 0 when
-    /// there are any. Open loop: the most that may be unacknowledged.
+    /// there are any; filled up when a quarter of it is free. Open loop: the most that may be unacknowledged.
     pub window: u16,
     /// Measured messages of all publishers together; `None` when the duration ends the run.
     pub count: Option<u64>,

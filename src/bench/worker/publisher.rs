@@ -55,6 +55,9 @@ struct Publisher {
     turn: usize,
     index: u32,
     qos: QoS,
+    window: usize,
+    /// Closed loop: the window is being filled up.
+    filling: bool,
     /// From here all times count.
     start: Instant,
     /// The next message of an open loop.
@@ -114,6 +117,8 @@ impl Publisher {
             turn: 0,
             index,
             qos: QoS::from_bits(load.qos).unwrap_or(QoS::AtMostOnce),
+            window: usize::from(load.window.max(1)),
+            filling: true,
             start: Instant::now(),
             pending: None,
             over: false,
@@ -203,11 +208,15 @@ impl Publisher {
 
     /// Sends what is due; true when more is due and only others should have a turn.
     fn send_due(&mut self, connection: &mut Connection, waiting: &mut bool) -> Result<bool, Error> {
+        self.filling |= self.free(connection) >= (self.window / 4).max(1);
         for _ in 0..BATCH {
             let Some(now) = Instant::now().checked_duration_since(self.start) else {
                 return Ok(false);
             };
             if self.over || !self.can_send(connection) {
+                if self.free(connection) == 0 {
+                    self.filling = false;
+                }
                 // It can be too late for a closed loop without anything being sent.
                 if self.schedule.is_closed() && self.schedule.is_over(now) {
                     self.over = true;
@@ -317,7 +326,17 @@ impl Publisher {
     }
 
     fn can_send(&self, connection: &Connection) -> bool {
-        connection.client.is_ready() && self.has_window()
+        // A closed loop is filled up when a quarter of its window is free: one write for many messages, instead of one for
+        // each acknowledgement, is what makes the broker the limit and not the generator.
+        connection.client.is_ready() && self.has_window() && (self.filling || !self.schedule.is_closed())
+    }
+
+    /// Free places of the window, as far as it is the session's.
+    fn free(&self, connection: &Connection) -> usize {
+        match self.qos {
+            QoS::AtMostOnce => self.window,
+            _ => self.window.saturating_sub(connection.client.unacknowledged()),
+        }
     }
 
     /// At QoS 1 and 2 the session has the window. At QoS 0 only deliveries show what is on its way.

@@ -86,8 +86,9 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
 
-    /// Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: always
-    /// --max-inflight on their way [default: 1000; fan-in and fan-out: 10 of each publisher; reconnect: 100]
+    /// Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: at most
+    /// --max-inflight of each on their way, filled up when a quarter has been acknowledged [default: 1000; fan-in and
+    /// fan-out: 10 of each publisher; reconnect: 100]
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
     rate: Option<Rate>,
 
