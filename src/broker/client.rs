@@ -57,13 +57,9 @@ impl LastWill {
         let mut properties: Properties = will.properties.clone();
         properties.remove(PropertyId::WillDelayInterval);
         let publish = Publish {
-            dup: false,
-            qos: will.qos,
             retain: will.retain,
-            topic: will.topic.clone(),
-            packet_id: None,
             properties,
-            payload: will.payload.clone(),
+            ..Publish::new(will.topic.clone(), will.qos, will.payload.clone())
         };
         Self {
             publish: super::outbox::detached(&publish),

@@ -150,13 +150,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     plan.sends_only(PLACES)?;
     plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
     let template = Publish {
-        dup: false,
-        qos: args.qos,
         retain: args.retain || args.if_changed,
-        topic: args.topic(&plan)?,
-        packet_id: None,
         properties: plan.properties.at(Place::Packet(PacketType::Publish)),
-        payload: Bytes::new(),
+        ..Publish::new(args.topic(&plan)?, args.qos, Bytes::new())
     };
     let pace = match (args.replay, args.repeat) {
         (Some(speed), _) => Pace::replay(speed),

@@ -168,13 +168,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         };
         let wanted = Wanted {
             request: Publish {
-                dup: false,
-                qos: args.qos,
-                retain: false,
-                topic,
-                packet_id: None,
                 properties,
-                payload,
+                ..Publish::new(topic, args.qos, payload)
             },
             correlation,
             subscription,

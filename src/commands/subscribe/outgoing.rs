@@ -3,7 +3,7 @@
 use super::Handed;
 use crate::client::Client;
 use crate::protocol::property::Place;
-use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, Utf8, topic};
+use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, topic};
 use anyhow::Context;
 use bytes::Bytes;
 
@@ -12,9 +12,11 @@ pub(super) fn settle(client: &mut Client, handed: Handed) -> anyhow::Result<()> 
     client.acknowledge(handed.handle)?;
     if let Some(topic) = handed.remove {
         let shown = format!("cannot remove the stored message on \"{}\"", topic.escape_debug());
-        client
-            .publish(message(topic, QoS::AtLeastOnce, true, Properties::new(), Bytes::new()))
-            .context(shown)?;
+        let removal = Publish {
+            retain: true,
+            ..Publish::new(topic, QoS::AtLeastOnce, Bytes::new())
+        };
+        client.publish(removal).context(shown)?;
     }
     Ok(())
 }
@@ -36,19 +38,11 @@ pub(super) fn reply(
     properties
         .check(Place::Packet(PacketType::Publish))
         .map_err(|error| error.to_string())?;
-    client
-        .publish(message(to.detached(), request.qos, false, properties, output))
-        .map_err(|error| format!("its output cannot be sent: {error}"))
-}
-
-fn message(topic: Utf8, qos: QoS, retain: bool, properties: Properties, payload: Bytes) -> Publish {
-    Publish {
-        dup: false,
-        qos,
-        retain,
-        topic,
-        packet_id: None,
+    let reply = Publish {
         properties,
-        payload,
-    }
+        ..Publish::new(to.detached(), request.qos, output)
+    };
+    client
+        .publish(reply)
+        .map_err(|error| format!("its output cannot be sent: {error}"))
 }

@@ -29,6 +29,20 @@ const RETAIN: u8 = 0x01;
 const DUP: u8 = 0x08;
 
 impl Publish {
+    /// A message that is new: not sent before, not to be stored, without properties; its packet identifier comes later.
+    #[must_use]
+    pub fn new(topic: Utf8, qos: QoS, payload: Bytes) -> Self {
+        Self {
+            dup: false,
+            qos,
+            retain: false,
+            topic,
+            packet_id: None,
+            properties: Properties::new(),
+            payload,
+        }
+    }
+
     #[inline(always)]
     pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
