@@ -15,46 +15,18 @@ import argparse
 import json
 import os
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from mosquitto import need, start_broker
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MQKIT = os.path.join(ROOT, "target", "release", "mqkit")
 LOOP = os.path.join(ROOT, "tests", "bench", "loop.c")
 WINDOW = 100
-
-
-def need(program):
-    path = shutil.which(program)
-    if not path:
-        sys.exit(f"{program} is not installed")
-    return path
-
-
-def start_broker(directory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = os.path.join(directory, "mosquitto.conf")
-    with open(config, "w") as file:
-        file.write(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
-            "max_inflight_messages 0\nlog_type error\n"
-        )
-    broker = subprocess.Popen([need("mosquitto"), "-c", config], stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return broker, str(port)
-        except OSError:
-            if broker.poll() is not None:
-                sys.exit("mosquitto does not start")
-            time.sleep(0.02)
 
 
 def broker_cpu(broker):
@@ -120,7 +92,7 @@ def compare(options, directory):
     generators = {"mqkit": mqkit, "C loop": loop(program)}
     if options.mqttv5:
         generators["mqttv5"] = mqttv5(options.mqttv5)
-    broker, port = start_broker(directory)
+    broker, port = start_broker(directory, "set_tcp_nodelay true", "max_inflight_messages 0")
     print("processor time of the generator per message in us, messages per second, share of a processor that the broker used")
     try:
         for qos in (0, 1):

@@ -12,43 +12,17 @@ interleaved and medians compared, so that a busy machine troubles both alike. A 
 import argparse
 import os
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from mosquitto import need, start_broker
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MQKIT = os.path.join(ROOT, "target", "release", "mqkit")
 DEVNULL = subprocess.DEVNULL
-
-
-def need(program):
-    path = shutil.which(program)
-    if not path:
-        sys.exit(f"{program} is not installed")
-    return path
-
-
-def start_broker(directory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = os.path.join(directory, "mosquitto.conf")
-    with open(config, "w") as file:
-        # Mosquitto's default of 1000 queued messages would drop acknowledged ones under this load.
-        file.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nlog_type error\n")
-    broker = subprocess.Popen([need("mosquitto"), "-c", config], stdout=DEVNULL, stderr=DEVNULL)
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return broker, str(port)
-        except OSError:
-            if broker.poll() is not None:
-                sys.exit("mosquitto does not start")
-            time.sleep(0.02)
 
 
 def run(command, stdin=None, stdout=DEVNULL):
