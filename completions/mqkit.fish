@@ -266,12 +266,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l shape -d 'What `sc
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l publishers -d 'Clients that publish [default: 1; fan-in: 100]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l subscribers -d 'Clients that subscribe; 0 in round-trip and fan-in only publishes [default: 1; round-trip: as many as publishers; fan-out: 100; reconnect: 10; shared: 4]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l clients -d 'Clients of connect [default: 1000]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s t -l topic -d 'Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %n the number of the topic below --topics [default: mqkit/bench/RUN/%i or mqkit/bench/RUN/%i/%n, RUN being random]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l filter -d 'Filter of the subscribers, with %i, %c and %u of the subscriber [default: the topics of the publisher with the same number, or all of the run; needed with --topic, except when it has no % and is the same]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s t -l topic -d 'Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %r the run, a random number, %n the number of the topic below --topics [default: mqkit/bench/%r/%i or mqkit/bench/%r/%i/%n]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l filter -d 'Filter of the subscribers, with %r, and %i, %c and %u of the subscriber [default: the topics of the publisher with the same number, or all of the run; needed with --topic, except when it has no % and is the same]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l topics -d 'Topics of each publisher, used in turn [default: 1; retained: 1000]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l size -d 'Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean) [default: 100]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s f -l file -d 'Payload: the contents of a file, and 32 bytes behind them that say which message it is' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s m -l message -d 'Payload: a text with %i %c %u %n as in the topic, and 32 bytes behind it that say which message it is' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s m -l message -d 'Payload: a text with %i %c %u %r %n as in the topic, and 32 bytes behind it that say which message it is' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s q -l qos -d 'QoS of the messages: 0, 1 or 2 [default: 1]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l subscribe-qos -d 'Highest QoS that the subscribers ask for [default: that of the messages]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l sessions -d 'What becomes of a session when its connection is lost: clean (it ends) or persistent (the broker keeps it for the run) [default: clean; reconnect: persistent]' -r

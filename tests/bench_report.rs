@@ -264,7 +264,7 @@ fn the_schema_knows_every_shape_of_load() {
     for (arrival, payload) in [
         (Arrival::Closed, Payload::Random(Size::Fixed(100))),
         (Arrival::Constant, Payload::Random(Size::Exponential(100))),
-        (Arrival::Burst(10), Payload::Bytes(vec![0; 5])),
+        (Arrival::Burst(10), Payload::Bytes(5.into())),
         (Arrival::Poisson, Payload::Template("%n".to_owned())),
     ] {
         for scenario in [

@@ -6,8 +6,9 @@ mod freeze;
 mod messages;
 mod scenarios;
 
+use crate::support::reports;
 use crate::support::scripted::{Policy, Record, Scripted};
-use mqkit::bench::{self, Arrival, Counts, Load, Measure, Measured, Payload, Progress, STAMP, Scenario, Setup, Size};
+use mqkit::bench::{self, Arrival, Counts, Load, Measure, Measured, Payload, Progress, STAMP, Setup, Size};
 use mqkit::broker::{self, serve::serve};
 use mqkit::client;
 use mqkit::net::{Address, Listener, Target};
@@ -24,30 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(50);
 /// A hundred messages of QoS 1 from one publisher to one subscriber.
 fn load() -> Load {
     Load {
-        scenario: Scenario::RoundTrip,
-        publishers: 1,
-        subscribers: 1,
         topic: "t/%i".to_owned(),
         filter: "t/%i".to_owned(),
-        topics: 1,
-        random_topics: false,
         payload: Payload::Random(Size::Fixed(64)),
-        qos: 1,
         subscribe_qos: 2,
-        retain: false,
         arrival: Arrival::Closed,
         rate: None,
         window: 20,
         count: Some(100),
         duration: Duration::from_secs(20),
-        warm_up: Duration::ZERO,
-        drain: Duration::from_secs(5),
         late: Duration::from_secs(10),
-        connect_rate: None,
         drop_every: Duration::from_secs(1),
-        persistent: false,
-        workers: 1,
-        seed: 1,
+        ..reports::load()
     }
 }
 

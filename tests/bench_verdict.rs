@@ -1,7 +1,8 @@
 //! Thresholds, baselines, and how their outcome is shown: made-up reports, golden outputs.
 
+use crate::support::reports::{self, process};
 use mqkit::bench::baseline::{Error, compare, percent};
-use mqkit::bench::report::{Generator, Latency, Process, Rates, SCHEMA, Span};
+use mqkit::bench::report::{Generator, Latency, Rates, SCHEMA, Span};
 use mqkit::bench::threshold::{BadThreshold, Judged};
 use mqkit::bench::{Arrival, Counts, Load, Measure, Outcome, Payload, Report, Scenario, Size, Threshold, Verdict};
 use mqkit::output::report::{junit, text};
@@ -28,47 +29,15 @@ fn times(count: u64, p50: f64) -> Latency {
 
 fn load() -> Load {
     Load {
-        scenario: Scenario::RoundTrip,
         publishers: 10,
         subscribers: 10,
-        topic: "mqkit/%i".to_owned(),
-        filter: "mqkit/%i".to_owned(),
-        topics: 1,
-        random_topics: false,
-        payload: Payload::Random(Size::Fixed(100)),
-        qos: 1,
-        subscribe_qos: 1,
-        retain: false,
         arrival: Arrival::Poisson,
         rate: Some(10_000.0),
         window: 1000,
-        count: None,
         duration: Duration::from_secs(30),
         warm_up: Duration::from_secs(5),
-        drain: Duration::from_secs(5),
-        late: Duration::from_secs(1),
-        connect_rate: None,
-        drop_every: Duration::from_secs(5),
-        persistent: false,
         workers: 2,
-        seed: 42,
-    }
-}
-
-fn process() -> Process {
-    Process {
-        mqkit: "0.1.0".to_owned(),
-        host: "lab3".to_owned(),
-        system: "Linux 6.12.48 x86_64".to_owned(),
-        processor: "AMD EPYC 7763".to_owned(),
-        processors: 4,
-        command: vec!["mqkit".to_owned(), "bench".to_owned()],
-        run: "5f2c".to_owned(),
-        broker: "mqtt://broker.lab:1883".to_owned(),
-        broker_version: Some("mosquitto version 2.0.21".to_owned()),
-        embedded: false,
-        protocol: "5.0".to_owned(),
-        transport: None,
+        ..reports::load()
     }
 }
 
@@ -564,7 +533,7 @@ fn differences_of_the_runs_are_noted() {
     assert!(compare(&good, &other, None).unwrap().notes.is_empty());
     other.load.publishers = 20;
     other.load.rate = None;
-    other.load.payload = Payload::Bytes(vec![0; 5]);
+    other.load.payload = Payload::Bytes(5.into());
     let process = other.processes.first_mut().unwrap();
     process.broker_version = None;
     process.host = "lab9".to_owned();

@@ -2,6 +2,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod peer;
+pub(crate) mod reports;
 pub(crate) mod scripted;
 pub(crate) mod websocket;
 

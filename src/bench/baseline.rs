@@ -1,12 +1,12 @@
 //! A run held against an earlier one. It must not know where the earlier one was kept, or how the outcome is shown.
 
 use super::figure::{Figure, Kind, Statistic, latency};
-use super::quantity::{Unit, count, decimals, parse_number, rate};
+use super::options::yes;
+use super::quantity::{Unit, count, decimals, parse_number};
 use super::report::Process;
 use super::threshold::{Outcome, Verdict};
-use super::{Arrival, Load, Payload, Report, Scenario, Size};
+use super::{Report, Scenario};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// What has changed since the baseline.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,11 +33,7 @@ pub enum Error {
 }
 
 /// Times that are compared.
-const TIMES: [(&str, Statistic); 3] = [
-    ("p50", Statistic::P50),
-    ("p99", Statistic::P99),
-    ("p99.9", Statistic::P99_9),
-];
+const TIMES: [Statistic; 3] = [Statistic::P50, Statistic::P99, Statistic::P99_9];
 /// Samples below which even a median is a matter of chance.
 const LEAST: u64 = 20;
 /// Counts that must not grow.
@@ -67,10 +63,10 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     let mut verdicts = Vec::new();
     let times = measure
         .into_iter()
-        .flat_map(|measure| TIMES.map(|(name, statistic)| (measure, name, statistic)));
-    for (main, name, statistic) in times {
+        .flat_map(|measure| TIMES.map(|statistic| (measure, statistic)));
+    for (main, statistic) in times {
         let figure = Figure::Latency(measure, statistic);
-        let name = format!("{}.{name}", main.name());
+        let name = format!("{}.{}", main.name(), statistic.name());
         let mut verdict = compare_figure(&name, figure, now, baseline, max_regression);
         if let (Ok(old), Ok(new)) = (latency(measure, baseline), latency(measure, now)) {
             let samples = old.count.min(new.count);
@@ -81,16 +77,13 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
         }
         verdicts.push(verdict);
     }
-    let connections = (now.load.scenario == Scenario::Connect).then_some(("rate.connected", Kind::Connected));
-    let rates = [
-        ("rate.sent", Kind::Sent),
-        ("rate.acknowledged", Kind::Acknowledged),
-        ("rate.received", Kind::Received),
-    ];
-    for (name, kind) in rates.into_iter().chain(connections) {
+    let connections = (now.load.scenario == Scenario::Connect).then_some(Kind::Connected);
+    let rates = [Kind::Sent, Kind::Acknowledged, Kind::Received];
+    for kind in rates.into_iter().chain(connections) {
         let figure = Figure::Rate(Some(kind));
+        let name = format!("rate.{}", kind.name());
         if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
-            verdicts.push(compare_figure(name, figure, now, baseline, max_regression));
+            verdicts.push(compare_figure(&name, figure, now, baseline, max_regression));
         }
     }
     for name in LOSSES {
@@ -167,8 +160,11 @@ type Fact = fn(&Process) -> String;
 /// What makes a comparison less telling.
 fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    let (new, old) = (options(&now.load), options(&baseline.load));
-    let differing = new.iter().zip(&old).filter(|((_, new), (_, old))| new != old);
+    let (new, old) = (now.load.options(), baseline.load.options());
+    let differing = new
+        .iter()
+        .zip(&old)
+        .filter(|((name, new), (_, old))| *name != "seed" && new != old);
     let changed: Vec<_> = differing
         .map(|((name, new), (_, old))| format!("{name} {new} (was {old})"))
         .collect();
@@ -214,94 +210,5 @@ fn all(report: &Report, fact: Fact) -> String {
         "unknown".to_owned()
     } else {
         facts.join(" and ")
-    }
-}
-
-/// Everything but the scenario and the seed, for comparing and showing.
-fn options(load: &Load) -> [(&'static str, String); 22] {
-    let Load {
-        scenario: _,
-        publishers,
-        subscribers,
-        topic,
-        filter,
-        topics,
-        random_topics,
-        payload,
-        qos,
-        subscribe_qos,
-        retain,
-        arrival,
-        rate,
-        window,
-        count,
-        duration,
-        warm_up,
-        drain,
-        late,
-        connect_rate,
-        drop_every,
-        persistent,
-        workers,
-        seed: _,
-    } = load;
-    [
-        ("publishers", publishers.to_string()),
-        ("subscribers", subscribers.to_string()),
-        ("topic", topic.clone()),
-        ("filter", filter.clone()),
-        ("topics", topics.to_string()),
-        ("random topics", yes(*random_topics)),
-        ("payload", payload_text(payload)),
-        ("QoS", qos.to_string()),
-        ("subscribers' QoS", subscribe_qos.to_string()),
-        ("retain", yes(*retain)),
-        ("arrival", arrival_text(*arrival)),
-        ("rate", per_second(*rate)),
-        ("window", window.to_string()),
-        (
-            "count",
-            count.map_or_else(|| "none".to_owned(), |count| count.to_string()),
-        ),
-        ("duration", seconds(*duration)),
-        ("warm-up", seconds(*warm_up)),
-        ("drain", seconds(*drain)),
-        ("late after", seconds(*late)),
-        ("connect rate", per_second(*connect_rate)),
-        ("drop every", seconds(*drop_every)),
-        ("persistent", yes(*persistent)),
-        ("workers", workers.to_string()),
-    ]
-}
-
-fn yes(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
-}
-
-fn per_second(value: Option<f64>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| format!("{}/s", rate(value)))
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} s", decimals(duration.as_secs_f64(), 3))
-}
-
-fn arrival_text(arrival: Arrival) -> String {
-    match arrival {
-        Arrival::Closed => "closed loop".to_owned(),
-        Arrival::Constant => "constant".to_owned(),
-        Arrival::Poisson => "Poisson".to_owned(),
-        Arrival::Burst(size) => format!("bursts of {size}"),
-    }
-}
-
-fn payload_text(payload: &Payload) -> String {
-    match payload {
-        Payload::Random(Size::Fixed(size)) => format!("{size} B"),
-        Payload::Random(Size::Uniform(from, to)) => format!("{from} to {to} B"),
-        Payload::Random(Size::Exponential(mean)) => format!("exponential around {mean} B"),
-        // A report does not hold the bytes.
-        Payload::Bytes(bytes) => format!("{} given bytes", bytes.len()),
-        Payload::Template(template) => format!("\"{template}\""),
     }
 }

@@ -179,7 +179,29 @@ impl Figure {
     }
 }
 
+impl Kind {
+    /// Its name behind `rate.`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        named(&KINDS, self)
+    }
+}
+
+/// The name of a thing in its table, which has all of them.
+fn named<T: PartialEq>(table: &[(&'static str, T)], thing: T) -> &'static str {
+    table
+        .iter()
+        .find(|(_, other)| *other == thing)
+        .map_or("", |(name, _)| name)
+}
+
 impl Statistic {
+    /// Its name in thresholds and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        named(&STATISTICS, self)
+    }
+
     /// From the times of a measure.
     #[must_use]
     pub fn of(self, latency: &Latency) -> f64 {

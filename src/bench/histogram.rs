@@ -41,11 +41,6 @@ impl Histogram {
         self.0.add(&other.0).expect("the bounds are alike");
     }
 
-    /// Forgets all samples.
-    pub fn clear(&mut self) {
-        self.0.reset();
-    }
-
     /// Number of samples.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -126,12 +121,6 @@ impl Histogram {
             return Err(bad(&"its bounds are not those of mqkit (100 ns, 1 h, 3 digits)"));
         }
         Ok(Self(read))
-    }
-
-    /// For the log format.
-    #[must_use]
-    pub fn inner(&self) -> &Hdr<u64> {
-        &self.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
 
 use super::Measure;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -73,9 +74,55 @@ pub enum Payload {
     /// Random bytes of this size, the stamp included.
     Random(Size),
     /// These bytes, and the stamp behind them.
-    Bytes(#[serde(with = "text")] Vec<u8>),
+    Bytes(Given),
     /// Text with `%c %i %u %n`, and the stamp behind it.
     Template(String),
+}
+
+/// A payload that somebody gave. A report only tells how long it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Given {
+    length: u64,
+    bytes: Bytes,
+}
+
+impl Given {
+    /// Length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The payload; empty when the load is that of a report.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl From<Bytes> for Given {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            bytes,
+        }
+    }
+}
+
+impl From<u64> for Given {
+    fn from(length: u64) -> Self {
+        Self {
+            length,
+            bytes: Bytes::new(),
+        }
+    }
+}
+
+impl From<Given> for u64 {
+    fn from(given: Given) -> Self {
+        given.length
+    }
 }
 
 /// What load to make. Numbers are of this process; other machines make their own.
@@ -87,8 +134,8 @@ pub struct Load {
     pub publishers: u32,
     /// Clients that subscribe.
     pub subscribers: u32,
-    /// Topic of a message: `%i` is the number of its publisher (from 0), `%c` its client identifier, `%u` its user name,
-    /// `%n` the number of the topic below `topics`.
+    /// Topic of a message: `%i` is the number of its publisher (from 0), `%c` its client identifier, `%u` its user name, `%r`
+    /// the run, `%n` the number of the topic below `topics`.
     pub topic: String,
     /// Filter of a subscriber, with the same escapes: `%i` is the number of the subscriber.
     pub filter: String,
@@ -163,6 +210,16 @@ impl Load {
         }
     }
 
+    /// Number of the first source of a publisher, which has one for each of its topics.
+    pub(super) fn first_source(&self, publisher: u32) -> u32 {
+        publisher.saturating_mul(self.topics.max(1))
+    }
+
+    /// The publisher of a source.
+    pub(super) fn publisher_of(&self, source: u32) -> u32 {
+        source / self.topics.max(1)
+    }
+
     /// Clients of all kinds.
     #[must_use]
     pub fn clients(&self) -> u32 {
@@ -180,23 +237,6 @@ mod seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-/// Of a payload the report only tells how long it was.
-mod text {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(bytes.len() as u64)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let length = u64::deserialize(deserializer)?;
-        Ok(vec![
-            0;
-            usize::try_from(length).unwrap_or_default().min(256 * 1024 * 1024)
-        ])
     }
 }
 

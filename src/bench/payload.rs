@@ -1,7 +1,7 @@
 //! Makes the payloads of a publisher, each with its stamp. It must not know who gets them.
 
+use super::identity::Identity;
 use super::stamp::Stamp;
-use super::topics::Who;
 use super::{Payload, Size};
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -31,14 +31,14 @@ impl Payloads {
     }
 
     /// The next payload.
-    pub(super) fn next(&mut self, who: Who<'_>, stamp: Stamp) -> Bytes {
+    pub(super) fn next(&mut self, who: &Identity, stamp: Stamp) -> Bytes {
         let template;
         let body: &[u8] = match &self.what {
             Payload::Random(size) => {
                 let size = pick(*size, &mut self.random).saturating_sub(Stamp::SIZE);
                 self.noise.get(..size).unwrap_or(&self.noise)
             }
-            Payload::Bytes(bytes) => bytes,
+            Payload::Bytes(given) => given.bytes(),
             Payload::Template(text) => {
                 template = who.fill(text, stamp.number);
                 template.as_bytes()
@@ -84,16 +84,13 @@ fn pick(size: Size, random: &mut fastrand::Rng) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::identity::tests::identity;
     use super::*;
     use std::time::Duration;
 
     fn lengths(what: &Payload) -> Vec<usize> {
         let mut payloads = Payloads::new(what.clone(), noise(what, 1), 2);
-        let who = Who {
-            index: 3,
-            client_id: "c",
-            username: "",
-        };
+        let who = identity();
         (0..10_000)
             .map(|number| {
                 let stamp = Stamp {
@@ -104,7 +101,7 @@ mod tests {
                     due: Duration::ZERO,
                     sent: Duration::ZERO,
                 };
-                let payload = payloads.next(who, stamp);
+                let payload = payloads.next(&who, stamp);
                 assert_eq!(Stamp::read(&payload, 9), Some(stamp));
                 payload.len()
             })
@@ -131,7 +128,10 @@ mod tests {
 
     #[test]
     fn own_payloads_have_the_stamp_behind_them() {
-        assert_eq!(lengths(&Payload::Bytes(b"abc".to_vec()))[0], 3 + Stamp::SIZE);
+        assert_eq!(
+            lengths(&Payload::Bytes(Bytes::from_static(b"abc").into()))[0],
+            3 + Stamp::SIZE
+        );
         assert_eq!(lengths(&Payload::Template("%i-%n".to_owned()))[123], 5 + Stamp::SIZE);
     }
 }

@@ -21,9 +21,13 @@ const NAME_FILTERS: [&str; 2] = [NAME_TOPIC, "$SYS/brokers/+/version"];
 /// How long a broker may take to tell.
 const NAME_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Connects once and asks.
-pub(super) async fn ask(options: &client::Options) -> Result<Broker, Error> {
+/// Connects once, under this user name where one is needed, and asks.
+pub(super) async fn ask(options: &client::Options, username: &str) -> Result<Broker, Error> {
     let mut options = options.clone();
+    options.session.username = options
+        .session
+        .username
+        .map(|_| Utf8::new(username).unwrap_or_default());
     options.session.client_id = Utf8::new(format!("{}-0", options.session.client_id)).unwrap_or_default();
     let id = options.session.client_id.to_string();
     let mut client = Client::new(options);

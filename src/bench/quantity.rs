@@ -29,17 +29,23 @@ impl Unit {
 /// Microseconds with three digits: `0.40 us`, `412 us`, `12.3 ms`, `1.20 s`.
 #[must_use]
 pub fn latency(micros: f64) -> String {
-    // Rounded before the unit is chosen.
-    let (value, unit) = match micros {
-        _ if micros < 999.5 => (micros, "us"),
-        _ if micros < 999_500.0 => (micros / 1e3, "ms"),
-        _ => (micros / 1e6, "s"),
-    };
+    let (value, unit) = scaled(micros);
     match value {
         _ if value == 0.0 => format!("0 {unit}"),
         _ if value < 9.995 => format!("{value:.2} {unit}"),
         _ if value < 99.95 => format!("{value:.1} {unit}"),
         _ => format!("{} {unit}", grouped(&format!("{value:.0}"))),
+    }
+}
+
+/// Microseconds in the unit that suits them: us, ms or s.
+#[must_use]
+pub fn scaled(micros: f64) -> (f64, &'static str) {
+    // Rounded before the unit is chosen.
+    match micros {
+        _ if micros < 999.5 => (micros, "us"),
+        _ if micros < 999_500.0 => (micros / 1e3, "ms"),
+        _ => (micros / 1e6, "s"),
     }
 }
 
@@ -61,11 +67,16 @@ pub fn rate(value: f64) -> String {
 /// At most so many digits behind the point, without zeros at the end.
 #[must_use]
 pub fn decimals(value: f64, most: usize) -> String {
-    let text = format!("{value:.most$}");
-    if !text.contains('.') {
-        return text;
+    trimmed(&format!("{value:.most$}")).to_owned()
+}
+
+/// Digits without zeros at the end of a fraction.
+#[must_use]
+pub fn trimmed(digits: &str) -> &str {
+    match digits.contains('.') && !digits.contains('e') {
+        true => digits.trim_end_matches('0').trim_end_matches('.'),
+        false => digits,
     }
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Bytes: `100 B`, `1.5 KB`, `12.3 MB`; a kilobyte is 1000 bytes.
@@ -131,13 +142,19 @@ pub fn parse_time(text: &str) -> Result<f64, String> {
 /// What is wrong with it.
 pub fn parse_number(text: &str) -> Result<f64, String> {
     let text = text.trim();
-    let (digits, factor) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1e3),
-        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
-    };
+    let (digits, factor) = factor(text);
     let number = digits.parse::<f64>().ok().filter(|_| digits.chars().all(is_digit));
     let number = number.ok_or_else(|| format!("\"{text}\" is no number such as 0, 10000, 10k or 1.5M"))?;
     Ok(number * factor)
+}
+
+/// What a number ends with, as what it is multiplied with: `k` for thousands, `M` for millions.
+#[must_use]
+pub fn factor(text: &str) -> (&str, f64) {
+    match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix('M').map_or((text, 1.0), |digits| (digits, 1e6)),
+    }
 }
 
 fn is_digit(c: char) -> bool {

@@ -39,6 +39,16 @@ impl Measure {
         Self::Lateness,
     ];
 
+    /// Those that can be what a run is about, the most telling one first.
+    pub const TELLING: [Self; 6] = [
+        Self::DeliveryResponse,
+        Self::DeliveryService,
+        Self::AckResponse,
+        Self::AckService,
+        Self::Reconnect,
+        Self::Connect,
+    ];
+
     /// Its name in JSON, CSV and thresholds.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -198,14 +198,5 @@ impl Report {
 
 /// The first measure that is there, the most telling one first.
 pub fn main_measure(has: impl Fn(Measure) -> bool) -> Option<Measure> {
-    [
-        Measure::DeliveryResponse,
-        Measure::DeliveryService,
-        Measure::AckResponse,
-        Measure::AckService,
-        Measure::Reconnect,
-        Measure::Connect,
-    ]
-    .into_iter()
-    .find(|measure| has(*measure))
+    Measure::TELLING.into_iter().find(|measure| has(*measure))
 }

@@ -1,17 +1,19 @@
 //! One run from the first connection to the last: threads are started, told when, and their records put together. It must
 //! not know what the figures are for.
 
+use super::identity::{Identity, Role};
+use super::probe::{self, Broker};
 use super::record::Record;
-use super::report::{Generator, Interval, Row};
+use super::report::{Generator, Row};
+use super::series::Series;
 use super::signal::{Effort, Flow, Note, Order, Shared};
 use super::stamp::Stamp;
-use super::topics::{Receivers, Who};
+use super::topics::Receivers;
 use super::worker::Worker;
-use super::{Arrival, Counts, Load, Scenario, payload, probe, verdict, watch};
+use super::{Arrival, Counts, Load, Scenario, payload, verdict, watch};
 use crate::client;
 use crate::protocol::ReasonCode;
 use crate::session::client::PublishError;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -36,6 +38,13 @@ pub struct Setup {
     pub run_id: u64,
     /// Begin publishing at this time, not before.
     pub start_at: Option<SystemTime>,
+}
+
+impl Setup {
+    /// Who a client is.
+    pub(super) fn identity(&self, role: Role, index: u32) -> Identity {
+        Identity::new(&self.client.session, self.run_id, role, index)
+    }
 }
 
 /// What was measured.
@@ -111,6 +120,14 @@ pub enum Error {
     Stopped,
 }
 
+impl Error {
+    /// What failed, and why, in one line.
+    pub(super) fn with_causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
 /// Where a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -149,9 +166,10 @@ pub async fn run(
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Measured, Error> {
     let stop: &mut Stop<'_> = &mut pin!(stop);
+    let first = setup.identity(Role::Publisher, 0);
     let broker = tokio::select! {
         () = stop.as_mut() => return Err(Error::Stopped),
-        broker = probe::ask(&setup.client) => broker?,
+        broker = probe::ask(&setup.client, &first.username) => broker?,
     };
     let mut setup = setup;
     // From here on all clients speak what the first one did.
@@ -164,18 +182,11 @@ pub async fn run(
     let mut run = Run::start(setup)?;
     let outcome = run.go(stop, observe).await;
     run.orders.send_modify(|order| (order.quit, order.end) = (true, true));
-    let efforts = run.join().await?;
+    let (efforts, last) = run.join().await?;
     outcome?;
-    let mut measured = run.measured(&efforts);
-    measured.protocol = broker.version.name().to_owned();
-    measured.transport = broker.transport;
-    measured.broker_version = broker.name;
-    Ok(measured)
+    Ok(run.measured(&efforts, last, broker))
 }
 
-/// No more intervals than these, so that a long run has no endless report.
-const MOST_ROWS: u32 = 600;
-const LAST_ROW: usize = 3600;
 /// From the order to start to the start: all threads have heard it by then.
 const HEADSTART: Duration = Duration::from_millis(20);
 /// How often the end of the drain is looked for, and how long nothing more may come then.
@@ -190,11 +201,7 @@ struct Run {
     orders: channel::Sender<Order>,
     notes: mpsc::UnboundedReceiver<Note>,
     threads: Vec<JoinHandle<std::io::Result<(Effort, Record)>>>,
-    interval: Duration,
-    total: Record,
-    /// Intervals that not all threads have handed in.
-    open: BTreeMap<u64, (u32, Record)>,
-    rows: Vec<Row>,
+    series: Series,
     connect_at: Instant,
     connecting_from: SystemTime,
     connecting: Duration,
@@ -228,14 +235,7 @@ impl Run {
     fn start(setup: Setup) -> Result<Self, Error> {
         let load = &setup.load;
         let filters: Vec<String> = (0..load.subscribers)
-            .map(|index| {
-                let who = Who {
-                    index,
-                    client_id: &format!("{}-s{index}", setup.client.session.client_id),
-                    username: setup.client.session.username.as_deref().unwrap_or_default(),
-                };
-                who.fill(&load.filter, 0)
-            })
+            .map(|index| setup.identity(Role::Subscriber, index).fill(&load.filter, 0))
             .collect();
         let receivers = Arc::new(Receivers::new(filters.iter().map(String::as_str)));
         // QoS 0 has no acknowledgements; a closed loop needs something that closes it.
@@ -246,8 +246,7 @@ impl Run {
             ..Shared::default()
         });
         let noise = payload::noise(&load.payload, load.seed);
-        let length = load.expected_duration() / MOST_ROWS;
-        let interval = Duration::from_secs(length.as_secs().max(1));
+        let series = Series::new(load.expected_duration(), load.workers.max(1), load.main_measure());
         let connect_at = Instant::now();
         let (orders, _) = channel::channel(Order::default());
         let (sender, notes) = mpsc::unbounded_channel();
@@ -260,7 +259,7 @@ impl Run {
                 connect_at,
                 receivers: Arc::clone(&receivers),
                 noise: noise.clone(),
-                interval,
+                interval: series.length(),
                 shared: Arc::clone(&shared),
                 orders: orders.subscribe(),
                 notes: sender.clone(),
@@ -273,10 +272,7 @@ impl Run {
             orders,
             notes,
             threads,
-            interval,
-            total: Record::default(),
-            open: BTreeMap::new(),
-            rows: Vec::new(),
+            series,
             connect_at,
             connecting_from: SystemTime::now(),
             connecting: Duration::ZERO,
@@ -341,10 +337,8 @@ impl Run {
             // There is nothing to report.
             Some(error) if ready == 0 => Err(error),
             Some(error) => {
-                let cause = std::error::Error::source(&error)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                let remark = format!("{absent} of {clients} clients could not connect; the first: {error}: {cause}");
+                let first = error.with_causes();
+                let remark = format!("{absent} of {clients} clients could not connect; the first: {first}");
                 self.settled.remarks.push(remark);
                 Ok(())
             }
@@ -418,7 +412,7 @@ impl Run {
                         }
                         _ => (Phase::Measuring, now - began, load.count.is_none().then_some(load.duration)),
                     };
-                    observe(Progress { phase, elapsed: since, total, row: self.rows.last() });
+                    observe(Progress { phase, elapsed: since, total, row: self.series.last() });
                 }
                 note = self.notes.recv() => match note {
                     Some(note) => self.hear(note),
@@ -429,7 +423,10 @@ impl Run {
         self.published = began.elapsed();
         if let Some((cpu, machine)) = figures {
             self.cpu = watch::process_time().saturating_sub(cpu);
+            // Of another machine nothing is known.
+            let local = self.setup.client.target.endpoint.is_local();
             self.busy = watch::Machine::now()
+                .filter(|_| local)
                 .zip(machine)
                 .and_then(|(now, then)| now.busy_since(then));
         }
@@ -468,7 +465,7 @@ impl Run {
                         phase: Phase::Draining,
                         elapsed: began.elapsed(),
                         total: Some(limit),
-                        row: self.rows.last(),
+                        row: self.series.last(),
                     });
                 }
                 note = self.notes.recv() => match note {
@@ -503,39 +500,12 @@ impl Run {
                     settled.remarks.push(remark);
                 }
             }
-            Note::Interval(index, record) => self.interval(index, &record),
+            Note::Interval(index, record) => self.series.add(index, &record),
         }
     }
 
-    fn interval(&mut self, index: u64, record: &Record) {
-        let (seen, sum) = self.open.entry(index).or_default();
-        *seen += 1;
-        sum.add(record);
-        if *seen >= self.setup.load.workers.max(1) {
-            self.close(index, self.interval);
-        }
-    }
-
-    /// An interval is complete.
-    fn close(&mut self, index: u64, length: Duration) {
-        let Some((_, record)) = self.open.remove(&index) else {
-            return;
-        };
-        self.total.add(&record);
-        // Only a closed loop with a count can take longer than was foreseen.
-        if self.rows.len() >= LAST_ROW {
-            let remark = format!("the time series ends with interval {LAST_ROW}");
-            return self.hear(Note::Remark(remark));
-        }
-        let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
-        self.rows.push(Row::new(
-            &Interval { at, length, record },
-            self.setup.load.main_measure(),
-        ));
-    }
-
-    /// The last records of the threads.
-    async fn join(&mut self) -> Result<Vec<Effort>, Error> {
+    /// What the threads took, and what they counted behind the last interval.
+    async fn join(&mut self) -> Result<(Vec<Effort>, Record), Error> {
         let mut efforts = Vec::new();
         let mut last = Record::default();
         for thread in std::mem::take(&mut self.threads) {
@@ -555,23 +525,13 @@ impl Run {
         while let Ok(note) = self.notes.try_recv() {
             self.hear(note);
         }
-        // What threads had not all handed in, and what came behind the last interval.
-        let open: Vec<u64> = self.open.keys().copied().collect();
-        for index in open {
-            self.close(index, self.interval);
-        }
-        let index = self.rows.len() as u64;
-        self.open.insert(index, (0, last));
-        let at = self.interval.saturating_mul(u32::try_from(index).unwrap_or(u32::MAX));
-        let rest = self.started.0.elapsed().saturating_sub(at).min(self.interval);
-        self.close(index, rest);
-        Ok(efforts)
+        Ok((efforts, last))
     }
 
-    fn measured(&mut self, efforts: &[Effort]) -> Measured {
+    fn measured(mut self, efforts: &[Effort], last: Record, broker: Broker) -> Measured {
         let load = &self.setup.load;
         let settled = std::mem::take(&mut self.settled);
-        let mut record = std::mem::take(&mut self.total);
+        let (mut record, rows, cut) = self.series.finish(last, self.started.0.elapsed());
         record.counts.expected = settled.expected;
         record.counts.lost = settled.expected.saturating_sub(record.counts.received);
         let ended_early = load.count.is_some() || settled.stopped;
@@ -582,6 +542,7 @@ impl Run {
         };
         let effective_qos = load.qos.min(load.subscribe_qos).min(settled.granted.unwrap_or(2));
         let mut notes = settled.remarks;
+        notes.extend(cut);
         verdict::remark(
             &mut notes,
             load,
@@ -595,9 +556,9 @@ impl Run {
         } else {
             verdict::broken(load, &record.counts, effective_qos)
         };
-        let generator = self.generator(efforts, &record);
+        let generator = generator(efforts, &record, self.cpu, self.busy);
         Measured {
-            rows: std::mem::take(&mut self.rows),
+            rows,
             started: self.started.1,
             planned,
             connecting_from: self.connecting_from,
@@ -605,43 +566,43 @@ impl Run {
             generator,
             broken,
             notes,
-            protocol: String::new(),
-            transport: None,
-            broker_version: None,
+            protocol: broker.version.name().to_owned(),
+            transport: broker.transport,
+            broker_version: broker.name,
             failed: settled.failed,
             refused: settled.refused,
             stopped: settled.stopped,
             record,
         }
     }
+}
 
-    fn generator(&self, efforts: &[Effort], record: &Record) -> Generator {
-        let shares = efforts.iter().map(|effort| match effort.wall.is_zero() {
-            true => 0.0,
-            false => effort.cpu.as_secs_f64() / effort.wall.as_secs_f64(),
-        });
-        let Counts { sent, received, .. } = record.counts;
-        let messages = sent + received;
-        let mut generator = Generator {
-            cpu: self.cpu.as_secs_f64(),
-            busiest: shares.fold(0.0, f64::max),
-            cpu_per_message: match messages {
-                0 => 0.0,
-                #[allow(clippy::cast_precision_loss)]
-                _ => self.cpu.as_secs_f64() * 1e6 / messages as f64,
-            },
-            send_queue: efforts
-                .iter()
-                .map(|effort| effort.send_queue as u64)
-                .max()
-                .unwrap_or_default(),
-            ..Generator::default()
-        };
-        let local = self.setup.client.target.endpoint.is_local();
-        generator.reasons = verdict::limits(&generator, record, self.busy.filter(|_| local));
-        generator.limited = !generator.reasons.is_empty();
-        generator
-    }
+/// `busy` is how busy the processors of the machine were.
+fn generator(efforts: &[Effort], record: &Record, cpu: Duration, busy: Option<f64>) -> Generator {
+    let shares = efforts.iter().map(|effort| match effort.wall.is_zero() {
+        true => 0.0,
+        false => effort.cpu.as_secs_f64() / effort.wall.as_secs_f64(),
+    });
+    let Counts { sent, received, .. } = record.counts;
+    let messages = sent + received;
+    let mut generator = Generator {
+        cpu: cpu.as_secs_f64(),
+        busiest: shares.fold(0.0, f64::max),
+        cpu_per_message: match messages {
+            0 => 0.0,
+            #[allow(clippy::cast_precision_loss)]
+            _ => cpu.as_secs_f64() * 1e6 / messages as f64,
+        },
+        send_queue: efforts
+            .iter()
+            .map(|effort| effort.send_queue as u64)
+            .max()
+            .unwrap_or_default(),
+        ..Generator::default()
+    };
+    generator.reasons = verdict::limits(&generator, record, busy);
+    generator.limited = !generator.reasons.is_empty();
+    generator
 }
 
 fn ticks(period: Duration) -> tokio::time::Interval {

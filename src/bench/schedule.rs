@@ -81,6 +81,21 @@ impl Schedule {
         Some(Due { at, measured })
     }
 
+    /// How many measured messages are still to come, up to this moment or at all. None come afterwards.
+    pub(super) fn rest(&mut self, until: Option<Duration>) -> u64 {
+        let rest = match (until, self.left) {
+            (None, Some(left)) => left,
+            (until, _) => {
+                let due = std::iter::from_fn(|| self.next(Duration::ZERO));
+                due.take_while(|due| until.is_none_or(|until| due.at <= until))
+                    .map(|due| u64::from(due.measured))
+                    .sum()
+            }
+        };
+        self.left = Some(0);
+        rest
+    }
+
     /// Whether no message can be due any more.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         self.end.is_some_and(|end| now >= end) || self.left == Some(0)
@@ -172,6 +187,22 @@ mod tests {
         let longer = gaps.filter(|gap| *gap > 1.0).count();
         // e^-1 of the gaps are longer than the mean.
         assert!((35_500..38_100).contains(&longer), "{longer}");
+    }
+
+    #[test]
+    fn the_rest_is_known_without_going_through_it() {
+        let endless = Load {
+            count: Some(u64::MAX),
+            ..load()
+        };
+        let mut schedule = Schedule::new(&endless, 0);
+        let warm_up = std::iter::from_fn(|| schedule.next(Duration::ZERO).filter(|due| !due.measured)).count();
+        assert_eq!((warm_up, schedule.rest(None)), (1000, u64::MAX - 1));
+        assert_eq!(schedule.next(Duration::ZERO), None);
+        let mut schedule = Schedule::new(&load(), 0);
+        assert_eq!(schedule.rest(None), 2000);
+        let mut schedule = Schedule::new(&endless, 0);
+        assert_eq!(schedule.rest(Some(Duration::from_millis(1500))), 501);
     }
 
     #[test]

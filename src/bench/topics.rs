@@ -1,47 +1,7 @@
-//! Topics and filters of a load: templates filled in, and who receives what. It must not know connections.
+//! Which subscriptions receive which topics. It must not know connections.
 
-use super::Load;
 use crate::protocol::topic::{self, Shared};
 use std::collections::HashMap;
-
-/// Who fills in a template.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Who<'a> {
-    /// `%i`: the number of the publisher or subscriber.
-    pub(super) index: u32,
-    /// `%c`: the client identifier.
-    pub(super) client_id: &'a str,
-    /// `%u`: the user name.
-    pub(super) username: &'a str,
-}
-
-impl Who<'_> {
-    /// A template with its escapes filled in; `%n` is the number of a topic or message, `%%` is `%`.
-    pub(super) fn fill(self, template: &str, number: u64) -> String {
-        let mut text = String::with_capacity(template.len() + 16);
-        let mut rest = template;
-        while let Some((before, behind)) = rest.split_once('%') {
-            text.push_str(before);
-            let mut characters = behind.chars();
-            match characters.next() {
-                Some('i') => text.push_str(&self.index.to_string()),
-                Some('c') => text.push_str(self.client_id),
-                Some('u') => text.push_str(self.username),
-                Some('n') => text.push_str(&number.to_string()),
-                Some('%') => text.push('%'),
-                // Not an escape: it stands as it is.
-                _ => {
-                    text.push('%');
-                    rest = behind;
-                    continue;
-                }
-            }
-            rest = characters.as_str();
-        }
-        text.push_str(rest);
-        text
-    }
-}
 
 /// How many receivers each topic has. Subscribers of the same shared subscription are one.
 #[derive(Debug, Default)]
@@ -81,29 +41,9 @@ impl Receivers {
     }
 }
 
-/// Number of the first source of a publisher; it has one for each of its topics.
-pub(super) fn first_source(load: &Load, publisher: u32) -> u32 {
-    publisher.saturating_mul(load.topics.max(1))
-}
-
-/// The publisher of a source.
-pub(super) fn publisher_of(load: &Load, source: u32) -> u32 {
-    source / load.topics.max(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn templates_are_filled_in() {
-        let who = Who {
-            index: 3,
-            client_id: "c-3",
-            username: "u",
-        };
-        assert_eq!(who.fill("a/%i/%c/%u/%n/%%/%x/%", 7), "a/3/c-3/u/7/%/%x/%");
-    }
 
     #[test]
     fn receivers_are_counted_by_subscription() {

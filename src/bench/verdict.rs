@@ -6,6 +6,14 @@ use super::report::Generator;
 use super::{Counts, Load, Scenario};
 use std::time::Duration;
 
+/// Where the standard says that a message of QoS 1 or 2 is not lost. It stands in the sentences of [`super::Report::broken`], as the
+/// others do.
+pub const NO_LOSS: &str = "[MQTT-4.3.2-4]";
+/// That a message of QoS 2 is delivered once, and one of QoS 0 at most once.
+pub const ONCE: [&str; 2] = ["[MQTT-4.3.3-10]", "(section 4.3.1)"];
+/// That messages of a publisher and topic keep their order.
+pub const ORDER: &str = "[MQTT-4.6.0-6]";
+
 /// Guarantees of the standard that were broken, with the QoS that publisher and subscriber had in common.
 pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
     let mut broken = Vec::new();
@@ -18,24 +26,26 @@ pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
         .saturating_sub(counts.unacknowledged.saturating_mul(receivers));
     if qos >= 1 && keeps && lost > 0 {
         broken.push(format!(
-            "{lost} of {} deliveries at QoS {qos} were lost, though their messages had been acknowledged [MQTT-4.3.2-4]",
+            "{lost} of {} deliveries at QoS {qos} were lost, though their messages had been acknowledged {NO_LOSS}",
             counts.expected
         ));
     }
     let duplicated = counts.duplicated;
     if qos == 2 && keeps && duplicated > 0 {
         broken.push(format!(
-            "{duplicated} messages at QoS 2 were delivered twice [MQTT-4.3.3-10]"
+            "{duplicated} messages at QoS 2 were delivered twice {}",
+            ONCE[0]
         ));
     }
     if qos == 0 && load.qos == 0 && duplicated > 0 {
         broken.push(format!(
-            "{duplicated} messages at QoS 0 were delivered twice (section 4.3.1)"
+            "{duplicated} messages at QoS 0 were delivered twice {}",
+            ONCE[1]
         ));
     }
     if load.scenario != Scenario::Shared && counts.out_of_order > 0 {
         broken.push(format!(
-            "{} messages of the same publisher and topic came out of order [MQTT-4.6.0-6]",
+            "{} messages of the same publisher and topic came out of order {ORDER}",
             counts.out_of_order
         ));
     }

@@ -10,7 +10,7 @@ use super::run::{Error, Setup};
 use super::signal::{Effort, Note, Order, Shared};
 use super::stamp::Stamp;
 use super::timer::Timer;
-use super::topics::{self, Who};
+use super::topics::Receivers;
 use super::watch;
 use super::{Arrival, Scenario};
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(super) struct Worker {
     /// When the first connection is to be made.
     pub(super) connect_at: Instant,
     /// Receivers of each topic.
-    pub(super) receivers: Arc<topics::Receivers>,
+    pub(super) receivers: Arc<Receivers>,
     /// Random bytes for payloads.
     pub(super) noise: Bytes,
     /// Length of an interval.

@@ -250,7 +250,6 @@ fn setup(args: &Args, scenario: Scenario) -> anyhow::Result<(Setup, Plan)> {
         &args.load,
         &args.run,
         &Beside {
-            run_id,
             topic: plan.topic.as_deref(),
             max_inflight: args.connection.max_inflight(),
             user: session.username.is_some(),

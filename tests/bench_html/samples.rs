@@ -1,8 +1,9 @@
 //! Reports as runs could give them, and some that no run gives.
 
+use crate::support::reports;
 use mqkit::bench::histogram::Histogram;
 use mqkit::bench::report::{Generator, Latency, Process, Rates, Row, SCHEMA, Span};
-use mqkit::bench::{Arrival, Counts, Load, Measure, Payload, Record, Report, Scenario, Size};
+use mqkit::bench::{Arrival, Counts, Load, Measure, Payload, Record, Report, Scenario};
 use std::time::Duration;
 
 /// What a broker, a topic or a host name could be.
@@ -24,25 +25,6 @@ impl Noise {
     /// Exponential with a mean of one.
     fn exponential(&mut self) -> f64 {
         -(1.0 - self.next()).ln()
-    }
-}
-
-pub(crate) fn latency(histogram: &Histogram) -> Latency {
-    let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    let at = |share| micros(histogram.quantile(share));
-    Latency {
-        count: histogram.len(),
-        min: micros(histogram.min()),
-        mean: micros(histogram.mean()),
-        stdev: micros(histogram.stdev()),
-        p50: at(0.5),
-        p90: at(0.9),
-        p95: at(0.95),
-        p99: at(0.99),
-        p99_9: at(0.999),
-        p99_99: at(0.9999),
-        max: micros(histogram.max()),
-        histogram: histogram.to_text(),
     }
 }
 
@@ -70,38 +52,21 @@ fn process() -> Process {
         run: "9f3a61c07be2d410".to_owned(),
         broker: "broker.example:1883".to_owned(),
         broker_version: Some("mosquitto version 2.0.18".to_owned()),
-        embedded: false,
-        protocol: "5.0".to_owned(),
-        transport: None,
+        ..reports::process()
     }
 }
 
 fn load() -> Load {
     Load {
-        scenario: Scenario::RoundTrip,
         publishers: 10,
         subscribers: 10,
-        topic: format!("mqkit/bench/{}/%i", process().run),
+        topic: "mqkit/bench/%r/%i".to_owned(),
         filter: "bench/%i".to_owned(),
-        topics: 1,
-        random_topics: false,
-        payload: Payload::Random(Size::Fixed(100)),
-        qos: 1,
-        subscribe_qos: 1,
-        retain: false,
-        arrival: Arrival::Constant,
-        rate: Some(1000.0),
-        window: 100,
-        count: None,
         duration: Duration::from_secs(60),
         warm_up: Duration::from_secs(2),
-        drain: Duration::from_secs(5),
-        late: Duration::from_secs(1),
-        connect_rate: None,
         drop_every: Duration::from_secs(10),
-        persistent: false,
         workers: 2,
-        seed: 42,
+        ..reports::load()
     }
 }
 
@@ -138,7 +103,7 @@ fn run(seconds: u32, per_second: u32, mut delay: impl FnMut(u32, u32) -> (f64, f
             whole.time(Measure::Lateness, micros(60.0 + f64::from(number % 50)));
             times.record(micros(response));
         }
-        let times = latency(&times);
+        let times = Latency::new(&times);
         report.timeline.push(Row {
             at: f64::from(second),
             length: 1.0,
@@ -177,7 +142,9 @@ fn run(seconds: u32, per_second: u32, mut delay: impl FnMut(u32, u32) -> (f64, f
     };
     for measure in Measure::ALL {
         if let Some(histogram) = whole.histogram(measure) {
-            report.latency.insert(measure.name().to_owned(), latency(histogram));
+            report
+                .latency
+                .insert(measure.name().to_owned(), Latency::new(histogram));
         }
     }
     let length = f64::from(seconds);
@@ -333,7 +300,7 @@ pub(crate) fn connection_storm() -> Report {
     for _ in 0..10_000 {
         connect.record(Duration::from_secs_f64(0.002 + 0.004 * noise.exponential()));
     }
-    report.latency.insert("connect".to_owned(), latency(&connect));
+    report.latency.insert("connect".to_owned(), Latency::new(&connect));
     report.load.scenario = Scenario::Connect;
     report.load.publishers = 10_000;
     report.load.subscribers = 0;

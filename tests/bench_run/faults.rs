@@ -9,6 +9,7 @@ use mqkit::bench::{self, Arrival, Counts, Load, Measure, Phase};
 use mqkit::protocol::{ReasonCode, Utf8, Version};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::oneshot;
 
 const QOS: [u8; 3] = [0, 1, 2];
 
@@ -458,6 +459,30 @@ fn a_stop_ends_the_run_and_its_figures_stay_whole() {
     let measuring = phases.iter().position(|phase| *phase == Phase::Measuring);
     assert!(measuring.is_some(), "{phases:?}");
     assert!(connecting < measuring, "{phases:?}");
+    broker.finish();
+}
+
+#[test]
+fn a_stop_does_not_wait_for_clients_whose_turn_has_not_come() {
+    let broker = Scripted::new(Policy::default());
+    // An hour for each; `watch` has less patience.
+    let load = Load {
+        publishers: 10,
+        connect_rate: Some(1.0 / 3600.0),
+        ..load()
+    };
+    let (said, heard) = oneshot::channel();
+    let mut said = Some(said);
+    let stopped = watch(
+        setup(broker.port, Version::V5, load),
+        async { heard.await.unwrap() },
+        &mut |progress| {
+            if let (Phase::Connecting(..), Some(said)) = (progress.phase, said.take()) {
+                said.send(()).unwrap();
+            }
+        },
+    );
+    assert!(matches!(*stopped.unwrap_err(), bench::Error::Stopped));
     broker.finish();
 }
 

@@ -2,6 +2,7 @@
 
 use super::{STAMP, against, against_with, at_once, check_whole, load, open, samples};
 use crate::support::scripted::Policy;
+use bytes::Bytes;
 use mqkit::bench::{Arrival, Load, Measure, Payload, Size};
 use mqkit::protocol::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,7 +119,7 @@ fn payloads_are_as_large_as_they_should_be() {
 
 #[test]
 fn payloads_carry_what_was_given() {
-    let given = payloads(Payload::Bytes(b"given".to_vec()), 10);
+    let given = payloads(Payload::Bytes(Bytes::from_static(b"given").into()), 10);
     assert!(
         given
             .iter()

@@ -23,8 +23,12 @@ impl Drop for Broker {
 
 /// A broker, and its port.
 fn broker() -> Broker {
+    broker_with(&[])
+}
+
+fn broker_with(words: &[&str]) -> Broker {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
-    command.args(["broker", "--port", "0"]);
+    command.args(["broker", "--port", "0"]).args(words);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let port = lines.next().unwrap().unwrap().rsplit(':').next().unwrap().to_owned();
@@ -466,6 +470,72 @@ fn every_output_is_written_and_reports_add_up() {
         ])
         .assert()
         .success();
+}
+
+#[test]
+fn the_same_load_in_another_run_is_the_same_load() {
+    let broker = broker();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    // Topics have the run in them, by default.
+    let words = ["-C", "20", "--rate", "1k", "--warm-up", "0", "--seed", "1"];
+    for name in ["a.json", "b.json"] {
+        fs::write(path(name), report(&broker.1, &words).to_string()).unwrap();
+    }
+    let compared = mqkit()
+        .args([
+            "bench",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &broker.1,
+            "--baseline",
+            &path("a.json"),
+        ])
+        .args(words)
+        .args(["--html", &path("page.html")])
+        .output()
+        .unwrap();
+    let merged = mqkit()
+        .args(["bench", "--merge", &path("a.json"), &path("b.json")])
+        .output()
+        .unwrap();
+    for output in [compared, merged] {
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("received"), "{text}");
+        assert!(!text.contains("the load is not the same"), "{text}");
+        assert!(!text.contains("not alike"), "{text}");
+    }
+    let page = fs::read_to_string(path("page.html")).unwrap();
+    assert!(page.contains("mqkit/bench/%r/%i") && !page.contains("class=\"differs\""));
+}
+
+#[test]
+fn user_names_are_templates_for_the_first_connection_and_for_topics_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let users = directory.path().join("users");
+    fs::write(&users, "device-0:x\ndevice-1:x\n").unwrap();
+    let broker = broker_with(&["--password-file", users.to_str().unwrap()]);
+    let report = report(
+        &broker.1,
+        &[
+            "-u",
+            "device-%i",
+            "-P",
+            "x",
+            "--publishers",
+            "2",
+            "-t",
+            "of/%u",
+            "--filter",
+            "of/%u",
+            "-C",
+            "20",
+            "--warm-up",
+            "0",
+        ],
+    );
+    assert_eq!((count(&report, "expected"), count(&report, "received")), (20, 20));
 }
 
 #[test]

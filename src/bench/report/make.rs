@@ -2,9 +2,8 @@
 
 use super::{Interval, Latency, Process, Rates, Report, Row, SCHEMA, Span};
 use crate::bench::histogram::Histogram;
-use crate::bench::{Arrival, Counts, Load, Measure, Measured};
+use crate::bench::{self, Arrival, Counts, Load, Measure, Measured};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 impl Report {
@@ -28,7 +27,7 @@ impl Report {
             .filter_map(|measure| Some((measure.name().to_owned(), Latency::new(record.histogram(measure)?))))
             .collect();
         let mut notes = measured.notes;
-        notes.extend(measured.failed.as_deref().map(|error| causes(error)));
+        notes.extend(measured.failed.as_deref().map(bench::Error::with_causes));
         if measured.stopped {
             notes.push("The run was stopped before its plan was done.".to_owned());
         }
@@ -141,16 +140,4 @@ fn between(from: SystemTime, to: SystemTime) -> f64 {
         Ok(later) => later.as_secs_f64(),
         Err(error) => -error.duration().as_secs_f64(),
     }
-}
-
-/// An error and what caused it, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

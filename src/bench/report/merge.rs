@@ -4,9 +4,7 @@
 use super::{Generator, Latency, Process, Rates, Report, Row, SCHEMA, Span, main_measure};
 use crate::bench::histogram::{BadHistogram, Histogram};
 use crate::bench::{Counts, Load, Measure, Scenario};
-use serde::Serialize as _;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// The share of the merged time of sending during which all processes should have been sending.
 const TOGETHER: f64 = 0.9;
@@ -27,7 +25,7 @@ pub enum MergeError {
         host: String,
     },
     /// Runs of different shapes do not add up to anything.
-    #[error("{process} is of the scenario {found}, others are of {first}", found = Name(*found), first = Name(*first))]
+    #[error("{process} is of the scenario {found}, others are of {first}", found = .found.name(), first = .first.name())]
     Scenario {
         /// Host and run.
         process: String,
@@ -288,31 +286,33 @@ fn load(reports: &[Report], first: &Load) -> Load {
     }
 }
 
+/// Options that [`load`] adds up, and those that are each process's own.
+const ADDED: [&str; 7] = [
+    "publishers",
+    "subscribers",
+    "rate",
+    "count",
+    "connect rate",
+    "workers",
+    "seed",
+];
+
 /// Settings that are not the same everywhere, in words.
 fn differences(reports: &[Report]) -> Option<String> {
-    let mut names = Vec::new();
-    let loads: Vec<_> = reports.iter().map(|report| &report.load).collect();
-    let mut differ = |name: &'static str, same: &dyn Fn(&Load, &Load) -> bool| {
-        if !loads.windows(2).all(|pair| same(pair[0], pair[1])) {
+    let mut names: Vec<&str> = Vec::new();
+    let loads: Vec<_> = reports.iter().map(|report| report.load.options()).collect();
+    for (index, (name, first)) in loads.first()?.iter().enumerate() {
+        let alike = loads
+            .iter()
+            .all(|load| load.get(index).is_some_and(|(_, value)| value == first));
+        if !alike && !ADDED.contains(name) {
             names.push(name);
         }
-    };
-    differ("topic", &|a, b| a.topic == b.topic);
-    differ("filter", &|a, b| a.filter == b.filter);
-    differ("number of topics", &|a, b| a.topics == b.topics);
-    differ("order of topics", &|a, b| a.random_topics == b.random_topics);
-    differ("payload", &|a, b| a.payload == b.payload);
-    differ("QoS", &|a, b| (a.qos, a.subscribe_qos) == (b.qos, b.subscribe_qos));
-    differ("retain", &|a, b| a.retain == b.retain);
-    differ("arrival", &|a, b| a.arrival == b.arrival);
-    differ("window", &|a, b| a.window == b.window);
-    differ("end by count", &|a, b| a.count.is_some() == b.count.is_some());
-    differ("duration", &|a, b| a.duration == b.duration);
-    differ("warm-up", &|a, b| a.warm_up == b.warm_up);
-    differ("drain time", &|a, b| a.drain == b.drain);
-    differ("limit of late messages", &|a, b| a.late == b.late);
-    differ("time between drops", &|a, b| a.drop_every == b.drop_every);
-    differ("sessions", &|a, b| a.persistent == b.persistent);
+    }
+    let ends = |report: &Report| report.load.count.is_some();
+    if reports.windows(2).any(|pair| ends(&pair[0]) != ends(&pair[1])) {
+        names.push("end by count");
+    }
     let processes = || reports.iter().flat_map(|report| &report.processes);
     let mut differ = |name: &'static str, of: fn(&Process) -> &str| {
         if processes().map(of).collect::<BTreeSet<_>>().len() > 1 {
@@ -361,13 +361,4 @@ fn labelled(report: &Report, texts: &[String]) -> Vec<String> {
 fn label(report: &Report) -> String {
     let one = |process: &Process| format!("{} (run {})", process.host, process.run);
     report.processes.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-/// A scenario as it is written elsewhere.
-struct Name(Scenario);
-
-impl fmt::Display for Name {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.serialize(formatter)
-    }
 }

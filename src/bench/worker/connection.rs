@@ -1,25 +1,17 @@
 //! One client of the load: who it is, its first connection, its end. It must not know what it is for.
 
-use super::{Context, Error, Measure, Note, Rc, Who};
+use super::{Context, Error, Measure, Note, Rc};
 use crate::bench::Scenario;
-use crate::client::{Client, Event};
+use crate::bench::identity::{Identity, Role};
+use crate::client::{self, Client, Event};
 use crate::protocol::{Utf8, Version};
 use crate::session;
 use std::time::{Duration, Instant};
 
-/// What a client is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Publisher,
-    Subscriber,
-}
-
 /// A client and its name.
 pub(super) struct Connection {
     pub(super) client: Client,
-    pub(super) id: Utf8,
-    username: String,
-    index: u32,
+    pub(super) identity: Identity,
     /// True from CONNACK to the loss of a connection.
     connected: bool,
     /// When a connection was lost, until the next one.
@@ -28,26 +20,29 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects when it is the client's turn.
+    ///
+    /// # Errors
+    /// It cannot, or [`Error::Stopped`]: the run ended before.
     pub(super) async fn open(context: &Rc<Context>, role: Role, index: u32) -> Result<Box<Self>, Error> {
+        let mut orders = context.worker.orders.clone();
+        tokio::select! {
+            opened = Self::open_in_turn(context, role, index) => opened,
+            _ = orders.wait_for(|order| order.end) => Err(Error::Stopped),
+        }
+    }
+
+    async fn open_in_turn(context: &Rc<Context>, role: Role, index: u32) -> Result<Box<Self>, Error> {
         let setup = &context.worker.setup;
         let load = &setup.load;
+        let identity = setup.identity(role, index);
         let mut options = setup.client.clone();
-        let (letter, turn) = match role {
+        let turn = match role {
             // Subscribers are there before the first message.
-            Role::Subscriber => ('s', index),
-            Role::Publisher => ('p', load.subscribers + index),
+            Role::Subscriber => index,
+            Role::Publisher => load.subscribers + index,
         };
-        let id = text(format!("{}-{letter}{index}", options.session.client_id));
-        let username = options.session.username.as_deref().map(|name| {
-            let who = Who {
-                index,
-                client_id: &id,
-                username: "",
-            };
-            who.fill(name, 0)
-        });
-        options.session.client_id = id.clone();
-        options.session.username = username.clone().map(text);
+        options.session.client_id = text(identity.client_id.clone());
+        options.session.username = options.session.username.map(|_| text(identity.username.clone()));
         options.session.max_inflight = load.window.max(1);
         options.seed = load.seed ^ u64::from(turn);
         if load.persistent {
@@ -58,9 +53,7 @@ impl Connection {
         tokio::time::sleep_until(due.into()).await;
         let mut connection = Box::new(Self {
             client: Client::new(options),
-            id,
-            username: username.unwrap_or_default(),
-            index,
+            identity,
             connected: false,
             lost: None,
         });
@@ -96,10 +89,7 @@ impl Connection {
                 if std::mem::take(&mut self.connected) {
                     context.count(|counts| counts.lost_connections += 1);
                 }
-                Err(Error::Client {
-                    id: self.id.to_string(),
-                    source: Box::new(source),
-                })
+                Err(self.failed(source))
             }
         }
     }
@@ -111,12 +101,11 @@ impl Connection {
         self.client.interrupt();
     }
 
-    /// Fills in templates.
-    pub(super) fn who(&self) -> Who<'_> {
-        Who {
-            index: self.index,
-            client_id: &self.id,
-            username: &self.username,
+    /// The error of this client.
+    pub(super) fn failed(&self, source: client::Error) -> Error {
+        Error::Client {
+            id: self.identity.client_id.clone(),
+            source: Box::new(source),
         }
     }
 
@@ -173,6 +162,9 @@ pub(super) fn text(text: String) -> Utf8 {
 
 /// Says why a client is not there; in the scenario `connect` that is part of the figures.
 pub(super) fn unconnected(context: &Context, error: Error) {
+    if matches!(error, Error::Stopped) {
+        return;
+    }
     if context.worker.setup.load.scenario == Scenario::Connect {
         context.count(|counts| counts.failed_connections += 1);
         context.note(Note::Unconnected(error));

@@ -1,13 +1,14 @@
 //! One publisher: sends what is due as soon as window and connection take it, and times the acknowledgements. It must not
 //! know who receives its messages.
 
-use super::connection::{self, Connection, Role, text};
-use super::{Context, Error, Measure, Note, Ordering, Rc, Stamp, topics};
+use super::connection::{self, Connection, text};
+use super::{Context, Error, Measure, Note, Ordering, Rc, Stamp};
+use crate::bench::identity::Role;
 use crate::bench::payload::Payloads;
 use crate::bench::schedule::{Due, Schedule};
 use crate::bench::{Arrival, Scenario};
 use crate::client::Event;
-use crate::protocol::{Properties, Publish, QoS, Utf8};
+use crate::protocol::{Publish, QoS, Utf8};
 use crate::session;
 use bytes::Bytes;
 use std::cell::Cell;
@@ -98,9 +99,9 @@ impl Publisher {
         let worker = &context.worker;
         let load = &worker.setup.load;
         let seed = load.seed ^ (u64::from(index) << 32);
-        let first = topics::first_source(load, index);
+        let first = load.first_source(index);
         let source = |number: u32| {
-            let topic = connection.who().fill(&load.topic, number.into());
+            let topic = connection.identity.fill(&load.topic, number.into());
             Source {
                 receivers: worker.receivers.of(&topic).into(),
                 topic: text(topic),
@@ -264,12 +265,15 @@ impl Publisher {
             sent: now,
         };
         *next += 1;
-        let payload = self.payloads.next(connection.who(), stamp);
+        let payload = self.payloads.next(&connection.identity, stamp);
         let size = payload.len() as u64;
-        let publish = message(self.qos, load.retain, source.topic.clone(), payload);
+        let publish = Publish {
+            retain: load.retain,
+            ..Publish::new(source.topic.clone(), self.qos, payload)
+        };
         let published = connection.client.publish(publish);
         published.map_err(|source| Error::Publish {
-            id: connection.id.to_string(),
+            id: connection.identity.client_id.clone(),
             source,
         })?;
         let queue = connection.client.session().output().len();
@@ -307,7 +311,7 @@ impl Publisher {
         let mut record = self.context.record.borrow_mut();
         if reason.is_failure() {
             record.counts.refused += 1;
-            let first = topics::first_source(&setup.load, self.index);
+            let first = setup.load.first_source(self.index);
             let source = usize::try_from(stamp.source - first).unwrap_or_default();
             let receivers = self.sources.get(source).map_or(0, |source| source.receivers);
             self.expected = self.expected.saturating_sub(receivers);
@@ -366,13 +370,12 @@ impl Publisher {
 
     /// Counts what was not sent, and what has no acknowledgement.
     fn settle(&mut self) {
-        let until = self.stopped.unwrap_or(Duration::MAX);
         let mut unsent = 0;
         if !self.schedule.is_closed() {
-            let mut pending = self.pending.take();
-            while let Some(due) = pending.filter(|due| due.at <= until) {
-                unsent += u64::from(due.measured);
-                pending = self.schedule.next(due.at);
+            let until = self.stopped;
+            let pending = self.pending.filter(|due| until.is_none_or(|until| due.at <= until));
+            if let Some(due) = pending {
+                unsent = u64::from(due.measured) + self.schedule.rest(until);
             }
         }
         let unacknowledged = match self.qos {
@@ -387,29 +390,20 @@ impl Publisher {
     }
 }
 
-fn message(qos: QoS, retain: bool, topic: Utf8, payload: Bytes) -> Publish {
-    Publish {
-        dup: false,
-        qos,
-        retain,
-        topic,
-        packet_id: None,
-        properties: Properties::new(),
-        payload,
-    }
-}
-
 /// Takes what the broker has stored of this publisher away again.
 async fn clear(context: &Rc<Context>, connection: &mut Connection, index: u32) {
     let load = &context.worker.setup.load;
-    let first = topics::first_source(load, index);
+    let first = load.first_source(index);
     let mut left = (0..load.topics.max(1)).peekable();
     let clearing = async {
         loop {
             while left.peek().is_some() && connection.client.is_ready() {
                 let number = left.next().unwrap_or(first);
-                let topic = text(connection.who().fill(&load.topic, number.into()));
-                let emptied = message(QoS::AtLeastOnce, true, topic, Bytes::new());
+                let topic = text(connection.identity.fill(&load.topic, number.into()));
+                let emptied = Publish {
+                    retain: true,
+                    ..Publish::new(topic, QoS::AtLeastOnce, Bytes::new())
+                };
                 if connection.client.publish(emptied).is_err() {
                     return;
                 }

@@ -1,8 +1,9 @@
 //! One subscriber: takes its messages, times them, and keeps the ledger. It must not know who publishes.
 
-use super::connection::{self, Connection, Role, text};
-use super::{Arrival as Loop, Context, Error, Ledger, Measure, Note, Ordering, Rc, Stamp, topics};
+use super::connection::{self, Connection, text};
+use super::{Arrival as Loop, Context, Error, Ledger, Measure, Note, Ordering, Rc, Stamp};
 use crate::bench::Scenario;
+use crate::bench::identity::Role;
 use crate::bench::ledger::Arrival;
 use crate::client::Event;
 use crate::protocol::topic::Shared;
@@ -40,7 +41,7 @@ struct Subscriber {
 impl Subscriber {
     fn new(context: &Rc<Context>, connection: &Connection) -> Self {
         let load = &context.worker.setup.load;
-        let filter = connection.who().fill(&load.filter, 0);
+        let filter = connection.identity.fill(&load.filter, 0);
         Self {
             ledger: context.ledger(&filter),
             any_order: Shared::parse(&filter).is_some() || load.scenario == Scenario::Retained,
@@ -107,10 +108,7 @@ impl Subscriber {
         }
         self.subscribed_at = Instant::now();
         let subscribed = connection.client.subscribe(vec![subscription], Properties::new());
-        subscribed.map_err(|source| Error::Client {
-            id: connection.id.to_string(),
-            source: Box::new(source),
-        })
+        subscribed.map_err(|source| connection.failed(source))
     }
 
     fn handle(
@@ -124,16 +122,13 @@ impl Subscriber {
             Event::Session(session::Event::Message(publish, handle)) => {
                 self.take(&publish);
                 let acknowledged = connection.client.acknowledge(handle);
-                acknowledged.map_err(|source| Error::Client {
-                    id: connection.id.to_string(),
-                    source: Box::new(source),
-                })
+                acknowledged.map_err(|source| connection.failed(source))
             }
             Event::Session(session::Event::Subscribed { granted, .. }) => {
                 for (filter, reason) in granted {
                     if reason.is_failure() {
                         return Err(Error::Refused {
-                            id: connection.id.to_string(),
+                            id: connection.identity.client_id.clone(),
                             filter: filter.to_string(),
                             reason,
                         });
@@ -177,7 +172,7 @@ impl Subscriber {
             .measured
             .then(|| self.ledger.borrow_mut().arrived(stamp.source, stamp.number));
         if first != Some(Arrival::Duplicate) {
-            let publisher = topics::publisher_of(load, stamp.source);
+            let publisher = load.publisher_of(stamp.source);
             if let Some(flow) = worker.shared.flows.get(publisher as usize) {
                 flow.delivered.fetch_add(1, Ordering::Relaxed);
                 flow.changed.notify_one();

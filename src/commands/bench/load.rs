@@ -30,12 +30,12 @@ pub(super) struct LoadFlags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     clients: Option<u32>,
 
-    /// Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %n the
-    /// number of the topic below --topics [default: mqkit/bench/RUN/%i or mqkit/bench/RUN/%i/%n, RUN being random]
+    /// Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %r the
+    /// run, a random number, %n the number of the topic below --topics [default: mqkit/bench/%r/%i or mqkit/bench/%r/%i/%n]
     #[arg(short, long, value_name = "TEMPLATE")]
     topic: Option<String>,
 
-    /// Filter of the subscribers, with %i, %c and %u of the subscriber [default: the topics of the publisher with the same
+    /// Filter of the subscribers, with %r, and %i, %c and %u of the subscriber [default: the topics of the publisher with the same
     /// number, or all of the run; needed with --topic, except when it has no % and is the same]
     #[arg(long, value_name = "TEMPLATE")]
     filter: Option<String>,
@@ -56,7 +56,7 @@ pub(super) struct LoadFlags {
     #[arg(short, long, value_name = "FILE", conflicts_with = "message")]
     file: Option<PathBuf>,
 
-    /// Payload: a text with %i %c %u %n as in the topic, and 32 bytes behind it that say which message it is
+    /// Payload: a text with %i %c %u %r %n as in the topic, and 32 bytes behind it that say which message it is
     #[arg(short, long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     message: Option<String>,
 
@@ -160,8 +160,6 @@ const LARGEST: usize = MAX_REMAINING_LENGTH - 256 * 1024;
 
 /// What other flags say that the load depends on.
 pub(super) struct Beside<'a> {
-    /// Identifies the run.
-    pub(super) run_id: u64,
     /// The topic of the URL.
     pub(super) topic: Option<&'a str>,
     /// `--max-inflight`.
@@ -324,9 +322,10 @@ fn clients(shape: &Shape, load: &LoadFlags) -> anyhow::Result<(u32, u32)> {
 
 /// Topic and filter.
 fn names(shape: &Shape, load: &LoadFlags, beside: &Beside<'_>, topics: u32) -> anyhow::Result<(String, String)> {
-    let own = format!("mqkit/bench/{:016x}", beside.run_id);
+    // The same load in another run is the same load.
+    let own = "mqkit/bench/%r";
     let group = |filter: &str| match shape.filter {
-        Filter::Shared => format!("$share/{:016x}/{filter}", beside.run_id),
+        Filter::Shared => format!("$share/%r/{filter}"),
         Filter::Own | Filter::All => filter.to_owned(),
     };
     let given = load.topic.as_deref().or(beside.topic);
@@ -337,8 +336,8 @@ fn names(shape: &Shape, load: &LoadFlags, beside: &Beside<'_>, topics: u32) -> a
         ));
     }
     let (topic, filter) = match (given, topics) {
-        (None, 1) => (format!("{own}/%i"), own_filter(shape, &own, "")),
-        (None, _) => (format!("{own}/%i/%n"), own_filter(shape, &own, "/+")),
+        (None, 1) => (format!("{own}/%i"), own_filter(shape, own, "")),
+        (None, _) => (format!("{own}/%i/%n"), own_filter(shape, own, "/+")),
         (Some(topic), topics) => {
             if topics > 1 && !topic.contains("%n") {
                 return bad("--topics needs %n in the topic (-t): the number of the topic");
@@ -381,14 +380,18 @@ fn check_template(template: &str, flag: &str, numbered: bool, user: bool) -> any
     let mut behind = template.split('%').skip(1);
     while let Some(part) = behind.next() {
         match part.as_bytes().first() {
-            Some(b'i' | b'c') => {}
+            Some(b'i' | b'c' | b'r') => {}
             Some(b'n') if numbered => {}
             Some(b'u') if user => {}
             Some(b'u') => return bad(&format!("{flag} {template:?}: there is no user name (-u) for %u")),
             // `%%`; what is behind it is text.
             None if behind.next().is_some() => {}
             _ => {
-                let known = if numbered { "%i, %c, %u, %n" } else { "%i, %c, %u" };
+                let known = if numbered {
+                    "%i, %c, %u, %r, %n"
+                } else {
+                    "%i, %c, %u, %r"
+                };
                 return bad(&format!("{flag} {template:?}: a % is the beginning of {known} or %%"));
             }
         }
@@ -398,7 +401,7 @@ fn check_template(template: &str, flag: &str, numbered: bool, user: bool) -> any
 
 fn sample(template: &str) -> String {
     let mut text = template.replace("%%", "_");
-    for escape in ["%i", "%c", "%u", "%n"] {
+    for escape in ["%i", "%c", "%u", "%r", "%n"] {
         text = text.replace(escape, "0");
     }
     text
@@ -458,7 +461,7 @@ mod tests {
     use super::*;
     use clap::{Args, Command, FromArgMatches};
 
-    const RUN: &str = "mqkit/bench/00000000000000ff";
+    const RUN: &str = "mqkit/bench/%r";
 
     fn parsed(words: &str) -> (Scenario, LoadFlags, RunFlags) {
         let command = RunFlags::augment_args(LoadFlags::augment_args(Command::new("x")))
@@ -476,7 +479,6 @@ mod tests {
     fn meant(words: &str) -> Result<Load, String> {
         let (scenario, flags, run) = parsed(words);
         let beside = Beside {
-            run_id: 255,
             topic: None,
             max_inflight: None,
             user: false,
@@ -492,7 +494,7 @@ mod tests {
             ("fan-out", 1, 100, "RUN/#", Some(10.0)),
             ("retained", 1, 1, "RUN/#", None),
             ("reconnect", 1, 10, "RUN/#", Some(100.0)),
-            ("shared", 1, 4, "$share/00000000000000ff/RUN/#", Some(1000.0)),
+            ("shared", 1, 4, "$share/%r/RUN/#", Some(1000.0)),
         ] {
             let load = meant(name).unwrap();
             assert_eq!((load.publishers, load.subscribers), (publishers, subscribers), "{name}");
@@ -531,7 +533,7 @@ mod tests {
         );
         assert_eq!(meant("-t 9%%/%i --filter 9%%/%i").unwrap().topic, "9%%/%i");
         let load = meant("shared -t a/%i --filter a/+").unwrap();
-        assert_eq!(load.filter, "$share/00000000000000ff/a/+");
+        assert_eq!(load.filter, "$share/%r/a/+");
         let load = meant("shared -t a/%i --filter $share/g/a/+ --sessions persistent").unwrap();
         assert_eq!((load.filter, load.persistent), ("$share/g/a/+".into(), true));
         let load = meant("-m t=%n --random-topics --topics 2").unwrap();

@@ -1,5 +1,6 @@
 //! Values of the flags of `bench`: scenarios, rates, sizes, a start time. It must not know what they are for.
 
+use crate::bench::quantity::factor;
 use crate::bench::{STAMP, Scenario, Size};
 use crate::cli::values::duration;
 use crate::protocol::MAX_REMAINING_LENGTH;
@@ -43,30 +44,21 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
 
 /// A number above 0, with `k` for thousands and `M` for millions.
 pub(super) fn per_second(text: &str) -> Result<f64, String> {
-    let (digits, factor) = unit(text);
-    let number = digits.parse::<f64>().ok().map(|number| number * factor);
+    let (digits, times) = factor(text);
+    let number = digits.parse::<f64>().ok().map(|number| number * times);
     let number = number.filter(|number| number.is_finite() && *number > 0.0 && *number <= 1e9);
     number.ok_or_else(|| "must be a number per second above 0, such as 0.5, 1000, 20k or 1.5M".to_owned())
 }
 
 /// A whole number above 0, with `k` for thousands and `M` for millions.
 pub(super) fn count(text: &str) -> Result<u64, String> {
-    let (digits, factor) = unit(text);
+    let (digits, times) = factor(text);
     let number = digits.parse::<u64>().ok();
     // The factors are whole.
-    let number = number.and_then(|number| number.checked_mul(factor as u64));
+    let number = number.and_then(|number| number.checked_mul(times as u64));
     number
         .filter(|number| *number > 0)
         .ok_or_else(|| "must be a whole number above 0, such as 1000, 20k or 1M".to_owned())
-}
-
-fn unit(text: &str) -> (&str, f64) {
-    for (unit, factor) in [("k", 1e3), ("M", 1e6)] {
-        if let Some(digits) = text.strip_suffix(unit) {
-            return (digits, factor);
-        }
-    }
-    (text, 1.0)
 }
 
 /// `100`, `40..1000` or `exp:200`: bytes.

@@ -3,6 +3,7 @@
 
 use super::super::time;
 use crate::bench::threshold::Judged;
+use crate::bench::verdict::{NO_LOSS, ONCE, ORDER};
 use crate::bench::{Outcome, Report, Scenario, Verdict};
 use std::fmt::Write as _;
 
@@ -62,16 +63,13 @@ fn guarantees(report: &Report) -> Vec<Case> {
     if load.subscribers > 0 && load.scenario != Scenario::Connect {
         let qos = load.qos.min(load.subscribe_qos);
         if qos > 0 {
-            known.push((format!("no loss at QoS {qos}"), &["[MQTT-4.3.2-4]"]));
+            known.push((format!("no loss at QoS {qos}"), &[NO_LOSS]));
         }
         if qos == 2 || load.qos == 0 {
-            known.push((
-                format!("no duplicates at QoS {qos}"),
-                &["[MQTT-4.3.3-10]", "(section 4.3.1)"],
-            ));
+            known.push((format!("no duplicates at QoS {qos}"), &ONCE));
         }
         if load.scenario != Scenario::Shared {
-            known.push(("messages in order".to_owned(), &["[MQTT-4.6.0-6]"]));
+            known.push(("messages in order".to_owned(), &[ORDER]));
         }
     }
     let mut broken: Vec<&String> = report.broken.iter().collect();

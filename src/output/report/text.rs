@@ -14,13 +14,13 @@ use std::fmt::Write as _;
 use words::{broker, environment, load, safe};
 
 /// The columns of the table of times.
-const STATISTICS: [(&str, Statistic); 6] = [
-    ("p50", Statistic::P50),
-    ("p90", Statistic::P90),
-    ("p99", Statistic::P99),
-    ("p99.9", Statistic::P99_9),
-    ("p99.99", Statistic::P99_99),
-    ("max", Statistic::Max),
+const STATISTICS: [Statistic; 6] = [
+    Statistic::P50,
+    Statistic::P90,
+    Statistic::P99,
+    Statistic::P99_9,
+    Statistic::P99_99,
+    Statistic::Max,
 ];
 /// Timers that are later than this, in microseconds at the 99th percentile, are worth a row.
 const LATE: f64 = 1000.0;
@@ -136,17 +136,7 @@ fn throughput(report: &Report, style: Style, out: &mut String) {
 /// Response time and service time of the same thing stand together.
 fn times(report: &Report, style: Style, out: &mut String) {
     let mut shown: Vec<(Measure, &Latency)> = Vec::new();
-    let order = [
-        Measure::DeliveryResponse,
-        Measure::DeliveryService,
-        Measure::AckResponse,
-        Measure::AckService,
-        Measure::Reconnect,
-        Measure::Connect,
-        Measure::Suback,
-        Measure::Lateness,
-    ];
-    for measure in order {
+    for measure in Measure::TELLING.into_iter().chain([Measure::Suback, Measure::Lateness]) {
         let times = report.latency.get(measure.name()).filter(|times| times.count > 0);
         let times = times.filter(|times| measure != Measure::Lateness || times.p99 > LATE || report.generator.limited);
         shown.extend(times.map(|times| (measure, times)));
@@ -159,7 +149,7 @@ fn times(report: &Report, style: Style, out: &mut String) {
             let mut cells = row.iter_mut();
             let mut put = |text: String| cells.next().map(|cell| *cell = text);
             put(measure.name().replace('_', " "));
-            for (_, statistic) in STATISTICS {
+            for statistic in STATISTICS {
                 let told = times.count >= statistic.needs();
                 few |= !told;
                 put(if told {
@@ -172,7 +162,7 @@ fn times(report: &Report, style: Style, out: &mut String) {
             row
         })
         .collect();
-    let [p50, p90, p99, p99_9, p99_99, max] = STATISTICS.map(|(name, _)| name.to_owned());
+    let [p50, p90, p99, p99_9, p99_99, max] = STATISTICS.map(|statistic| statistic.name().to_owned());
     let head = [
         "latency".to_owned(),
         p50,

@@ -1,10 +1,9 @@
 //! What a reader needs to judge and repeat the run: self-check, notes, load, machines, commands. It must not know plots.
 
 use super::markup::{END_TABLE, escaped, list, section, table};
-use super::quantity::{bytes, count, latency, number, seconds, share};
-use super::words;
+use super::quantity::{bytes, count, latency, seconds, share};
 use crate::bench::report::Process;
-use crate::bench::{Load, Measure, Payload, Report};
+use crate::bench::{Measure, Report};
 
 /// Appends all of it.
 pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String) {
@@ -100,18 +99,14 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
         "What was to be done"
     };
     table("options", caption, &columns, out);
-    let before = baseline.map(|baseline| (baseline, options(&baseline.load)));
-    for (index, (name, value)) in options(&report.load).into_iter().enumerate() {
+    let before = baseline.map(|baseline| baseline.load.options());
+    for (index, (name, value)) in report.load.options().into_iter().enumerate() {
         out.push_str(&format!(
             "<tr><th scope=\"row\">{name}</th><td>{}</td>",
             escaped(&value)
         ));
-        if let Some((baseline, (_, old))) = before
-            .as_ref()
-            .and_then(|(baseline, all)| Some((*baseline, all.get(index)?)))
-        {
-            let same = alike((report, &value), (baseline, old));
-            let class = if same { "" } else { " class=\"differs\"" };
+        if let Some((_, old)) = before.as_ref().and_then(|all| all.get(index)) {
+            let class = if value == *old { "" } else { " class=\"differs\"" };
             out.push_str(&format!("<td{class}>{}</td>", escaped(old)));
         }
         out.push_str("</tr>\n");
@@ -122,60 +117,10 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
 
 /// Options in which the load of the baseline differs; other random numbers are no other load.
 pub(super) fn differences(report: &Report, baseline: &Report) -> Vec<&'static str> {
-    let both = options(&report.load).into_iter().zip(options(&baseline.load));
-    both.filter(|(own, before)| own.0 != "seed" && !alike((report, &own.1), (baseline, &before.1)))
+    let both = report.load.options().into_iter().zip(baseline.load.options());
+    both.filter(|(own, before)| own.0 != "seed" && own.1 != before.1)
         .map(|(own, _)| own.0)
         .collect()
-}
-
-/// Whether values are the same but for what identifies the run: it stands in topics.
-fn alike(own: (&Report, &str), before: (&Report, &str)) -> bool {
-    let neutral = |(report, value): (&Report, &str)| {
-        let runs = report.processes.iter().map(|process| process.run.as_str());
-        let runs = runs.filter(|run| !run.is_empty());
-        runs.fold(value.to_owned(), |value, run| value.replace(run, "RUN"))
-    };
-    neutral(own) == neutral(before)
-}
-
-/// Every option, always in the same order.
-fn options(load: &Load) -> Vec<(&'static str, String)> {
-    let yes_no = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
-    let payload = match &load.payload {
-        Payload::Template(text) => format!("template: {text}"),
-        other => words::payload(other),
-    };
-    let per_second = |rate: Option<f64>, none: &str| {
-        rate.map_or_else(|| none.to_owned(), |rate| format!("{} per second", number(rate)))
-    };
-    vec![
-        ("scenario", words::scenario(load.scenario).to_owned()),
-        ("publishers", count(u64::from(load.publishers))),
-        ("subscribers", count(u64::from(load.subscribers))),
-        ("topic", load.topic.clone()),
-        ("filter", load.filter.clone()),
-        ("topics of each publisher", count(u64::from(load.topics))),
-        ("topics at random", yes_no(load.random_topics)),
-        ("payload", payload),
-        ("QoS of messages", load.qos.to_string()),
-        ("QoS of subscriptions", load.subscribe_qos.to_string()),
-        ("retain", yes_no(load.retain)),
-        ("arrival", words::arrival(load)),
-        ("window", count(u64::from(load.window))),
-        (
-            "messages",
-            load.count.map_or_else(|| "until the duration ends".to_owned(), count),
-        ),
-        ("duration", seconds(load.duration.as_secs_f64())),
-        ("warm-up, not measured", seconds(load.warm_up.as_secs_f64())),
-        ("drain, at most", seconds(load.drain.as_secs_f64())),
-        ("late after", seconds(load.late.as_secs_f64())),
-        ("connections", per_second(load.connect_rate, "all at once")),
-        ("subscribers drop every", seconds(load.drop_every.as_secs_f64())),
-        ("persistent sessions", yes_no(load.persistent)),
-        ("threads", count(u64::from(load.workers))),
-        ("seed", load.seed.to_string()),
-    ]
 }
 
 fn processes(id: &str, heading: &str, processes: &[Process], out: &mut String) {

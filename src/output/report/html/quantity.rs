@@ -1,5 +1,8 @@
 //! Numbers with units for people. Whatever is not a finite number becomes a dash. It must not know what was measured.
 
+pub(super) use crate::bench::quantity::count;
+use crate::bench::quantity::{self, trimmed};
+
 /// What stands for a number that there is not.
 pub(super) const NONE: &str = "–";
 
@@ -12,15 +15,14 @@ pub(super) fn latency(micros: f64) -> String {
 /// As [`latency`], without zeros behind the point: for axes.
 pub(super) fn latency_tick(micros: f64) -> String {
     let (value, unit) = scaled(micros);
-    with_unit(&trimmed(&significant(value)), unit)
+    with_unit(trimmed(&significant(value)), unit)
 }
 
+/// The page has the micro sign.
 fn scaled(micros: f64) -> (f64, &'static str) {
-    match micros {
-        // Rounded before the unit is chosen.
-        _ if micros < 999.5 => (micros, "µs"),
-        _ if micros < 999_500.0 => (micros / 1e3, "ms"),
-        _ => (micros / 1e6, "s"),
+    match quantity::scaled(micros) {
+        (value, "us") => (value, "µs"),
+        other => other,
     }
 }
 
@@ -44,7 +46,7 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// A rate or another number without a unit: `0.5`, `12.3`, `12,345`.
 pub(super) fn number(value: f64) -> String {
-    trimmed(&significant(value))
+    trimmed(&significant(value)).to_owned()
 }
 
 /// A number of an axis that ends at `high`: `2,000`, `250 k`, `1.5 M`.
@@ -57,19 +59,6 @@ pub(super) fn axis_number(value: f64, high: f64) -> String {
         _ if high >= 1e5 => with_unit(&number(value / 1e3), "k"),
         _ => number(value),
     }
-}
-
-/// A whole number in groups of three digits.
-pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `1 message`, `2,000 messages`.
@@ -132,14 +121,6 @@ fn significant(value: f64) -> String {
         _ if size >= 9.995 => format!("{value:.1}"),
         _ if size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
-    }
-}
-
-fn trimmed(digits: &str) -> String {
-    if digits.contains('.') && !digits.contains('e') {
-        digits.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        digits.to_owned()
     }
 }
 

@@ -156,7 +156,7 @@ pub(super) fn payload(payload: &Payload) -> String {
         Payload::Random(Size::Fixed(size)) => format!("messages of {}", bytes(*size)),
         Payload::Random(Size::Uniform(least, most)) => format!("messages of {} to {}", bytes(*least), bytes(*most)),
         Payload::Random(Size::Exponential(mean)) => format!("messages of {} on average (exponential)", bytes(*mean)),
-        Payload::Bytes(given) => format!("a given payload of {}", super::quantity::bytes(given.len() as u64)),
+        Payload::Bytes(given) => format!("a given payload of {}", super::quantity::bytes(given.length())),
         Payload::Template(_) => "messages made from a template".to_owned(),
     }
 }

@@ -82,7 +82,7 @@ fn message(load: &Load) -> String {
         Payload::Random(Size::Fixed(all)) => format!("{} B", size(*all)),
         Payload::Random(Size::Uniform(from, to)) => format!("{} to {} B", size(*from), size(*to)),
         Payload::Random(Size::Exponential(mean)) => format!("{} B on average", size(*mean)),
-        Payload::Bytes(given) => format!("{} given B", count(given.len() as u64)),
+        Payload::Bytes(given) => format!("{} given B", count(given.length())),
         Payload::Template(_) => "template".to_owned(),
     };
     let qos = if load.subscribers > 0 && load.subscribe_qos != load.qos {
