@@ -1,6 +1,7 @@
 //! Scales of plots: where a value lies, and which values have a label. It must not know what is drawn.
 
 use super::quantity::{axis_number, latency_tick, number};
+use crate::bench::quantity::trimmed;
 
 /// The least and most that a logarithmic axis shows, in microseconds: a tenth, and about eleven days.
 const LATENCIES: (f64, f64) = (0.1, 1e12);
@@ -106,7 +107,7 @@ pub(super) fn share_at(decades: f64) -> f64 {
 pub(super) fn share_label(decades: f64) -> String {
     let digits = (decades.ceil() as usize).saturating_sub(1).clamp(1, 12);
     let text = format!("{:.*}", digits, share_at(decades) * 100.0);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    trimmed(&text).to_owned()
 }
 
 fn share_ticks(end: f64) -> Vec<(f64, String)> {

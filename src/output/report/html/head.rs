@@ -4,6 +4,7 @@ use super::super::super::time;
 use super::markup::{escaped, list, paragraph};
 use super::quantity::{NONE, change, count, latency, number, ratio};
 use super::{context, words};
+use crate::bench::figure::Statistic;
 use crate::bench::{Report, Scenario};
 
 /// A figure is worse when it differs from the baseline by more than this share.
@@ -130,19 +131,14 @@ fn key_figures(report: &Report, baseline: Option<&Report>, out: &mut String) {
     let latencies = measure.and_then(|measure| report.latency.get(measure.name()));
     if let (Some(measure), Some(times)) = (measure, latencies) {
         let before = baseline.and_then(|baseline| baseline.latency.get(measure.name()));
-        // With the samples that each needs to be more than the maximum.
-        let figures = [
-            ("p50", 2, times.p50, before.map(|before| before.p50)),
-            ("p99", 100, times.p99, before.map(|before| before.p99)),
-            ("p99.9", 1_000, times.p99_9, before.map(|before| before.p99_9)),
-            ("max", 1, times.max, before.map(|before| before.max)),
-        ];
-        for (name, needed, value, before) in figures {
+        for statistic in [Statistic::P50, Statistic::P99, Statistic::P99_9, Statistic::Max] {
+            let value = statistic.of(times);
+            let few = times.count < statistic.needs();
             tiles.push(Tile {
-                name,
+                name: statistic.name(),
                 value: latency(value),
-                below: if times.count < needed { "few samples" } else { "" }.to_owned(),
-                change: before.and_then(|before| changed(value, before, true)),
+                below: if few { "few samples" } else { "" }.to_owned(),
+                change: before.and_then(|before| changed(value, statistic.of(before), true)),
                 bad: false,
             });
         }

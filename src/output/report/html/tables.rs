@@ -4,22 +4,21 @@ use super::head::compared;
 use super::markup::{END_TABLE, escaped, paragraph, section, table};
 use super::quantity::{NONE, bytes, count, latency, number};
 use super::words;
-use crate::bench::report::{Latency, Rates};
+use crate::bench::figure::Statistic;
+use crate::bench::report::Rates;
 use crate::bench::{Measure, Report, Scenario};
 
-/// A column of the latencies: its name, its value, and the samples that it needs to be more than the maximum.
-type Column = (&'static str, fn(&Latency) -> f64, u64);
-
-const COLUMNS: [Column; 9] = [
-    ("min", |times| times.min, 1),
-    ("mean", |times| times.mean, 1),
-    ("p50", |times| times.p50, 2),
-    ("p90", |times| times.p90, 10),
-    ("p95", |times| times.p95, 20),
-    ("p99", |times| times.p99, 100),
-    ("p99.9", |times| times.p99_9, 1_000),
-    ("p99.99", |times| times.p99_99, 10_000),
-    ("max", |times| times.max, 1),
+/// The columns of the latencies.
+const COLUMNS: [Statistic; 9] = [
+    Statistic::Min,
+    Statistic::Mean,
+    Statistic::P50,
+    Statistic::P90,
+    Statistic::P95,
+    Statistic::P99,
+    Statistic::P99_9,
+    Statistic::P99_99,
+    Statistic::Max,
 ];
 
 /// Appends both tables.
@@ -45,7 +44,7 @@ fn latencies(report: &Report, baseline: Option<&Report>, out: &mut String) {
         return;
     }
     let mut columns = vec!["measure", "samples"];
-    columns.extend(COLUMNS.iter().map(|(name, _, _)| *name));
+    columns.extend(COLUMNS.map(Statistic::name));
     table("figures", "Latencies of the whole run", &columns, out);
     let mut few = false;
     for (measure, times) in known {
@@ -56,12 +55,13 @@ fn latencies(report: &Report, baseline: Option<&Report>, out: &mut String) {
             escaped(words::measure(measure)),
             count(times.count)
         ));
-        for (_, value, needed) in COLUMNS {
-            let too_few = times.count < needed;
+        for statistic in COLUMNS {
+            let too_few = times.count < statistic.needs();
             few |= too_few;
             let class = if too_few { " class=\"few\"" } else { "" };
-            let change = before.and_then(|before| compared(value(times), value(before), true));
-            out.push_str(&format!("<td{class}>{}{}</td>", latency(value(times)), changed(change)));
+            let value = statistic.of(times);
+            let change = before.and_then(|before| compared(value, statistic.of(before), true));
+            out.push_str(&format!("<td{class}>{}{}</td>", latency(value), changed(change)));
         }
         out.push_str("</tr>\n");
     }
