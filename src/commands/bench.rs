@@ -147,8 +147,9 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     )?;
     let broker = &plan.client.target.endpoint;
     if args.embedded {
-        let note = format_args!("no broker is named: measuring the embedded one, {broker}, in this process group");
-        plan.console.note(note);
+        plan.console.note(format_args!(
+            "no broker is named: measuring the embedded one, {broker}, in this process group"
+        ));
     }
     let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
     let load = setup.load.clone();

@@ -255,8 +255,9 @@ impl Run {
                 reason,
                 properties: properties.clone(),
             };
-            let text = format_args!("the broker refused the message to \"{topic}\": {refusal}");
-            return self.loud().note(text);
+            return self
+                .loud()
+                .note(format_args!("the broker refused the message to \"{topic}\": {refusal}"));
         }
         self.totals.acknowledged();
         let downgraded = by == PacketType::Puback && publish.qos == QoS::ExactlyOnce;
