@@ -8,20 +8,18 @@ mod reconnect;
 pub use error::{Error, StreamError};
 pub use options::Options;
 
-use crate::net::{self, ConnectError, Endpoint, Stage, Stream};
-use crate::protocol::{Properties, Publish, ReasonCode, Subscription, Utf8, Version};
+use crate::net::{self, ConnectError, Endpoint, Moved, Pipe, Stage, Stream};
+use crate::protocol::{Properties, PropertyId, Publish, ReasonCode, Subscription, Utf8, Version};
 use crate::session::{self, AckHandle, client::PublishError};
-use bytes::{Buf, BytesMut};
 use reconnect::BackOff;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep_until, timeout_at};
 
 /// What happened.
 #[derive(Debug)]
@@ -34,6 +32,25 @@ pub enum Event {
     FellBack(Error),
     /// A message could be sent again, after the output was full.
     Ready,
+    /// After [`Client::disconnect`]: everything was written, and the connection is closed.
+    Closed,
+}
+
+/// What [`Client::next`] waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// The time of the next attempt.
+    Retry,
+    /// A byte stream.
+    Stream(Stage),
+    /// CONNACK.
+    Connack,
+    /// The peer to take so many bytes.
+    Output(usize),
+    /// The peer to say something.
+    Input,
+    /// The peer to close the connection.
+    Close,
 }
 
 /// A client that stays connected.
@@ -46,7 +63,10 @@ pub struct Client {
     established: bool,
     /// The last connection has, beyond its CONNACK.
     useful: bool,
-    buffers: Buffers,
+    /// When the last CONNACK came, while its connection stands.
+    connected_at: Option<Instant>,
+    /// The first bytes of the connection, to recognise a peer that is no broker.
+    first: Vec<u8>,
     /// The end of the attempt that is being made; an attempt that falls back goes on under the same limit.
     deadline: Option<Instant>,
 }
@@ -62,25 +82,32 @@ enum State {
         stage: Rc<Cell<Stage>>,
         deadline: Instant,
     },
-    /// The deadline is that of CONNACK.
     Open {
-        stream: Stream,
-        deadline: Option<Instant>,
+        pipe: Pipe,
+        /// When CONNACK must be there.
+        connack_by: Option<Instant>,
     },
+    Closing(Closing),
     Ended,
 }
 
-/// How much to read at once, and what came first.
-struct Buffers {
-    read_size: usize,
-    /// The first bytes of the connection, to recognise a peer that is no broker.
-    first: Vec<u8>,
-    /// Something was written and not flushed.
-    dirty: bool,
+/// The end of a connection, step by step.
+struct Closing {
+    pipe: Pipe,
+    /// Wait for the broker to close its side, which shows that it has read everything.
+    confirm: bool,
+    step: Step,
+    /// When the step is given up.
+    by: Option<Instant>,
 }
 
-const SMALL_READ: usize = 2 * 1024;
-const LARGE_READ: usize = 64 * 1024;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Write,
+    ShutDown,
+    Confirm,
+}
+
 /// How long a broker may take to close the connection after DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -95,11 +122,8 @@ impl Client {
             back_off: BackOff::new(options.seed, Some(options.retry_first), now),
             established: false,
             useful: false,
-            buffers: Buffers {
-                read_size: SMALL_READ,
-                first: Vec::new(),
-                dirty: false,
-            },
+            connected_at: None,
+            first: Vec::new(),
             deadline: None,
             options,
         }
@@ -123,7 +147,7 @@ impl Client {
                     stage,
                     deadline,
                 } => {
-                    let dialed = tokio::time::timeout_at((*deadline).into(), future).await;
+                    let dialed = timeout_at((*deadline).into(), future).await;
                     let (stage, deadline) = (stage.get(), *deadline);
                     match dialed {
                         Ok(Ok(stream)) => self.open(stream, deadline)?,
@@ -137,22 +161,20 @@ impl Client {
                 }
                 State::Open { .. } => match self.drive().await {
                     Ok(None) => return Ok(Event::Ready),
-                    Ok(Some(session::Event::Connected(connack))) => {
-                        if !std::mem::replace(&mut self.established, true) {
-                            self.useful = true;
-                        }
-                        self.deadline = None;
-                        if let State::Open { deadline, .. } = &mut self.state {
-                            *deadline = None;
-                        }
-                        return Ok(Event::Session(session::Event::Connected(connack)));
-                    }
                     Ok(Some(event)) => {
-                        self.useful = true;
+                        match event {
+                            session::Event::Connected(_) => self.connected(),
+                            _ => self.useful = true,
+                        }
                         return Ok(Event::Session(event));
                     }
                     Err(error) => return self.lost(error),
                 },
+                State::Closing(_) => {
+                    let closed = self.finish().await;
+                    self.state = State::Ended;
+                    return closed.map(|()| Event::Closed);
+                }
                 State::Ended => std::future::pending().await,
             }
         }
@@ -174,9 +196,9 @@ impl Client {
 
     fn open(&mut self, stream: Stream, deadline: Instant) -> Result<(), Error> {
         let now = Instant::now();
-        self.buffers.first.clear();
+        self.first.clear();
         // A broker that never answers version 5 must leave time to try 3.1.1 within the same limit.
-        let deadline = if self.may_fall_back() {
+        let connack_by = if self.may_fall_back() {
             now + deadline.saturating_duration_since(now) / 2
         } else {
             deadline
@@ -185,14 +207,25 @@ impl Client {
             .handle_open(now)
             .map_err(|error| self.session_error(error))?;
         self.state = State::Open {
-            stream,
-            deadline: Some(deadline),
+            pipe: Pipe::new(stream),
+            connack_by: Some(connack_by),
         };
         Ok(())
     }
 
     fn may_fall_back(&self) -> bool {
         self.options.fall_back && !self.established && self.session.options().version == Version::V5
+    }
+
+    fn connected(&mut self) {
+        if !std::mem::replace(&mut self.established, true) {
+            self.useful = true;
+        }
+        self.connected_at = Some(Instant::now());
+        self.deadline = None;
+        if let State::Open { connack_by, .. } = &mut self.state {
+            *connack_by = None;
+        }
     }
 
     /// Moves bytes until the session has an event, or (`None`) has room again for messages that wait outside.
@@ -206,22 +239,29 @@ impl Client {
             }
             self.session.pump(now).map_err(|error| self.session_error(error))?;
             let was_ready = self.session.is_ready();
-            let State::Open { stream, deadline } = &mut self.state else {
+            let State::Open { pipe, connack_by } = &mut self.state else {
                 return Err(self.no_connack(None));
             };
-            let connack = *deadline;
+            let connack = *connack_by;
             let wake = [connack, self.session.poll_timeout()].into_iter().flatten().min();
-            match progress(stream, &mut self.session, &mut self.buffers, wake).await {
-                Ok(Progress::Moved) if !was_ready && self.session.is_ready() => return Ok(None),
-                Ok(Progress::Moved) => {}
-                Ok(Progress::Eof) if connack.is_some() && self.session.input().is_empty() => {
+            let reading = self.session.wants_input();
+            match moved(pipe, &mut self.session, reading, wake).await {
+                Some(Ok(Moved::Bytes)) => {
+                    if connack.is_some() && self.first.is_empty() {
+                        self.first.extend(self.session.input().iter().take(8));
+                    }
+                    if !was_ready && self.session.is_ready() {
+                        return Ok(None);
+                    }
+                }
+                Some(Ok(Moved::End)) if connack.is_some() && self.session.input().is_empty() => {
                     return Err(self.no_connack(None));
                 }
-                Ok(Progress::Eof) => {
+                Some(Ok(Moved::End)) => {
                     let error = self.session.handle_eof();
                     return Err(self.session_error(error));
                 }
-                Ok(Progress::Timeout) => {
+                None => {
                     let now = Instant::now();
                     if connack.is_some_and(|at| at <= now) {
                         return Err(self.no_connack(Some(self.options.connect_timeout)));
@@ -231,14 +271,10 @@ impl Client {
                         .map_err(|error| self.session_error(error))?;
                 }
                 // Closed while there was something to read (RST), or without TLS's close_notify.
-                Err(error) if connack.is_some() && error::is_hang_up(&error) => return Err(self.no_connack(None)),
-                Err(error) => {
-                    return Err(Error::Io {
-                        address: self.address(),
-                        on_qos2: self.session.lacks_pubrec(),
-                        source: StreamError(error),
-                    });
+                Some(Err(error)) if connack.is_some() && error::is_hang_up(&error) => {
+                    return Err(self.no_connack(None));
                 }
+                Some(Err(error)) => return Err(self.io_error(error, self.session.lacks_pubrec())),
             }
         }
     }
@@ -247,8 +283,16 @@ impl Client {
         self.options.target.endpoint.to_string()
     }
 
+    fn io_error(&self, error: io::Error, on_qos2: bool) -> Error {
+        Error::Io {
+            address: self.address(),
+            on_qos2,
+            source: StreamError(error),
+        }
+    }
+
     fn session_error(&self, source: session::Error) -> Error {
-        let hint = net::foreign_peer_hint(&self.buffers.first);
+        let hint = net::foreign_peer_hint(&self.first);
         Error::Session {
             address: self.address(),
             source,
@@ -261,21 +305,21 @@ impl Client {
         Error::NoConnack {
             address: self.address(),
             limit,
-            hint: net::foreign_peer_hint(&self.buffers.first),
+            hint: net::foreign_peer_hint(&self.first),
         }
     }
 
     /// The connection broke; says so to the peer, as far as it still listens, and decides what then.
     fn lost(&mut self, error: Error) -> Result<Event, Error> {
-        if let State::Open { stream, .. } = &mut self.state {
-            let mut context = Context::from_waker(std::task::Waker::noop());
-            let _ = poll_write(stream, &mut context, self.session.output());
-            let _ = Pin::new(stream).poll_flush(&mut context);
+        if let State::Open { pipe, .. } = &mut self.state {
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = pipe.poll(&mut context, self.session.output(), None);
         }
-        // A connection that never did anything does not start the count anew: a broker that hangs up after each CONNACK
-        // must not be asked for ever.
-        if std::mem::take(&mut self.useful) {
-            self.back_off.restart(self.options.retry_lost, Instant::now());
+        let now = Instant::now();
+        let lived = self.connected_at.take().map(|at| now - at);
+        let useful = std::mem::take(&mut self.useful);
+        if let Some(lived) = lived {
+            self.back_off.lost(lived, useful, self.options.retry_lost, now);
         }
         self.failed(error)
     }
@@ -313,47 +357,103 @@ impl Client {
         }
     }
 
-    /// Ends the session: writes everything, DISCONNECT at the end, and closes the connection. With `confirm`, waits for
-    /// the broker to close its side, which shows that it has read everything.
+    /// Ends the session: from now on [`Self::next`] writes everything, DISCONNECT at the end, and closes the connection, up
+    /// to [`Event::Closed`]. With `confirm`, it waits for the broker to close its side, which shows that it has read
+    /// everything. False when there is no connection that could be closed.
+    ///
+    /// # Errors
+    /// DISCONNECT cannot be written.
+    pub fn disconnect(&mut self, confirm: bool) -> Result<bool, Error> {
+        if !self.session.is_connected() {
+            self.state = State::Ended;
+            return Ok(false);
+        }
+        let disconnected = self.session.disconnect(ReasonCode::SUCCESS);
+        disconnected.map_err(|error| self.session_error(error))?;
+        if let State::Open { pipe, .. } = std::mem::replace(&mut self.state, State::Ended) {
+            self.state = State::Closing(Closing {
+                pipe,
+                confirm,
+                step: Step::Write,
+                by: None,
+            });
+        }
+        Ok(true)
+    }
+
+    /// [`Self::disconnect`], and all that follows from it.
     ///
     /// # Errors
     /// The connection broke before everything was written, or the broker refused something at the end.
     pub async fn close(&mut self, confirm: bool) -> Result<(), Error> {
-        if !self.session.is_connected() {
-            return Ok(());
-        }
-        let disconnected = self.session.disconnect(ReasonCode::SUCCESS);
-        disconnected.map_err(|error| self.session_error(error))?;
-        let address = self.address();
-        let State::Open { stream, .. } = &mut self.state else {
-            return Ok(());
-        };
-        let lost = |error| Error::Io {
-            on_qos2: false,
-            address: address.clone(),
-            source: StreamError(error),
-        };
-        stream.write_all_buf(self.session.output()).await.map_err(lost)?;
-        stream.flush().await.map_err(lost)?;
-        let closing = async {
-            stream.shutdown().await?;
-            while confirm && stream.read_buf(self.session.input()).await? > 0 {}
-            Ok::<(), io::Error>(())
-        };
-        // A broker that takes its time, or hangs up roughly, has nothing more to tell.
-        let _ = timeout(CLOSE_TIMEOUT, closing).await;
-        loop {
-            match self.session.poll_event(Instant::now()) {
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(()),
-                Err(error) => return Err(self.session_error(error)),
+        while self.disconnect(confirm)? {
+            if let Event::Closed = self.next().await? {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Takes the connection through the steps of its end.
+    async fn finish(&mut self) -> Result<(), Error> {
+        let patience = self.keep_alive_interval();
+        loop {
+            let State::Closing(Closing {
+                pipe,
+                confirm,
+                step,
+                by,
+            }) = &mut self.state
+            else {
+                return Ok(());
+            };
+            let now = Instant::now();
+            if *step == Step::Write && self.session.output().is_empty() && !pipe.is_unflushed() {
+                (*step, *by) = (Step::ShutDown, Some(now + CLOSE_TIMEOUT));
+            }
+            if *step == Step::ShutDown {
+                let shut_down = poll_fn(|context| pipe.poll_shutdown(context));
+                // A broker that takes its time, or hangs up roughly, has nothing more to tell.
+                let _ = timeout_at((now + CLOSE_TIMEOUT).into(), shut_down).await;
+                match confirm {
+                    true => *step = Step::Confirm,
+                    false => return Ok(()),
+                }
+            }
+            let moved = moved(pipe, &mut self.session, true, by.or(patience.map(|limit| now + limit))).await;
+            let writing = *step == Step::Write && (!self.session.output().is_empty() || pipe.is_unflushed());
+            // What the broker still says: it may refuse something, or have disconnected first.
+            while self
+                .session
+                .poll_event(now)
+                .map_err(|error| self.session_error(error))?
+                .is_some()
+            {}
+            match moved {
+                Some(Ok(Moved::Bytes)) => {}
+                Some(Err(error)) if writing => return Err(self.io_error(error, false)),
+                Some(Ok(Moved::End)) if writing => return Err(self.session_error(self.session.handle_eof())),
+                None if writing => {
+                    let limit = patience.unwrap_or_default();
+                    return Err(self.session_error(session::Error::KeepAlive(limit)));
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// What the broker's or our keep alive allows a peer to be silent.
+    fn keep_alive_interval(&self) -> Option<Duration> {
+        let own = self.session.options().keep_alive;
+        let agreed = self.session.connack().properties.u16(PropertyId::ServerKeepAlive);
+        let seconds = agreed.unwrap_or(own);
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     /// Loses the connection as if the network had: no DISCONNECT. [`Self::next`] makes the next one at once.
     pub fn interrupt(&mut self) {
         self.session.handle_closed();
+        self.connected_at = None;
         self.state = State::Waiting { until: Instant::now() };
     }
 
@@ -395,24 +495,17 @@ impl Client {
     }
 
     /// Keeps the connection alive while nothing new can be taken: writes and pings, reads nothing. Never ends by itself.
-    pub async fn keep_alive(&mut self) {
-        loop {
-            if let State::Open { stream, .. } = &mut self.state {
+    pub async fn hold(&mut self) {
+        while let State::Open { pipe, .. } = &mut self.state {
+            let wake = self.session.poll_ping();
+            match moved(pipe, &mut self.session, false, wake).await {
+                Some(Ok(_)) => {}
                 // A broken connection shows when it is read again.
-                let written = poll_fn(|context| poll_write(stream, context, self.session.output())).await;
-                if written.is_err() || stream.flush().await.is_err() {
-                    return std::future::pending().await;
-                }
-                if self.session.output().has_remaining() {
-                    continue;
-                }
+                Some(Err(_)) => break,
+                None => self.session.ping_now(Instant::now()),
             }
-            let Some(wake) = self.session.poll_ping() else {
-                return std::future::pending().await;
-            };
-            sleep_until(wake.into()).await;
-            self.session.ping_now(Instant::now());
         }
+        std::future::pending().await
     }
 
     // ----- getters
@@ -451,105 +544,56 @@ impl Client {
     #[must_use]
     pub fn stream_summary(&self) -> Option<String> {
         match &self.state {
-            State::Open { stream, .. } => stream.summary(),
+            State::Open { pipe, .. } => pipe.stream().summary(),
             _ => None,
         }
     }
+
+    /// What [`Self::next`] waits for.
+    #[must_use]
+    pub fn waiting(&mut self) -> Waiting {
+        let written = self.session.output().is_empty();
+        match &self.state {
+            State::Waiting { .. } | State::Ended => Waiting::Retry,
+            State::Dialing { stage, .. } => Waiting::Stream(stage.get()),
+            State::Open {
+                connack_by: Some(_), ..
+            } => Waiting::Connack,
+            State::Open { .. } if written => Waiting::Input,
+            State::Closing(closing) if written && !closing.pipe.is_unflushed() => Waiting::Close,
+            State::Open { .. } | State::Closing(_) => Waiting::Output(self.session.output().len()),
+        }
+    }
+
+    /// True when a connection has worked.
+    #[must_use]
+    pub fn has_connected(&self) -> bool {
+        self.established
+    }
+
+    /// Connections in a row that the other side ended within 5 s of their CONNACK.
+    #[must_use]
+    pub fn short_lived(&self) -> u32 {
+        self.back_off.short_lived()
+    }
 }
 
-enum Progress {
-    Moved,
-    Eof,
-    Timeout,
-}
-
-/// Reads or writes what can be moved now; else waits for it until `wake`. All state is in the session and the stream.
-async fn progress(
-    stream: &mut Stream,
+/// Moves bytes, or waits until they can be moved; `None` when it is time to wake. All state is in the session and the pipe.
+async fn moved(
+    pipe: &mut Pipe,
     session: &mut session::Client,
-    buffers: &mut Buffers,
+    reading: bool,
     wake: Option<Instant>,
-) -> io::Result<Progress> {
-    let io = poll_fn(|context| poll_io(stream, context, session, buffers));
-    let Some(wake) = wake else { return io.await };
+) -> Option<io::Result<Moved>> {
+    let io = poll_fn(|context| -> Poll<_> {
+        let (output, input) = session.buffers();
+        pipe.poll(context, output, reading.then_some(input))
+    });
+    let Some(wake) = wake else { return Some(io.await) };
     tokio::select! {
         // IO first: what has arrived counts before a timer that ran out meanwhile.
         biased;
-        moved = io => moved,
-        () = sleep_until(wake.into()) => Ok(Progress::Timeout),
+        moved = io => Some(moved),
+        () = sleep_until(wake.into()) => None,
     }
-}
-
-fn poll_io(
-    stream: &mut Stream,
-    context: &mut Context<'_>,
-    session: &mut session::Client,
-    buffers: &mut Buffers,
-) -> Poll<io::Result<Progress>> {
-    if session.output().has_remaining() {
-        match poll_write(stream, context, session.output()) {
-            Poll::Ready(Ok(())) => {
-                buffers.dirty = true;
-                return Poll::Ready(Ok(Progress::Moved));
-            }
-            Poll::Ready(Err(error)) => return write_failed(stream, context, session, error),
-            Poll::Pending => {}
-        }
-    } else if buffers.dirty && Pin::new(&mut *stream).poll_flush(context)?.is_ready() {
-        buffers.dirty = false;
-    }
-    if !session.wants_input() {
-        return Poll::Pending;
-    }
-    let read = ready!(poll_read(stream, context, session.input(), &mut buffers.read_size))?;
-    if buffers.first.is_empty() {
-        buffers.first.extend(session.input().iter().take(8));
-    }
-    Poll::Ready(Ok(if read == 0 { Progress::Eof } else { Progress::Moved }))
-}
-
-/// The peer has gone, but may have said why before it went.
-fn write_failed(
-    stream: &mut Stream,
-    context: &mut Context<'_>,
-    session: &mut session::Client,
-    error: io::Error,
-) -> Poll<io::Result<Progress>> {
-    session.output().clear();
-    match poll_read(stream, context, session.input(), &mut LARGE_READ.clone()) {
-        Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(Progress::Moved)),
-        _ => Poll::Ready(Err(error)),
-    }
-}
-
-/// Writes once, and advances over what was written.
-fn poll_write(stream: &mut Stream, context: &mut Context<'_>, output: &mut BytesMut) -> Poll<io::Result<()>> {
-    if output.is_empty() {
-        return Poll::Ready(Ok(()));
-    }
-    let written = ready!(Pin::new(stream).poll_write(context, output))?;
-    if written == 0 {
-        return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-    }
-    output.advance(written);
-    Poll::Ready(Ok(()))
-}
-
-/// Reads once, at the end of `input`. Reads that fill their space make the next one larger.
-fn poll_read(
-    stream: &mut Stream,
-    context: &mut Context<'_>,
-    input: &mut BytesMut,
-    read_size: &mut usize,
-) -> Poll<io::Result<usize>> {
-    if input.capacity() - input.len() < *read_size / 2 {
-        input.reserve(*read_size);
-    }
-    let filled = input.len();
-    // Dropping this future loses nothing: it has no state of its own.
-    let read = ready!(std::pin::pin!(stream.read_buf(input)).poll(context))?;
-    if filled + read == input.capacity() {
-        *read_size = (*read_size * 4).min(LARGE_READ);
-    }
-    Poll::Ready(Ok(read))
 }

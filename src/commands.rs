@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod broker;
 pub mod completions;
+mod conversation;
 pub mod decode;
 mod descriptors;
 mod print_flags;
@@ -13,15 +14,14 @@ pub mod subscribe;
 use crate::cli::drop_in::{Call, Tool};
 use crate::cli::resolve::{self, Resolved};
 use crate::cli::{Console, Usage, secret};
-use crate::client::{self, Client};
 use crate::exit::{Outcome, OutputError, Signal};
-use crate::protocol::{Connack, Version};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 /// One subcommand.
 struct Subcommand {
@@ -280,10 +280,14 @@ impl Signals {
 
     /// The next one. Cancel-safe.
     async fn next(&mut self) -> Signal {
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::Interrupt,
-            _ = self.terminate.recv() => Signal::Terminate,
+        poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Signal> {
+        if self.interrupt.poll_recv(context).is_ready() {
+            return Poll::Ready(Signal::Interrupt);
         }
+        self.terminate.poll_recv(context).map(|_| Signal::Terminate)
     }
 }
 
@@ -293,43 +297,4 @@ async fn until(at: Option<tokio::time::Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn describe_connection(client: &mut Client, console: &Console, connack: &Connack) {
-    if !console.debug {
-        return;
-    }
-    let version = client.session().options().version;
-    // 3.1 does not say.
-    let session = match connack.session_present {
-        _ if version == Version::V31 => "",
-        true => ", an old session",
-        false => ", a new session",
-    };
-    let stream = client.stream_summary();
-    let stream = stream.map(|words| format!(", {words}")).unwrap_or_default();
-    let id = client.session().options().client_id.clone();
-    let target = client.target();
-    console.debug(format_args!(
-        "connected to {target} as \"{}\", MQTT {version}{stream}{session}",
-        id.escape_debug()
-    ));
-}
-
-fn describe_loss(console: &Console, error: &client::Error, wait: Duration) {
-    let cause = std::error::Error::source(error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    console.note(format_args!(
-        "{error}{cause}; trying again in {:.1}s",
-        wait.as_secs_f64()
-    ));
-}
-
-fn describe_fall_back(console: &Console, error: &client::Error) {
-    console.note("the broker does not speak MQTT 5: going on with 3.1.1 (-V 311 does so at once)");
-    let cause = std::error::Error::source(error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    console.debug(format_args!("{error}{cause}"));
 }

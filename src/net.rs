@@ -5,6 +5,7 @@
 //! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
 //! websocket handshake, and bytes in frames                   (tungstenite frames them)
+//! pipe      a Stream with its buffers' state: what is unflushed, how much to read at once
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
 //! listen    address -> Listener -> Pending -> Stream
 //! error     what failed, why in plain words, and what to do   (explain: the TLS half of it)
@@ -20,6 +21,7 @@ mod explain;
 mod http;
 pub mod listen;
 mod pem;
+pub mod pipe;
 pub mod proxy;
 pub mod tls;
 pub mod websocket;
@@ -34,6 +36,7 @@ pub use address::{
 pub use dial::{Endpoint, Target, dial};
 pub use error::{Cause, ConnectError, Stage, foreign_peer_hint, io_hint, io_message};
 pub use listen::{ListenError, Listener, Peer, Pending};
+pub use pipe::{Moved, Pipe};
 pub use proxy::{Proxy, ProxyKind};
 pub use tls::{TlsError, TlsOptions, TlsVersion};
 pub use websocket::{WEBSOCKET_PATH, WebSocket, WebSocketRequest};

@@ -65,6 +65,7 @@ const LAYERS: &[Layer] = &[
         files: &["net"],
         crates: &["net", "base64"],
         external: &[
+            "bytes",
             "futures_core",
             "futures_sink",
             "memchr",

@@ -6,10 +6,11 @@
 //! comes first: room to write, bytes to read, a wake from another connection's round, a time limit.
 
 use super::{ACK_DELAY, Answer, Broker, ConnectionId, End, Options, Statistics};
-use crate::net::{Listener, Peer, Pending, Stream, io_message};
+use crate::net::{Listener, Moved, Peer, Pending, Pipe, io_message};
 use crate::protocol::{Connect, Disconnect, Publish, QoS, ReasonCode};
 use crate::session::server::{Event, Server};
 use crate::session::{AckHandle, Error};
+use bytes::BytesMut;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::error::Error as _;
@@ -18,9 +19,8 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::{self, Sleep};
@@ -37,8 +37,6 @@ pub enum Severity {
 /// Where lines of the log go. Clients' texts in them are escaped.
 pub type Log = dyn Fn(Severity, fmt::Arguments<'_>);
 
-/// Bytes that are read at once, from a connection that has more and from one that has not.
-const READ: (usize, usize) = (64 * 1024, 4 * 1024);
 /// A client that lets more of our answers lie than this is not read.
 const MAX_OUTPUT: usize = 1 << 20;
 /// A client of 3.1.1 with more acknowledgements held back than this is not read until some have gone.
@@ -227,14 +225,12 @@ async fn attend(seat: &Seat, pending: Pending) {
     let connection = Connection {
         seat,
         peer,
-        stream,
+        pipe: Pipe::new(stream),
         server: Server::new(seat.hub.max_packet_size, now()),
         connect: None,
         connect_by: Some(deadline),
         held: VecDeque::new(),
         paused: None,
-        unflushed: false,
-        read_size: READ.1,
         sleep: Box::pin(time::sleep_until(deadline.into())),
         client_id: String::new(),
     };
@@ -270,7 +266,7 @@ struct Held {
 struct Connection<'a> {
     seat: &'a Seat,
     peer: Peer,
-    stream: Stream,
+    pipe: Pipe,
     server: Server,
     /// CONNECT that waits for another connection to leave the session.
     connect: Option<Box<Connect>>,
@@ -279,8 +275,6 @@ struct Connection<'a> {
     held: VecDeque<Held>,
     /// Nothing is taken from the client; when to look again.
     paused: Option<Instant>,
-    unflushed: bool,
-    read_size: usize,
     sleep: Pin<Box<Sleep>>,
     client_id: String,
 }
@@ -463,62 +457,21 @@ impl Connection<'_> {
                 self.sleep.as_mut().reset(at.into());
             }
         }
-        if reading {
-            let input = self.server.input();
-            if input.capacity() - input.len() < READ.1 / 2 {
-                input.reserve(self.read_size);
-            }
-        }
-        let bell = self.seat.bell.notified();
-        let mut bell = pin!(bell);
-        poll_fn(|cx| {
-            let (wrote, read) = (self.poll_write(cx)?, reading && self.poll_read(cx)?);
-            let rung = bell.as_mut().poll(cx).is_ready();
-            if wrote || read || rung {
-                return Poll::Ready(Ok(()));
-            }
-            match wake_at {
-                Some(_) => self.sleep.as_mut().poll(cx).map(Ok),
-                None => Poll::Pending,
+        let mut bell = pin!(self.seat.bell.notified());
+        poll_fn(|context| {
+            let (output, input) = self.server.buffers();
+            let moved = self.pipe.poll(context, output, reading.then_some(input));
+            let rung = bell.as_mut().poll(context).is_ready();
+            match moved {
+                Poll::Ready(Ok(Moved::Bytes)) => Poll::Ready(Ok(())),
+                Poll::Ready(Ok(Moved::End)) => Poll::Ready(Err(Ending::Eof)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Ending::Io(error))),
+                Poll::Pending if rung => Poll::Ready(Ok(())),
+                Poll::Pending if wake_at.is_some() => self.sleep.as_mut().poll(context).map(Ok),
+                Poll::Pending => Poll::Pending,
             }
         })
         .await
-    }
-
-    /// True when something was written.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        let mut wrote = false;
-        if !self.server.output().is_empty() {
-            match pin!(self.stream.write_buf(self.server.output())).poll(cx) {
-                Poll::Ready(Ok(0)) => return Err(Ending::Eof),
-                Poll::Ready(Ok(_)) => (wrote, self.unflushed) = (true, true),
-                Poll::Ready(Err(error)) => return Err(Ending::Io(error)),
-                Poll::Pending => {}
-            }
-        }
-        if self.unflushed {
-            match Pin::new(&mut self.stream).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => return Err(Ending::Io(error)),
-                Poll::Pending => {}
-            }
-        }
-        Ok(wrote)
-    }
-
-    /// True when something was read.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
-        let input = self.server.input();
-        let room = input.capacity() - input.len();
-        match pin!(self.stream.read_buf(input)).poll(cx) {
-            Poll::Ready(Ok(0)) => Err(Ending::Eof),
-            Poll::Ready(Ok(count)) => {
-                self.read_size = if count == room { READ.0 } else { READ.1 };
-                Ok(true)
-            }
-            Poll::Ready(Err(error)) => Err(Ending::Io(error)),
-            Poll::Pending => Ok(false),
-        }
     }
 
     // ----- the end
@@ -535,7 +488,7 @@ impl Connection<'_> {
             Ending::Stopping => self.server.disconnect(ReasonCode::SERVER_SHUTTING_DOWN),
             _ => Ok(()),
         };
-        let last_words = self.server.output().split();
+        let mut last_words = self.server.output().split();
         let (silent, stopping) = (
             matches!(ending, Ending::Eof | Ending::Io(_)),
             matches!(ending, Ending::Stopping),
@@ -546,17 +499,22 @@ impl Connection<'_> {
         };
         let (hub, id, delivery) = (&self.seat.hub, self.seat.id, self.server.into_delivery());
         hub.work(|broker| broker.disconnected(id, delivery, end, now()));
-        let mut stream = self.stream;
+        let mut pipe = self.pipe;
         let farewell = async {
             if silent {
                 return Ok(());
             }
-            stream.write_all(&last_words).await?;
-            stream.flush().await?;
-            stream.shutdown().await?;
+            while !last_words.is_empty() || pipe.is_unflushed() {
+                poll_fn(|context| pipe.poll(context, &mut last_words, None)).await?;
+            }
+            poll_fn(|context| pipe.poll_shutdown(context)).await?;
             // Closing while the client still sends would destroy our last words on their way.
-            let mut rest = [0; 4096];
-            while !stopping && stream.read(&mut rest).await? > 0 {}
+            let mut rest = BytesMut::new();
+            while !stopping
+                && poll_fn(|context| pipe.poll(context, &mut last_words, Some(&mut rest))).await? == Moved::Bytes
+            {
+                rest.clear();
+            }
             io::Result::Ok(())
         };
         // A client that does not listen misses them.

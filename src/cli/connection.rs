@@ -19,7 +19,7 @@ use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tls::Tls;
 use transport::Transport;
 
@@ -217,7 +217,9 @@ pub struct Plan {
     pub topic: Option<String>,
     /// Properties of the packets that a command sends.
     pub properties: PropertyFlags,
-    /// Limit of the whole run.
+    /// When the process started.
+    pub started: Instant,
+    /// Limit of the whole run, from there.
     pub deadline: Option<Duration>,
     /// What is said on stderr.
     pub console: Console,
@@ -276,6 +278,7 @@ impl Connection {
             client,
             topic: url.and_then(|url| url.topic),
             properties,
+            started: Instant::now(),
             deadline: self.deadline,
             console,
             as_mosquitto: self.as_mosquitto,

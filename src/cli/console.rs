@@ -20,6 +20,16 @@ impl Console {
         }
     }
 
+    /// What explains the status of the process, and so is shown also when notes are not.
+    pub fn insist(&self, text: impl Display) {
+        self.write(&text);
+    }
+
+    /// What may help with what was said before.
+    pub fn hint(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "hint: {text}");
+    }
+
     /// Something for those who look closer.
     pub fn debug(&self, text: impl Display) {
         if self.debug {

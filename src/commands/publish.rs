@@ -7,6 +7,7 @@ mod source;
 mod totals;
 
 use super::block_on;
+use super::conversation::Conversation;
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage, values};
 use crate::exit::Outcome;
@@ -16,7 +17,7 @@ use crate::protocol::{PacketType, PropertyId, Publish, QoS, Utf8, Version};
 use bytes::Bytes;
 use changed::Fetch;
 use pace::Pace;
-use run::Run;
+use run::Publisher;
 use source::{Input, LineForm, Source};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -160,9 +161,10 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         (None, None) => Pace::AtOnce,
     };
     let fetch = args.if_changed.then(|| Fetch::new(template.topic.clone()));
+    let source = Source::new(input, template, args.repeat.unwrap_or(1))?;
     block_on(async move {
-        let source = Source::open(input, template, args.repeat.unwrap_or(1)).await?;
-        Run::new(plan, source, pace, fetch).run().await
+        let talk = Conversation::new(plan, None)?;
+        Publisher::new(source, pace, fetch).run(talk).await
     })?
 }
 
@@ -193,7 +195,8 @@ impl Args {
         };
         if let Some(form) = form {
             let delimiter = self.delimiter.unwrap_or(b'\n');
-            return Ok(Input::Lines { form, delimiter });
+            let file = None;
+            return Ok(Input::Lines { file, form, delimiter });
         }
         let encoding = self.encoding;
         match (message, file) {

@@ -2,8 +2,9 @@
 
 mod exchange;
 
+use super::block_on;
+use super::conversation::Conversation;
 use super::print_flags::PrintFlags;
-use super::{block_on, until};
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage, values};
 use crate::exit::Outcome;
@@ -15,7 +16,6 @@ use bytes::Bytes;
 use exchange::{Correlation, Exchange, Wanted};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Send a request, print the response
 #[derive(Debug, clap::Args)]
@@ -156,34 +156,24 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         retain_handling: args.stored.handling(),
         ..Subscription::new(Utf8::default(), args.qos)
     };
-    let limit = [args.timeout, plan.deadline].into_iter().flatten().min();
+    let wanted = Wanted {
+        request: Publish {
+            properties,
+            ..Publish::new(topic, args.qos, Bytes::new())
+        },
+        correlation,
+        subscription,
+        subscribe_properties: plan.properties.at(Place::Packet(PacketType::Subscribe)),
+        response_topic: args.response_topic,
+        information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
+        format: args.print.format(plan.as_mosquitto),
+        latency: args.latency,
+        count: args.count,
+    };
+    let payload = args.payload.read();
     block_on(async move {
-        let ends_at = limit.map(|limit| Instant::now() + limit);
-        let payload = tokio::select! {
-            payload = args.payload.read() => payload?,
-            () = until(ends_at) => {
-                plan.console.note("standard input did not end within the time limit");
-                return Ok(Outcome::TimedOut);
-            }
-        };
-        let wanted = Wanted {
-            request: Publish {
-                properties,
-                ..Publish::new(topic, args.qos, payload)
-            },
-            correlation,
-            subscription,
-            subscribe_properties: plan.properties.at(Place::Packet(PacketType::Subscribe)),
-            response_topic: args.response_topic,
-            information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
-            format: args.print.format(plan.as_mosquitto),
-            latency: args.latency,
-            count: args.count,
-            limit,
-            ends_at,
-            as_mosquitto: plan.as_mosquitto,
-        };
-        Exchange::new(wanted, plan.client, plan.console).run().await
+        let talk = Conversation::new(plan, args.timeout)?;
+        Exchange::new(wanted, payload).run(talk).await
     })?
 }
 
@@ -230,12 +220,22 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
 }
 
 impl Payload {
-    async fn read(&self) -> anyhow::Result<Bytes> {
-        if let Some(text) = &self.message {
-            Ok(Bytes::from(text.clone()))
-        } else if let Some(path) = &self.file {
-            messages::read_file(path, LARGEST).with_context(|| format!("cannot read {path:?}"))
-        } else if self.stdin_file {
+    /// Reads it when it is polled; with what that is called.
+    fn read(self) -> exchange::Payload {
+        if let Some(text) = self.message {
+            return ("the command line".to_owned(), Box::pin(async { Ok(Bytes::from(text)) }));
+        }
+        if let Some(path) = self.file {
+            let name = format!("{path:?}");
+            let unreadable = format!("cannot read {name}");
+            let read = async { messages::wait_for_file(path, LARGEST).await.context(unreadable) };
+            return (name, Box::pin(read));
+        }
+        let stdin = self.stdin_file;
+        let read = async move {
+            if !stdin {
+                return Ok(Bytes::new());
+            }
             let whole = messages::read_whole(tokio::io::stdin(), LARGEST).await;
             let whole = whole.context("cannot read standard input")?;
             if whole.is_empty() {
@@ -243,9 +243,8 @@ impl Payload {
                 return Err(Usage::Bad("standard input is empty; an empty request is -n".to_owned()).into());
             }
             Ok(whole)
-        } else {
-            Ok(Bytes::new())
-        }
+        };
+        ("standard input".to_owned(), Box::pin(read))
     }
 }
 

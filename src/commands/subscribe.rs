@@ -11,10 +11,10 @@ mod sieve;
 mod sink;
 
 use super::block_on;
+use super::conversation::Conversation;
 use super::print_flags::PrintFlags;
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage, values};
-use crate::client::Client;
 use crate::exit::Outcome;
 use crate::protocol::packet::RetainHandling;
 use crate::protocol::property::Place;
@@ -24,11 +24,10 @@ use crate::session::AckHandle;
 use exec::{Commands, Task};
 use printer::Printer;
 use rate::Rate;
-use run::{Limits, Run, Wanted};
+use run::{Goal, Subscriber, Wanted};
 use sieve::{Sample, Sieve};
 use sink::Sink;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Subscribe and print JSON lines, payloads, or a format
 #[derive(Debug, clap::Args)]
@@ -197,18 +196,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     };
     let sieve = args.sieve();
     block_on(async move {
-        let limits = Limits {
+        let goal = Goal {
             count: args.count,
-            timeout: args.timeout.map(|limit| Instant::now() + limit),
-            deadline: plan.deadline.map(|limit| Instant::now() + limit),
             idle: args.idle,
             when_subscribed: args.end_when_subscribed,
+            retained_only: args.retained_only,
         };
-        let mut client = Client::new(plan.client);
-        if !wanted.subscriptions.is_empty() {
-            client.subscribe(wanted.subscriptions.clone(), subscribe_properties)?;
-        }
-        let only_retained = args.retained_only;
         let sink = match args.exec {
             Some(ref command) => Sink::Execute(Commands::new(Task {
                 command: command.clone(),
@@ -220,9 +213,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
                 Sink::Print(Printer::new(args.print.format(plan.as_mosquitto), rate, plan.console))
             }
         };
-        Run::new(client, plan.console, limits, wanted, sieve, sink, only_retained)
-            .run()
-            .await
+        let mut talk = Conversation::new(plan, args.timeout)?;
+        if !wanted.subscriptions.is_empty() {
+            talk.client
+                .subscribe(wanted.subscriptions.clone(), subscribe_properties)?;
+        }
+        Subscriber::new(goal, wanted, sieve, sink).run(talk).await
     })?
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes asked for at once.
@@ -122,14 +122,26 @@ pub async fn read_whole<R: AsyncRead + Unpin>(mut reader: R, limit: usize) -> io
 /// # Errors
 /// It cannot be read, or is longer.
 pub fn read_file(path: &Path, limit: usize) -> io::Result<Bytes> {
-    let file = std::fs::File::open(path)?;
     let mut bytes = Vec::new();
     // Devices and pipes have no end that could be looked up.
+    let file = std::fs::File::open(path)?;
     file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         return Err(too_long(limit));
     }
     Ok(Bytes::from(bytes))
+}
+
+/// The same, where one that may have to be waited for, such as a FIFO, holds up nothing else.
+///
+/// # Errors
+/// As [`read_file`].
+pub async fn wait_for_file(path: PathBuf, limit: usize) -> io::Result<Bytes> {
+    if std::fs::metadata(&path)?.is_file() {
+        return read_file(&path, limit);
+    }
+    let read = tokio::task::spawn_blocking(move || read_file(&path, limit));
+    read.await.map_err(io::Error::other)?
 }
 
 fn too_long(limit: usize) -> io::Error {

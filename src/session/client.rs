@@ -419,6 +419,11 @@ impl Client {
         &mut self.link.output
     }
 
+    /// The bytes to write, and where those that were read are appended.
+    pub fn buffers(&mut self) -> (&mut BytesMut, &mut BytesMut) {
+        (&mut self.link.output, &mut self.link.input)
+    }
+
     /// Explains what was read, up to the next event; `None` when more bytes are needed.
     ///
     /// # Errors

@@ -247,6 +247,11 @@ impl Server {
         &mut self.link.output
     }
 
+    /// The bytes to write, and where those that were read are appended.
+    pub fn buffers(&mut self) -> (&mut BytesMut, &mut BytesMut) {
+        (&mut self.link.output, &mut self.link.input)
+    }
+
     /// Moves waiting messages into the output buffer.
     ///
     /// # Errors

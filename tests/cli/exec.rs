@@ -119,8 +119,7 @@ fn one_command_runs_at_a_time_otherwise() {
 fn the_end_waits_for_a_running_command() {
     let directory = tempfile::tempdir().unwrap();
     for (flags, command, status) in [
-        (&["-W", "2s"][..], "sleep 2.5; touch $FLAG", 27),
-        (&["--idle", "200ms"], "sleep 0.5; touch $FLAG", 0),
+        (&["--idle", "200ms"][..], "sleep 0.5; touch $FLAG", 0),
         (&[], "kill -INT $PPID; sleep 0.2; touch $FLAG", 130),
         (&[], "kill -TERM $PPID; sleep 0.2; touch $FLAG", 143),
     ] {
@@ -144,6 +143,34 @@ fn the_end_waits_for_a_running_command() {
             .code(status);
         peer.finish();
         assert!(flag.exists(), "{flags:?} {command}");
+    }
+}
+
+#[test]
+fn a_limit_ends_a_running_command_and_what_it_started() {
+    let directory = tempfile::tempdir().unwrap();
+    for (number, (flag, command)) in [
+        ("-W", "trap 'touch $FLAG; exit 9' TERM; sleep 20 & wait"),
+        ("--deadline", "trap '' TERM; touch $FLAG; sleep 20; sleep 20"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = directory.path().join(number.to_string());
+        let peer = subscribed(&[send(FIVE), expect(DISCONNECT), Step::ExpectEnd]);
+        let began = std::time::Instant::now();
+        subscribe(&peer, FLAGS)
+            .args([flag, "1s", "--exec", command])
+            .env("FLAG", &path)
+            .assert()
+            .code(27)
+            .stderr(contains("the time limit of 1s ran out while waiting for 1 command\n"))
+            .stderr(contains(
+                "ended the command for a message on \"a/b\", which is not acknowledged\n",
+            ));
+        assert!(began.elapsed() < std::time::Duration::from_secs(10), "{command}");
+        peer.finish();
+        assert!(path.exists(), "{command}");
     }
 }
 

@@ -77,7 +77,7 @@ fn a_refused_look_at_what_is_stored_is_named() {
         .assert()
         .code(4)
         .stderr(contains(
-            "the broker refused the subscription that shows what it has stored: Not authorized (0x87)",
+            "the broker refused the subscription that shows the retained message: Not authorized (0x87)",
         ));
     peer.finish();
 }

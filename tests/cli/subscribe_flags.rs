@@ -278,7 +278,9 @@ fn no_retained_message_gives_status_1() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr("mqkit: there is no stored message\n");
+        .stderr(contains(
+            "mqkit: there is no retained message for \"a/#\" on 127.0.0.1:",
+        ));
     peer.finish();
 }
 

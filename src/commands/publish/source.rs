@@ -7,9 +7,13 @@ use crate::input::packets::Message;
 use crate::protocol::{Properties, Publish, Utf8, topic};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use std::future::Future;
+use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
-use tokio::io::Stdin;
+use tokio::fs::File;
+use tokio::io::AsyncRead;
 
 /// What the flags name.
 pub(super) enum Input {
@@ -17,7 +21,12 @@ pub(super) enum Input {
     File(PathBuf, Option<Encoding>),
     Stdin(Option<Encoding>),
     Nothing,
-    Lines { form: LineForm, delimiter: u8 },
+    /// Lines of a file, or of standard input.
+    Lines {
+        file: Option<PathBuf>,
+        form: LineForm,
+        delimiter: u8,
+    },
 }
 
 /// What a line is.
@@ -45,52 +54,129 @@ pub(super) struct Source {
     /// What messages do not say themselves.
     template: Publish,
     kind: Kind,
+    /// What is read, for messages.
+    name: String,
 }
 
 enum Kind {
-    One { left: u64 },
-    Lines { lines: Box<Lines<Stdin>>, form: LineForm },
+    /// A single payload that is not read yet.
+    Unread {
+        payload: Reading,
+        encoding: Option<Encoding>,
+        count: u64,
+    },
+    One {
+        left: u64,
+    },
+    Unopened {
+        file: Pin<Box<dyn Future<Output = io::Result<File>>>>,
+        form: LineForm,
+        delimiter: u8,
+    },
+    Lines {
+        lines: Box<Lines<Box<dyn AsyncRead + Unpin>>>,
+        form: LineForm,
+    },
     Dry,
 }
+
+/// A read that goes on where it was when it is polled again.
+type Reading = Pin<Box<dyn Future<Output = anyhow::Result<Bytes>>>>;
 
 /// The longest line, in bytes: the largest packet that MQTT knows, with room for a topic.
 const LONGEST: usize = crate::protocol::MAX_REMAINING_LENGTH - 128 * 1024;
 
+impl Kind {
+    fn lines(input: impl AsyncRead + Unpin + 'static, form: LineForm, delimiter: u8) -> Self {
+        let lines = Box::new(Lines::new(Box::new(input) as Box<_>, delimiter, LONGEST));
+        Self::Lines { lines, form }
+    }
+}
+
 impl Source {
-    /// Opens the input. A single payload is published `count` times.
+    /// Messages from an input, of which nothing is read yet. A single payload is published `count` times.
     ///
     /// # Errors
-    /// The payload cannot be read, or is not what it should be.
-    pub(super) async fn open(input: Input, mut template: Publish, count: u64) -> anyhow::Result<Self> {
-        let payload = match input {
-            Input::Lines { form, delimiter } => {
-                let lines = Box::new(Lines::new(tokio::io::stdin(), delimiter, LONGEST));
-                let kind = Kind::Lines { lines, form };
-                return Ok(Self { template, kind });
+    /// The payload on the command line is not what it should be; there is no such file.
+    pub(super) fn new(input: Input, template: Publish, count: u64) -> anyhow::Result<Self> {
+        let (mut name, mut template) = ("standard input".to_owned(), template);
+        let unread = |payload: Reading, encoding| Kind::Unread {
+            payload,
+            encoding,
+            count,
+        };
+        let kind = match input {
+            Input::Lines { file, form, delimiter } => {
+                if let Some(path) = file {
+                    name = format!("{path:?}");
+                    // The other end of a FIFO may not be there.
+                    let file = Box::pin(File::open(path));
+                    Kind::Unopened { file, form, delimiter }
+                } else {
+                    Kind::lines(tokio::io::stdin(), form, delimiter)
+                }
             }
-            Input::Nothing => Bytes::new(),
+            Input::Nothing => Kind::One { left: count },
             Input::Text(text, encoding) => {
-                decoded(Bytes::from(text), encoding).map_err(|error| anyhow!("the message {error}"))?
+                let payload = decoded(Bytes::from(text), encoding).map_err(|error| anyhow!("the message {error}"))?;
+                template.payload = payload;
+                Kind::One { left: count }
             }
             Input::File(path, encoding) => {
-                let bytes = messages::read_file(&path, LONGEST).with_context(|| format!("cannot read {path:?}"))?;
-                decoded(bytes, encoding).map_err(|error| anyhow!("{path:?} {error}"))?
+                name = format!("{path:?}");
+                let unreadable = format!("cannot read {name}");
+                let read = async { messages::wait_for_file(path, LONGEST).await.context(unreadable) };
+                unread(Box::pin(read), encoding)
             }
-            Input::Stdin(encoding) => {
-                let bytes = messages::read_whole(tokio::io::stdin(), LONGEST).await;
-                let bytes = bytes.context("cannot read standard input")?;
-                if bytes.is_empty() {
-                    // A command before the pipe that failed must not delete a stored message.
-                    return Err(anyhow!(
-                        "standard input is empty; --null-message publishes an empty message"
-                    ));
-                }
-                decoded(bytes, encoding).map_err(|error| anyhow!("standard input {error}"))?
-            }
+            Input::Stdin(encoding) => unread(
+                Box::pin(async {
+                    let bytes = messages::read_whole(tokio::io::stdin(), LONGEST).await;
+                    let bytes = bytes.context("cannot read standard input")?;
+                    if bytes.is_empty() {
+                        // A command before the pipe that failed must not delete a retained message.
+                        let what = "standard input is empty; --null-message publishes an empty message";
+                        return Err(anyhow!(what));
+                    }
+                    Ok(bytes)
+                }),
+                encoding,
+            ),
         };
-        template.payload = payload;
-        let kind = Kind::One { left: count };
-        Ok(Self { template, kind })
+        Ok(Self { template, kind, name })
+    }
+
+    /// What is read, for messages.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// True until [`Self::prepare`] has ended.
+    pub(super) fn is_unprepared(&self) -> bool {
+        matches!(self.kind, Kind::Unread { .. } | Kind::Unopened { .. })
+    }
+
+    /// Reads the one payload, or opens the file with the lines. Cancel-safe.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what it should be.
+    pub(super) async fn prepare(&mut self) -> anyhow::Result<()> {
+        match &mut self.kind {
+            Kind::Unread {
+                payload,
+                encoding,
+                count,
+            } => {
+                let bytes = payload.await?;
+                self.template.payload = decoded(bytes, *encoding).map_err(|error| anyhow!("{} {error}", self.name))?;
+                self.kind = Kind::One { left: *count };
+            }
+            Kind::Unopened { file, form, delimiter } => {
+                let file = file.await.with_context(|| format!("cannot read {}", self.name))?;
+                self.kind = Kind::lines(file, *form, *delimiter);
+            }
+            Kind::One { .. } | Kind::Lines { .. } | Kind::Dry => {}
+        }
+        Ok(())
     }
 
     /// The next message; `None` at the end. Cancel-safe.
@@ -100,7 +186,14 @@ impl Source {
     pub(super) async fn next(&mut self) -> anyhow::Result<Option<Item>> {
         loop {
             let line = match &mut self.kind {
-                Kind::Lines { lines, .. } => lines.next().await.context("cannot read standard input")?,
+                Kind::Unread { .. } | Kind::Unopened { .. } => {
+                    self.prepare().await?;
+                    continue;
+                }
+                Kind::Lines { lines, .. } => {
+                    let line = lines.next().await;
+                    line.with_context(|| format!("cannot read {}", self.name))?
+                }
                 Kind::One { left } => {
                     *left -= 1;
                     if *left == 0 {
@@ -154,7 +247,7 @@ impl Source {
             return Ok(None);
         };
         let number = lines.number();
-        let place = || format!("line {number} of standard input");
+        let place = || format!("line {number} of {}", self.name);
         let (publish, recorded) = match form {
             LineForm::Payload(encoding) => {
                 let payload = decoded(line, *encoding).map_err(|error| anyhow!("{} {error}", place()))?;

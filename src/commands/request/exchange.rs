@@ -1,9 +1,9 @@
-//! The conversation of `mqkit rr`: subscription, request, responses, and the end. It must not know the command line.
+//! What `mqkit rr` does in its conversation: subscription, request, responses, and the end. It must not know the command line.
 
-use crate::cli::{Console, Usage, values};
-use crate::client::{self, Client, Event};
-use crate::commands::{Signals, describe_connection, describe_fall_back, describe_loss, until};
-use crate::exit::{Outcome, OutputError};
+use crate::cli::{Usage, values};
+use crate::client;
+use crate::commands::conversation::{Conversation, Output, Reason, Task, Turn, Waiting};
+use crate::exit::Outcome;
 use crate::output::message::{Format, Received};
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
@@ -12,15 +12,12 @@ use crate::session::{self, AckHandle, error::Refusal};
 use anyhow::Context;
 use bytes::Bytes;
 use std::fmt::Write as _;
-use std::io;
+use std::future::{Future, pending};
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, Stdout};
 use tokio::time::Instant;
 
 /// What a generated response topic begins with, when the broker does not say.
 const PREFIX: &str = "mqkit/rr";
-/// How long a broker that does not read may hold up the end.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What is asked, and what is to be done with the responses.
 pub(super) struct Wanted {
@@ -39,11 +36,6 @@ pub(super) struct Wanted {
     pub(super) latency: bool,
     /// So many responses are enough.
     pub(super) count: u64,
-    /// Limit of the whole run, and when it is over.
-    pub(super) limit: Option<Duration>,
-    pub(super) ends_at: Option<Instant>,
-    /// Under the name of Mosquitto's tool, which says "Timed out" and no more.
-    pub(super) as_mosquitto: bool,
 }
 
 /// What a response must carry, in version 5.
@@ -68,9 +60,10 @@ impl Correlation {
 /// A request on its way.
 pub(super) struct Exchange {
     wanted: Wanted,
-    client: Client,
-    console: Console,
-    stdout: Stdout,
+    payload: Option<Payload>,
+    output: Output,
+    /// The response that is being written.
+    response: Option<AckHandle>,
     /// The response topic is one that this run made up.
     generated: bool,
     /// The session has the subscription, and repeats it on later connections.
@@ -81,27 +74,28 @@ pub(super) struct Exchange {
     lost: bool,
     /// Responses printed.
     taken: u64,
+    /// What there is to say instead of a response.
+    outcome: Option<Outcome>,
+    stopped: bool,
 }
 
-/// What an event means for the run.
-enum Step {
-    Wait,
-    End(Outcome),
-    Response(Publish, AckHandle),
-}
+/// Where the payload of the request comes from, and what that is called.
+pub(super) type Payload = (String, std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Bytes>>>>);
 
 impl Exchange {
-    pub(super) fn new(wanted: Wanted, options: client::Options, console: Console) -> Self {
+    pub(super) fn new(wanted: Wanted, payload: Payload) -> Self {
         Self {
             generated: wanted.response_topic.is_none(),
             wanted,
-            client: Client::new(options),
-            console,
-            stdout: tokio::io::stdout(),
+            payload: Some(payload),
+            output: Output::new(),
+            response: None,
             subscribed: false,
             sent: None,
             lost: false,
             taken: 0,
+            outcome: None,
+            stopped: false,
         }
     }
 
@@ -109,93 +103,117 @@ impl Exchange {
     ///
     /// # Errors
     /// No connection, its loss, what the broker cannot do, an output that cannot be written.
-    pub(super) async fn run(mut self) -> anyhow::Result<Outcome> {
-        let mut signals = Signals::new()?;
-        let ended = match self.exchange(&mut signals).await {
-            Err(error) if is_broken_pipe(&error) => Ok(Outcome::Done),
-            ended => ended,
-        };
-        if ended.is_ok() {
-            // With DISCONNECT, so that the will is not published; the last acknowledgement goes out with it.
-            let _ = tokio::time::timeout(FAREWELL, self.client.close(false)).await;
+    pub(super) async fn run(mut self, talk: Conversation) -> anyhow::Result<Outcome> {
+        let ended = talk.run(&mut self).await;
+        match (ended.outcome()?, self.outcome) {
+            (Outcome::Done, Some(outcome)) => Ok(outcome),
+            (outcome, _) => Ok(outcome),
         }
-        ended
     }
+}
 
-    async fn exchange(&mut self, signals: &mut Signals) -> anyhow::Result<Outcome> {
-        loop {
-            let event = tokio::select! {
-                biased;
-                event = self.client.next() => event?,
-                signal = signals.next() => return Ok(Outcome::Signal(signal)),
-                () = until(self.wanted.ends_at) => {
-                    if !self.wanted.as_mosquitto {
-                        self.describe_time_out();
-                    }
-                    return Ok(Outcome::TimedOut);
-                }
-            };
-            match self.handle(event)? {
-                Step::Wait => {}
-                Step::End(outcome) => return Ok(outcome),
-                Step::Response(publish, handle) => {
-                    if let Some(outcome) = self.print(&publish, handle, signals).await? {
-                        return Ok(outcome);
-                    }
-                    self.taken += 1;
-                    if self.taken == self.wanted.count {
-                        return Ok(Outcome::Done);
-                    }
-                }
+impl Task for Exchange {
+    fn turn(&mut self, talk: &mut Conversation) -> anyhow::Result<Turn> {
+        if self.payload.is_some() {
+            return Ok(if self.stopped { Turn::Done } else { Turn::Work });
+        }
+        if !self.output.is_writing() {
+            // Acknowledged once it is written.
+            if let Some(handle) = self.response.take() {
+                talk.client.acknowledge(handle)?;
+                self.taken += 1;
             }
         }
+        if self.output.is_writing() {
+            return Ok(Turn::Hold);
+        }
+        let enough = self.taken == self.wanted.count;
+        let done = enough || self.stopped || self.outcome.is_some();
+        Ok(if done { Turn::Done } else { Turn::Listen })
     }
 
-    fn handle(&mut self, event: Event) -> anyhow::Result<Step> {
+    async fn work(&mut self) -> anyhow::Result<()> {
+        match &mut self.payload {
+            Some((_, payload)) => {
+                self.wanted.request.payload = payload.await?;
+                self.payload = None;
+                Ok(())
+            }
+            None if self.sent.is_some() => Ok(self.output.work().await?),
+            None => pending().await,
+        }
+    }
+
+    fn handle(&mut self, talk: &mut Conversation, event: session::Event) -> anyhow::Result<()> {
         match event {
-            Event::Session(session::Event::Connected(connack)) => {
-                describe_connection(&mut self.client, &self.console, &connack);
-                self.connected(&connack)?;
+            session::Event::Connected(connack) => self.connected(talk, &connack)?,
+            session::Event::Subscribed { granted, properties } => {
+                self.subscription_answered(talk, &granted, properties)?;
             }
-            Event::Session(session::Event::Subscribed { granted, properties }) => {
-                return self.subscription_answered(&granted, properties);
-            }
-            Event::Session(session::Event::Message(publish, handle)) => return self.received(publish, handle),
-            Event::Session(session::Event::Published {
+            session::Event::Message(publish, handle) => self.received(talk, &publish, handle)?,
+            session::Event::Published {
                 reason, properties, by, ..
-            }) => return Ok(self.published(reason, properties, by)),
-            Event::Session(_) | Event::Ready => {}
-            Event::Retrying(error, wait) => {
-                if self.sent.is_some() && self.wanted.request.qos == QoS::AtMostOnce {
-                    let text = "no response: a request at QoS 0 is not sent again after a loss (one at -q 1 is)";
-                    return Err(anyhow::Error::new(error).context(text));
-                }
-                self.lost |= self.sent.is_some();
-                describe_loss(&self.console, &error, wait);
-            }
-            Event::FellBack(error) if self.wanted.response_topic.is_none() => {
-                let text = "cannot use MQTT 5 with this broker, and 3.1.1 needs a response topic (-e)";
-                return Err(anyhow::Error::new(error).context(text));
-            }
-            Event::FellBack(error) => describe_fall_back(&self.console, &error),
+            } => self.published(talk, reason, properties, by),
+            session::Event::Unsubscribed { .. } => {}
         }
-        Ok(Step::Wait)
+        Ok(())
     }
 
-    /// Subscribes on the first connection.
-    fn connected(&mut self, connack: &Connack) -> anyhow::Result<()> {
-        if self.client.session().take_uncertain() > 0 {
-            self.console
-                .note("the broker lost its session: the request is sent again as new, so it may be answered twice");
+    fn lost(&mut self, _: &mut Conversation, error: client::Error) -> anyhow::Result<client::Error> {
+        if self.sent.is_some() && self.wanted.request.qos == QoS::AtMostOnce {
+            let text = "no response: a request at QoS 0 is not sent again after a loss (one at -q 1 is)";
+            return Err(anyhow::Error::new(error).context(text));
         }
+        self.lost |= self.sent.is_some();
+        Ok(error)
+    }
+
+    fn fell_back(&mut self, error: client::Error) -> anyhow::Result<client::Error> {
+        if self.wanted.response_topic.is_none() {
+            let text = "cannot use MQTT 5 with this broker, and 3.1.1 needs a response topic (-e)";
+            return Err(anyhow::Error::new(error).context(text));
+        }
+        Ok(error)
+    }
+
+    fn stop(&mut self, _: &mut Conversation, _: Reason) -> bool {
+        self.stopped = true;
+        false
+    }
+
+    fn waiting(&self, talk: &mut Conversation) -> Waiting {
+        if let Some((name, _)) = &self.payload {
+            return Waiting::Work(format!("reading {name}"));
+        }
+        if self.output.is_writing() {
+            return Waiting::Work("writing to standard output".to_owned());
+        }
+        let topic = self.wanted.response_topic.as_ref().map(|topic| topic.escape_debug());
+        Waiting::Broker(match (self.sent, topic) {
+            (Some(_), Some(topic)) => {
+                let (to, count) = (self.wanted.request.topic.escape_debug(), self.wanted.count);
+                let so_far = match self.taken {
+                    0 => String::new(),
+                    taken => format!(" ({taken} of {count} are there)"),
+                };
+                format!("waiting for the response on \"{topic}\" to the request to \"{to}\"{so_far}")
+            }
+            _ => format!("waiting for SUBACK from {}", talk.client.target()),
+        })
+    }
+}
+
+impl Exchange {
+    /// Subscribes on the first connection.
+    fn connected(&mut self, talk: &mut Conversation, connack: &Connack) -> anyhow::Result<()> {
         if std::mem::replace(&mut self.subscribed, true) {
             return Ok(());
         }
         let topic = match self.wanted.response_topic.take() {
             Some(topic) => topic,
-            None => self.new_topic(connack)?,
+            None => self.new_topic(talk, connack)?,
         };
-        self.console
+        talk.notes
             .debug(format_args!("the response topic is \"{}\"", topic.escape_debug()));
         self.wanted.response_topic = Some(topic.clone());
         let subscription = Subscription {
@@ -203,19 +221,19 @@ impl Exchange {
             ..self.wanted.subscription.clone()
         };
         let properties = std::mem::take(&mut self.wanted.subscribe_properties);
-        self.client.subscribe(vec![subscription], properties)?;
+        talk.client.subscribe(vec![subscription], properties)?;
         Ok(())
     }
 
     /// A topic of this run's own, where the broker wants it to be.
-    fn new_topic(&self, connack: &Connack) -> anyhow::Result<Utf8> {
+    fn new_topic(&self, talk: &Conversation, connack: &Connack) -> anyhow::Result<Utf8> {
         let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
         let information = connack.properties.text(PropertyId::ResponseInformation);
         if let Some(information) = information.filter(|_| self.wanted.information_requested) {
             let topic = format!("{}/{random}", information.trim_end_matches('/'));
             match values::topic_name(&topic) {
                 Ok(topic) => return Ok(topic),
-                Err(error) => self.console.note(format_args!(
+                Err(error) => talk.notes.note(format_args!(
                     "the broker's response information \"{}\" is of no use: {error}",
                     information.escape_debug()
                 )),
@@ -227,9 +245,10 @@ impl Exchange {
     /// Sends the request once there is someone to hear the response.
     fn subscription_answered(
         &mut self,
+        talk: &mut Conversation,
         granted: &[(Utf8, ReasonCode)],
         properties: Properties,
-    ) -> anyhow::Result<Step> {
+    ) -> anyhow::Result<()> {
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
@@ -238,33 +257,34 @@ impl Exchange {
                     reason: *reason,
                     properties,
                 };
-                let hint = match self.generated {
-                    true => "\nhint: name one with -e that this client may subscribe to",
-                    false => "",
-                };
-                self.explain(format_args!(
-                    "the broker refused the subscription to the response topic \"{shown}\": {refusal}{hint}"
-                ));
-                return Ok(Step::End(Outcome::Refused(*reason)));
+                talk.notes.refused(
+                    format_args!("the subscription to the response topic \"{shown}\""),
+                    &refusal,
+                );
+                if self.generated {
+                    talk.notes.hint("name one with -e that this client may subscribe to");
+                }
+                self.outcome = Some(Outcome::Refused(*reason));
+                return Ok(());
             }
             if reason.0 < u8::from(self.wanted.request.qos) {
                 let asked = self.wanted.request.qos;
-                self.console.note(format_args!(
+                talk.notes.note(format_args!(
                     "the broker grants QoS {} to \"{shown}\", asked for {asked}",
                     reason.0
                 ));
             }
         }
-        self.console.debug("the broker has the subscription");
+        talk.notes.debug("the broker has the subscription");
         if self.sent.is_none() {
-            self.send()?;
+            self.send(talk)?;
         }
-        Ok(Step::Wait)
+        Ok(())
     }
 
-    fn send(&mut self) -> anyhow::Result<()> {
+    fn send(&mut self, talk: &mut Conversation) -> anyhow::Result<()> {
         let mut request = self.wanted.request.clone();
-        if self.version() == Version::V5 {
+        if version(talk) == Version::V5 {
             if let Correlation::Random(bytes) = &self.wanted.correlation {
                 let value = PropertyValue::Binary(bytes.clone());
                 request.properties.push(PropertyId::CorrelationData, value);
@@ -276,16 +296,12 @@ impl Exchange {
         }
         self.sent = Some(Instant::now());
         let topic = self.wanted.request.topic.escape_debug();
-        let sent = self.client.publish(request);
+        let sent = talk.client.publish(request);
         sent.with_context(|| format!("cannot send the request to \"{topic}\""))
     }
 
-    fn version(&mut self) -> Version {
-        self.client.session().options().version
-    }
-
     /// What became of the request.
-    fn published(&self, reason: ReasonCode, properties: Properties, by: PacketType) -> Step {
+    fn published(&mut self, talk: &mut Conversation, reason: ReasonCode, properties: Properties, by: PacketType) {
         let topic = self.wanted.request.topic.escape_debug();
         if reason.is_failure() {
             let refusal = Refusal {
@@ -293,41 +309,47 @@ impl Exchange {
                 reason,
                 properties,
             };
-            self.explain(format_args!("the broker refused the request to \"{topic}\": {refusal}"));
-            return Step::End(Outcome::Refused(reason));
+            talk.notes.refused(format_args!("the request to \"{topic}\""), &refusal);
+            self.outcome = Some(Outcome::Refused(reason));
+        } else if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
+            // A request that was sent twice may have found someone the first time.
+            talk.notes
+                .insist(format_args!("no response: nobody is subscribed to \"{topic}\""));
+            talk.notes.hint("start the responder before the request");
+            self.outcome = Some(Outcome::No);
+        } else {
+            talk.notes.debug(format_args!("the broker has the request: {reason}"));
         }
-        // A request that was sent twice may have found someone the first time.
-        if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
-            self.explain(format_args!(
-                "no response: nobody is subscribed to \"{topic}\"\nhint: start the responder before the request"
-            ));
-            return Step::End(Outcome::No);
-        }
-        self.console.debug(format_args!("the broker has the request: {reason}"));
-        Step::Wait
     }
 
-    /// Takes a message for a response, or says why not.
-    fn received(&mut self, publish: Publish, handle: AckHandle) -> anyhow::Result<Step> {
-        let why = self.why_not(&publish);
-        let Some(why) = why else {
-            return Ok(Step::Response(publish, handle));
-        };
-        let topic = publish.topic.escape_debug();
-        self.console
-            .debug(format_args!("ignored a message to \"{topic}\": {why}"));
-        self.client.acknowledge(handle)?;
-        Ok(Step::Wait)
+    /// Takes a message for a response and begins to write it, or says why not.
+    fn received(&mut self, talk: &mut Conversation, publish: &Publish, handle: AckHandle) -> anyhow::Result<()> {
+        if let Some(why) = self.why_not(talk, publish) {
+            let topic = publish.topic.escape_debug();
+            talk.notes
+                .debug(format_args!("ignored a message to \"{topic}\": {why}"));
+            return Ok(talk.client.acknowledge(handle)?);
+        }
+        let took = self.sent.map(|sent| sent.elapsed());
+        let time = jiff::Timestamp::now();
+        let text = self.output.buffer();
+        self.wanted.format.write(&Received { publish, time }, text);
+        if let Some(took) = took.filter(|_| self.wanted.latency) {
+            text.extend_from_slice(latency(took).as_bytes());
+        }
+        self.output.start();
+        self.response = Some(handle);
+        Ok(())
     }
 
-    fn why_not(&mut self, publish: &Publish) -> Option<String> {
+    fn why_not(&self, talk: &mut Conversation, publish: &Publish) -> Option<String> {
         if self.wanted.response_topic.as_ref() != Some(&publish.topic) {
             return Some("it is not the response topic".to_owned());
         }
         if self.sent.is_none() {
             return Some("it came before the request".to_owned());
         }
-        let version = self.version();
+        let version = version(talk);
         let own = self.wanted.correlation.bytes().filter(|_| version == Version::V5);
         let carried = publish.properties.binary(PropertyId::CorrelationData);
         match (own, carried) {
@@ -343,64 +365,12 @@ impl Exchange {
             // Responders that know nothing of correlation data are many.
             _ => {}
         }
-        publish.retain.then(|| "it was stored before the request".to_owned())
+        publish.retain.then(|| "it was retained before the request".to_owned())
     }
+}
 
-    /// Writes a response, then acknowledges it. A reader that takes its time does not cost the connection; an end that
-    /// cannot wait for it gives its outcome.
-    async fn print(
-        &mut self,
-        publish: &Publish,
-        handle: AckHandle,
-        signals: &mut Signals,
-    ) -> anyhow::Result<Option<Outcome>> {
-        let took = self.sent.map(|sent| sent.elapsed());
-        let time = jiff::Timestamp::now();
-        let mut text = Vec::new();
-        self.wanted.format.write(&Received { publish, time }, &mut text);
-        if let Some(took) = took.filter(|_| self.wanted.latency) {
-            text.extend_from_slice(latency(took).as_bytes());
-        }
-        let stdout = &mut self.stdout;
-        let write = async {
-            stdout.write_all(&text).await?;
-            stdout.flush().await
-        };
-        tokio::select! {
-            biased;
-            written = write => written.map_err(OutputError)?,
-            signal = signals.next() => return Ok(Some(Outcome::Signal(signal))),
-            () = until(self.wanted.ends_at) => return Ok(Some(Outcome::TimedOut)),
-            () = self.client.keep_alive() => {}
-        }
-        self.client.acknowledge(handle)?;
-        Ok(None)
-    }
-
-    /// Says how far the run came within its limit.
-    fn describe_time_out(&mut self) {
-        let limit = self.wanted.limit.unwrap_or_default().as_secs_f64();
-        let topic = self.wanted.request.topic.escape_debug().to_string();
-        let (taken, count) = (self.taken, self.wanted.count);
-        let text = match self.sent {
-            Some(_) if taken > 0 => format!("{taken} of {count} responses from \"{topic}\" within {limit}s"),
-            Some(_) => format!("no response from \"{topic}\" within {limit}s"),
-            None if self.client.session().is_connected() => {
-                format!("the broker did not answer the subscription to the response topic within {limit}s")
-            }
-            None => format!("no connection to {} within {limit}s", self.client.target()),
-        };
-        self.console.note(text);
-    }
-
-    /// Words that explain the status are shown even when notes are not.
-    fn explain(&self, text: impl std::fmt::Display) {
-        let console = Console {
-            quiet: false,
-            ..self.console
-        };
-        console.note(text);
-    }
+fn version(talk: &mut Conversation) -> Version {
+    talk.client.session().options().version
 }
 
 /// As `mosquitto_rr` prints it.
@@ -412,12 +382,6 @@ fn latency(took: Duration) -> String {
         (0, _) => format!("Latency: {:.6}ms\n", f64::from(nanoseconds) / 1e6),
         (seconds, _) => format!("Latency: {seconds}.{nanoseconds:09}\n"),
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<OutputError>()
-        .is_some_and(|error| error.0.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

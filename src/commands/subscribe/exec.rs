@@ -2,14 +2,18 @@
 //! whichever ends first `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`. It must not know the broker.
 
 use super::{Handed, environment};
+use crate::commands::until;
 use crate::protocol::{Properties, Publish, QoS};
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 
 /// No more messages are taken while so many wait for their command or for an older one.
 const QUEUE_LIMIT: usize = 1000;
@@ -17,6 +21,11 @@ const QUEUE_LIMIT: usize = 1000;
 const WAITING_LIMIT: usize = 16 * 1024 * 1024;
 /// No reply is larger, in bytes.
 const OUTPUT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// How long commands may go on after a first signal; the conversation waits a little longer.
+const PATIENCE: Duration = Duration::from_millis(4500);
+/// How long a command may take to end after TERM.
+const TERM_TO_KILL: Duration = Duration::from_millis(250);
 
 /// What is run, and how.
 #[derive(Debug, Clone)]
@@ -42,8 +51,12 @@ pub(super) struct Commands {
     /// Bytes of payload that wait.
     waiting: usize,
     running: JoinSet<(Publish, Result<Vec<u8>, Failure>)>,
-    /// Which message each of them is for.
-    numbers: Vec<(Id, u64)>,
+    /// Which message each of them is for, and its process group.
+    numbers: Vec<(Id, u64, Option<Pid>)>,
+    /// When the running ones are asked to end, and then are killed.
+    ending: Option<(Signal, Instant)>,
+    /// They were asked to.
+    ended: bool,
     failed: u64,
     unacknowledged: usize,
 }
@@ -96,6 +109,8 @@ impl Commands {
             waiting: 0,
             running: JoinSet::new(),
             numbers: Vec::new(),
+            ending: None,
+            ended: false,
             failed: 0,
             unacknowledged: 0,
         }
@@ -158,13 +173,38 @@ impl Commands {
             }
             if let State::Waiting(publish) = std::mem::replace(&mut entry.state, State::Running) {
                 self.waiting -= publish.payload.len();
-                let command = self.command(&publish);
+                let child = self.command(&publish).spawn();
+                let group = child.as_ref().ok().and_then(Child::id);
+                let group = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
                 let reply = self.task.reply.is_some();
                 let task = self.running.spawn(async move {
-                    let result = run(command, &publish.payload, reply).await;
+                    let result = match child {
+                        Ok(child) => run(child, &publish.payload, reply).await,
+                        Err(error) => Err(error.into()),
+                    };
                     (publish, result)
                 });
-                self.numbers.push((task.id(), number));
+                self.numbers.push((task.id(), number, group));
+            }
+        }
+    }
+
+    /// Commands that run.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Has the running commands end: TERM, then KILL; at once or when a first signal's grace is nearly over.
+    pub(super) fn end(&mut self, at_once: bool) {
+        let patience = if at_once { Duration::ZERO } else { PATIENCE };
+        self.ending = Some((Signal::TERM, Instant::now() + patience));
+    }
+
+    fn signal(&self, signal: Signal) {
+        for (_, _, group) in &self.numbers {
+            if let Some(group) = group {
+                // One that has just ended cannot be signalled, and need not.
+                let _ = kill_process_group(*group, signal);
             }
         }
     }
@@ -180,21 +220,36 @@ impl Commands {
         if self.task.reply.is_some() {
             command.stdout(Stdio::piped());
         }
-        // An end that does not wait must not leave commands behind whose messages come again.
-        command.kill_on_drop(true);
+        // Signals of the terminal are for this program, which ends its commands in its own time.
+        command.process_group(0);
         command
     }
 
     /// The next command that ends. Cancel-safe.
     pub(super) async fn finished(&mut self) -> Finished {
-        let Some(joined) = self.running.join_next_with_id().await else {
-            return std::future::pending().await;
+        let joined = loop {
+            let ending = self.ending;
+            tokio::select! {
+                joined = self.running.join_next_with_id(), if !self.running.is_empty() => match joined {
+                    Some(joined) => break joined,
+                    None => return std::future::pending().await,
+                },
+                () = until(ending.map(|(_, at)| at)), if ending.is_some() => {
+                    self.signal(ending.map_or(Signal::KILL, |(signal, _)| signal));
+                    self.ended = true;
+                    self.ending = match ending {
+                        Some((Signal::TERM, at)) => Some((Signal::KILL, at + TERM_TO_KILL)),
+                        _ => None,
+                    };
+                }
+                else => return std::future::pending().await,
+            }
         };
         let (id, publish, result) = match joined {
             Ok((id, (publish, result))) => (id, Some(publish), result.map(Bytes::from)),
             Err(error) => (error.id(), None, Err(Failure::Lost)),
         };
-        let number = match self.numbers.iter().position(|(known, _)| *known == id) {
+        let number = match self.numbers.iter().position(|(known, ..)| *known == id) {
             Some(index) => self.numbers.swap_remove(index).1,
             None => u64::MAX,
         };
@@ -205,13 +260,15 @@ impl Commands {
         }
     }
 
-    /// Says how it went, all in all.
-    pub(super) fn conclude(&mut self, finished: &Finished, success: bool) {
-        self.failed += u64::from(!success);
+    /// Says how it went, all in all. True for a failure that [`Self::end`] made.
+    pub(super) fn conclude(&mut self, finished: &Finished, success: bool) -> bool {
+        let ended = self.ended && !success;
+        self.failed += u64::from(!success && !ended);
         if let Some(entry) = entry(&mut self.queue, self.first, finished.number) {
             entry.state = if success { State::Done } else { State::Left };
             self.unacknowledged += usize::from(!success && entry.qos != QoS::AtMostOnce);
         }
+        ended
     }
 
     /// The next message that is done with, and every older one too.
@@ -242,13 +299,19 @@ impl Commands {
     }
 }
 
+impl Drop for Commands {
+    /// An end that does not wait must not leave commands behind whose messages come again.
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
 fn entry(queue: &mut VecDeque<Entry>, first: u64, number: u64) -> Option<&mut Entry> {
     queue.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
 }
 
 /// Runs a command to its end: the payload is its standard input; gives its standard output, when that was asked for.
-async fn run(mut command: Command, payload: &[u8], output: bool) -> Result<Vec<u8>, Failure> {
-    let mut child = command.spawn()?;
+async fn run(mut child: Child, payload: &[u8], output: bool) -> Result<Vec<u8>, Failure> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let feed = async {
         if let Some(mut stdin) = stdin {

@@ -4,11 +4,11 @@
 use super::Handed;
 use super::rate::Rate;
 use crate::cli::Console;
+use crate::commands::conversation::Output;
 use crate::exit::OutputError;
 use crate::output::message::{Format, Received};
 use crate::protocol::Publish;
 use std::time::Duration;
-use tokio::io::{AsyncWriteExt, Stdout};
 use tokio::time::Instant;
 
 /// How long to let messages gather when they come in quick succession. A broker sends them one by one, and a read, a
@@ -26,12 +26,8 @@ pub(super) struct Printer {
     /// Counts messages instead of printing them.
     rate: Option<Rate>,
     console: Console,
-    stdout: Stdout,
-    /// Lines that are not written yet.
-    output: Vec<u8>,
-    /// So many bytes of them are, though: writing was interrupted.
-    written: usize,
-    /// Their messages, to be settled once they are.
+    output: Output,
+    /// The messages whose lines are in the output, to be settled once they are written.
     handed: Vec<Handed>,
     flushed_at: Instant,
     /// The output has waited for more already.
@@ -44,9 +40,7 @@ impl Printer {
             format,
             rate,
             console,
-            stdout: tokio::io::stdout(),
-            output: Vec::new(),
-            written: 0,
+            output: Output::new(),
             handed: Vec::new(),
             flushed_at: Instant::now(),
             gathered: false,
@@ -63,18 +57,32 @@ impl Printer {
                 publish,
                 time: jiff::Timestamp::now(),
             };
-            self.format.write(&received, &mut self.output);
+            self.format.write(&received, self.output.buffer());
         }
         self.handed.push(handed);
     }
 
-    /// Waits for the end of a second and adds its line. Cancel-safe.
-    pub(super) async fn second(&mut self) {
-        let Some(rate) = &mut self.rate else {
-            return std::future::pending().await;
+    /// Writes what was begun, or waits for the end of a second of `--message-rate` and, with `watching`, of the reader.
+    /// Cancel-safe.
+    pub(super) async fn work(&mut self, watching: bool) -> Result<(), OutputError> {
+        let rate = &mut self.rate;
+        let second = async {
+            match rate {
+                Some(rate) => rate.second().await,
+                None => std::future::pending().await,
+            }
         };
-        let count = rate.second().await;
-        self.output.extend_from_slice(format!("{count} msgs/s\n").as_bytes());
+        if self.output.is_writing() {
+            return self.output.work().await;
+        }
+        tokio::select! {
+            count = second => {
+                self.output.buffer().extend_from_slice(format!("{count} msgs/s\n").as_bytes());
+                self.output.start();
+                Ok(())
+            }
+            gone = self.output.work(), if watching => gone,
+        }
     }
 
     /// Says why a conversion of the format prints nothing.
@@ -101,29 +109,28 @@ impl Printer {
         self.output.len() >= OUTPUT_LIMIT || self.handed.len() >= HANDED_LIMIT
     }
 
-    /// Waits a moment when messages come one by one in quick succession; true when there may be more now.
-    pub(super) fn gather(&mut self) -> bool {
+    /// Begins to write, unless messages come one by one in quick succession: then there may be more in a moment.
+    pub(super) fn pause(&mut self) {
         let quick = self.flushed_at.elapsed() < QUICK;
         self.gathered = quick && !self.gathered;
-        if self.gathered {
-            std::thread::sleep(GATHER);
+        match self.gathered {
+            true => std::thread::sleep(GATHER),
+            false => self.start(),
         }
-        self.gathered
     }
 
-    /// Writes what has been collected. Cancel-safe: after an interruption the next call goes on where it was, so that
-    /// nothing is written twice.
-    pub(super) async fn write(&mut self) -> Result<(), OutputError> {
-        while let Some(rest) = self.output.get(self.written..).filter(|rest| !rest.is_empty()) {
-            self.written += self.stdout.write(rest).await.map_err(OutputError)?;
-        }
-        self.stdout.flush().await.map_err(OutputError)
+    /// Begins to write what has been collected.
+    pub(super) fn start(&mut self) {
+        self.output.start();
     }
 
-    /// The messages that were written.
+    /// True until all that was begun is written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.output.is_writing()
+    }
+
+    /// The messages that were written, once there is nothing else in the output.
     pub(super) fn settle(&mut self) -> std::vec::Drain<'_, Handed> {
-        self.output.clear();
-        self.written = 0;
         self.flushed_at = Instant::now();
         self.handed.drain(..)
     }

@@ -19,28 +19,20 @@ impl Sink {
         }
     }
 
+    /// True when another message may be taken.
     pub(super) fn has_room(&self) -> bool {
         match self {
-            Self::Print(_) => true,
+            Self::Print(printer) => !printer.is_writing(),
             Self::Execute(commands) => commands.has_room(),
         }
     }
 
-    pub(super) fn has_output(&self) -> bool {
-        matches!(self, Self::Print(printer) if !printer.is_settled())
+    /// True when something was collected that is to be written once nothing more is at hand.
+    pub(super) fn wants_pause(&self) -> bool {
+        matches!(self, Self::Print(printer) if !printer.is_settled() && !printer.is_writing())
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        matches!(self, Self::Print(printer) if printer.is_full())
-    }
-
-    pub(super) fn gather(&mut self) -> bool {
-        match self {
-            Self::Print(printer) => printer.gather(),
-            Self::Execute(_) => false,
-        }
-    }
-
+    /// True while the end of the run has to wait for it.
     pub(super) fn is_settled(&self) -> bool {
         match self {
             Self::Print(printer) => printer.is_settled(),
@@ -68,14 +60,12 @@ impl Sink {
         }
     }
 
-    /// The next command that ends, or nothing when a line of `--message-rate` is due. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Finished> {
+    /// The next command that ends, or nothing when output was written. With `watching`, a reader that goes away is an error.
+    /// Cancel-safe.
+    pub(super) async fn work(&mut self, watching: bool) -> anyhow::Result<Option<Finished>> {
         match self {
-            Self::Print(printer) => {
-                printer.second().await;
-                None
-            }
-            Self::Execute(commands) => Some(commands.finished().await),
+            Self::Print(printer) => printer.work(watching).await.map(|()| None).map_err(Into::into),
+            Self::Execute(commands) => Ok(Some(commands.finished().await)),
         }
     }
 }
