@@ -180,6 +180,24 @@ impl Client {
         }
     }
 
+    /// What [`Self::next`] would give at once, from bytes that were read already.
+    pub fn buffered(&mut self) -> Option<Result<Event, Error>> {
+        if self.connected_at.is_none() || self.session.input().is_empty() {
+            return None;
+        }
+        match self.session.poll_event(Instant::now()) {
+            Ok(event) => {
+                let event = event?;
+                self.useful = true;
+                Some(Ok(Event::Session(event)))
+            }
+            Err(error) => {
+                let error = self.session_error(error);
+                Some(self.lost(error))
+            }
+        }
+    }
+
     fn dial(&mut self) {
         let target = self.options.target.clone();
         let stage = Rc::new(Cell::new(Stage::Lookup));

@@ -196,7 +196,18 @@ impl Conversation {
             Ok(turn) => turn,
             Err(error) => return self.fail(task, error),
         };
-        let done = match self.wait(task, turn).await {
+        self.turns = self.turns.wrapping_add(1);
+        let look = self.turns % LOOK == 0;
+        let buffered = match turn {
+            // Most messages of a flood come this short way.
+            Turn::Listen if !look && !self.gone => self.client.buffered(),
+            _ => None,
+        };
+        let happened = match buffered {
+            Some(event) => Happened::Event(event),
+            None => self.wait(task, turn, look).await,
+        };
+        let done = match happened {
             Happened::Worked(done) => done,
             Happened::Event(Ok(event)) => self.handle(task, event),
             Happened::Event(Err(error)) => {
@@ -215,11 +226,9 @@ impl Conversation {
         }
     }
 
-    async fn wait<T: Task>(&mut self, task: &mut T, turn: Turn) -> Happened {
+    async fn wait<T: Task>(&mut self, task: &mut T, turn: Turn, mut look: bool) -> Happened {
         let pauses = task.wants_pause();
         let turn = if self.gone { Turn::Work } else { turn };
-        self.turns = self.turns.wrapping_add(1);
-        let mut look = self.turns % LOOK == 0;
         let (client, watch) = (&mut self.client, &mut self.watch);
         let mut work = pin!(task.work());
         let mut broker = pin!(async {

@@ -76,6 +76,7 @@ impl Printer {
             return self.output.work().await;
         }
         tokio::select! {
+            biased;
             count = second => {
                 self.output.buffer().extend_from_slice(format!("{count} msgs/s\n").as_bytes());
                 self.output.start();
