@@ -7,6 +7,7 @@ mod decode;
 mod drop_in;
 mod exec;
 mod flags;
+mod hostile;
 mod message_rate;
 mod peers;
 mod publish;
@@ -21,6 +22,7 @@ mod subscribe_flags;
 mod tls;
 mod tls_flags;
 mod transports;
+mod waits;
 mod websocket;
 mod wire;
 
