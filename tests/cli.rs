@@ -10,6 +10,7 @@ mod flags;
 mod hostile;
 mod message_rate;
 mod peers;
+mod promises;
 mod publish;
 mod publish_agreement;
 mod publish_input;
