@@ -7,8 +7,10 @@ mod decode;
 mod drop_in;
 mod exec;
 mod flags;
+mod hostile;
 mod message_rate;
 mod peers;
+mod promises;
 mod publish;
 mod publish_agreement;
 mod publish_input;
@@ -21,6 +23,7 @@ mod subscribe_flags;
 mod tls;
 mod tls_flags;
 mod transports;
+mod waits;
 mod websocket;
 mod wire;
 

@@ -21,11 +21,12 @@
 
 use super::statuses::{self, Running};
 use super::{CONNACK_311, CONNECT_311, DISCONNECT, expect, send};
+use crate::support::hostile::saturated;
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
 use predicates::str::{contains, is_match};
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -173,26 +174,6 @@ fn r6_lines_wait_while_the_broker_is_away_and_what_may_be_lost_is_told() {
     statuses::wait_for("sent=3 failed=0 doubtful=1", &mut running);
     assert_eq!(running.0.wait().unwrap().code(), Some(1));
     peer.finish();
-}
-
-/// A listener whose queue is full: connecting to it neither succeeds nor fails.
-fn saturated() -> (TcpListener, Vec<TcpStream>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let listener = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        socket.listen(1).unwrap().into_std().unwrap()
-    });
-    let address = listener.local_addr().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-        waiting.push(stream);
-        assert!(waiting.len() < 10_000, "the queue does not fill");
-    }
-    (listener, waiting)
 }
 
 #[test]

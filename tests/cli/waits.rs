@@ -1,0 +1,104 @@
+//! Limits and signals where no peer is to blame: silent inputs, commands that do not end, an output that nobody reads, a
+//! name server that does not answer.
+
+use super::hostile::{CONNACK, PUBLISH, SUBACK};
+use crate::support::hostile::Act;
+use crate::support::trials::{ALL_LIMITS, At, End, ROW, Row, faults, run, run_few};
+use crate::support::watched::{Input, Output, Watched};
+use std::fmt::Write as _;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::Instant;
+
+#[test]
+fn inputs_and_commands_are_not_waited_for() {
+    run(&[
+        Row {
+            name: "silent input",
+            at: At::Peer(&[Act::Read, CONNACK]),
+            calls: &["pub -t a -s", "pub -t a -l", "pub -t a --json", "rr -t a -e b -s"],
+            input: Input::Silent,
+            stage: "reading standard input",
+            alone: true,
+            ..ROW
+        },
+        Row {
+            name: "a FIFO that nobody writes",
+            at: At::Peer(&[Act::Read, CONNACK]),
+            calls: &["pub -t a -f {fifo}", "rr -t a -e b -f {fifo}"],
+            stage: "reading {fifo}",
+            alone: true,
+            ..ROW
+        },
+        Row {
+            name: "a command that does not end",
+            at: At::Peer(&[Act::Read, CONNACK, Act::Read, SUBACK, Act::Send(PUBLISH)]),
+            calls: &["sub -t a --exec {sleep}", "sub -t a --exec {stubborn}"],
+            ends: &[End::Deadline, End::Timeout, End::Insist],
+            stage: "waiting for 1 command",
+            ..ROW
+        },
+    ]);
+}
+
+#[test]
+fn an_unread_output_is_not_waited_for() {
+    run_few(&[Row {
+        name: "unread output",
+        at: At::Peer(&[Act::Read, CONNACK, Act::Read, SUBACK, Act::Flood(PUBLISH)]),
+        calls: &["sub -t a", "sub -t a --raw"],
+        output: Output::Unread,
+        ends: ALL_LIMITS,
+        stage: "writing to standard output",
+        ..ROW
+    }]);
+}
+
+/// Needs root and port 53, as a container of CI has them.
+#[test]
+#[allow(clippy::print_stderr, reason = "says why a test checks less")]
+fn a_silent_name_server_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("resolv.conf");
+    std::fs::write(&configuration, "nameserver 127.0.53.1\n").unwrap();
+    let Ok(_server) = UdpSocket::bind("127.0.53.1:53") else {
+        return eprintln!("port 53 is not to be had: a silent name server is not tried");
+    };
+    let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+    let run = |words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", script])
+            .arg(&configuration)
+            .args(words);
+        command
+    };
+    if !run(&["true"]).status().is_ok_and(|status| status.success()) {
+        return eprintln!("nothing can be mounted: a silent name server is not tried");
+    }
+    let mut failures = String::new();
+    for (words, end) in [
+        ("pub -t a -m x", End::Deadline),
+        ("sub -t a", End::Timeout),
+        ("rr -t a -e b -m x", End::Timeout),
+        ("sub -t a", End::Terminate),
+    ] {
+        let mut command = run(&[env!("CARGO_BIN_EXE_mqkit")]);
+        command
+            .args(words.split(' '))
+            .args(["-h", "silent.example"])
+            .args(end.flags());
+        let mut watched = Watched::start(command, Input::Nothing, Output::Read);
+        let mut from = None;
+        if end == End::Terminate {
+            watched.wait_for_handler(15);
+            from = Some(Instant::now());
+            watched.signal("-TERM");
+        }
+        let ended = watched.end();
+        for fault in faults(end, &ended, from, "looking up silent.example", true, false) {
+            writeln!(failures, "{words} {end:?}: {fault}").unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
