@@ -28,8 +28,10 @@ const GRACE: Duration = Duration::from_secs(5);
 const SHORT_GRACE: Duration = Duration::from_millis(500);
 /// How long a broker that does not read may hold up an end at which nothing depends on it.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Signals and limits are looked at every so many turns, also when the broker always has something to say.
-const LOOK: u32 = 16;
+/// Signals, limits and the command's own work are looked at every so many turns, however much was read at once.
+const LOOK: u32 = 32;
+/// The runtime gets its turn at least every so many.
+const YIELD: u32 = 1024;
 
 /// What a command does in its conversation. In each round [`Self::turn`] does what needs no waiting; then the first of the
 /// broker, [`Self::work`], a signal and a limit is waited for.
@@ -197,15 +199,18 @@ impl Conversation {
             Err(error) => return self.fail(task, error),
         };
         self.turns = self.turns.wrapping_add(1);
-        let look = self.turns % LOOK == 0;
+        if self.turns % YIELD == 0 {
+            // The runtime turns its clock and looks for signals only when it is given the chance.
+            tokio::task::yield_now().await;
+        }
         let buffered = match turn {
             // Most messages of a flood come this short way.
-            Turn::Listen if !look && !self.gone => self.client.buffered(),
+            Turn::Listen if self.turns % LOOK != 0 && !self.gone => self.client.buffered(),
             _ => None,
         };
         let happened = match buffered {
             Some(event) => Happened::Event(event),
-            None => self.wait(task, turn, look).await,
+            None => self.wait(task, turn).await,
         };
         let done = match happened {
             Happened::Worked(done) => done,
@@ -226,7 +231,7 @@ impl Conversation {
         }
     }
 
-    async fn wait<T: Task>(&mut self, task: &mut T, turn: Turn, mut look: bool) -> Happened {
+    async fn wait<T: Task>(&mut self, task: &mut T, turn: Turn) -> Happened {
         let pauses = task.wants_pause();
         let turn = if self.gone { Turn::Work } else { turn };
         let (client, watch) = (&mut self.client, &mut self.watch);
@@ -243,11 +248,10 @@ impl Conversation {
         });
         let mut pause = pin!(tokio::task::yield_now());
         poll_fn(|context| {
-            // A source that is always ready must not keep the others from being looked at.
-            if std::mem::take(&mut look) {
-                if let Poll::Ready(interruption) = watch.poll(context) {
-                    return Poll::Ready(Happened::Interrupted(interruption));
-                }
+            // First, and in each round of the runtime: a broker that always has something to say uses up what one round
+            // allows, and nothing behind it is ever ready.
+            if let Poll::Ready(interruption) = watch.poll(context) {
+                return Poll::Ready(Happened::Interrupted(interruption));
             }
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Happened::Worked(done));
@@ -255,10 +259,10 @@ impl Conversation {
             if let Poll::Ready(event) = broker.as_mut().poll(context) {
                 return Poll::Ready(Happened::Event(event));
             }
-            if pauses && pause.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Happened::Pause);
+            match pauses {
+                true => pause.as_mut().poll(context).map(|()| Happened::Pause),
+                false => Poll::Pending,
             }
-            watch.poll(context).map(Happened::Interrupted)
         })
         .await
     }
@@ -350,9 +354,9 @@ impl Conversation {
             let happened = {
                 let (client, watch) = (&mut self.client, &mut self.watch);
                 let mut broker = pin!(client.next());
-                poll_fn(|context| match broker.as_mut().poll(context) {
-                    Poll::Ready(event) => Poll::Ready(Happened::Event(event)),
-                    Poll::Pending => watch.poll(context).map(Happened::Interrupted),
+                poll_fn(|context| match watch.poll(context) {
+                    Poll::Ready(interruption) => Poll::Ready(Happened::Interrupted(interruption)),
+                    Poll::Pending => broker.as_mut().poll(context).map(Happened::Event),
                 })
                 .await
             };

@@ -20,6 +20,9 @@ use tokio::time::Instant;
 /// RabbitMQ has 10, Mosquitto 20.
 const FAILED_LIMIT: usize = 10;
 
+/// An output that takes longer than this is blocked.
+const BLOCKED: Duration = Duration::from_millis(100);
+
 /// What ends a run when all is well.
 pub(super) struct Goal {
     pub(super) count: Option<u64>,
@@ -255,7 +258,7 @@ impl Task for Subscriber {
 
     fn waiting(&self, talk: &mut Conversation) -> Waiting {
         match &self.sink {
-            Sink::Print(printer) if printer.is_writing() => {
+            Sink::Print(_) if self.blocked_since.is_some_and(|since| since.elapsed() > BLOCKED) => {
                 return Waiting::Work("writing to standard output".to_owned());
             }
             Sink::Execute(commands) if commands.running() > 0 => {
