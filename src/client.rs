@@ -412,6 +412,17 @@ impl Client {
         Ok(())
     }
 
+    /// Writes DISCONNECT as far as that is possible without waiting, and ends.
+    pub fn hang_up(&mut self) {
+        if self.disconnect(false).is_ok() {
+            if let State::Closing(Closing { pipe, .. }) = &mut self.state {
+                let mut context = Context::from_waker(Waker::noop());
+                let _ = pipe.poll(&mut context, self.session.output(), None);
+            }
+        }
+        self.state = State::Ended;
+    }
+
     /// Takes the connection through the steps of its end.
     async fn finish(&mut self) -> Result<(), Error> {
         let patience = self.keep_alive_interval();

@@ -147,6 +147,8 @@ pub(super) struct Conversation {
     failure: Option<anyhow::Error>,
     /// The client has given up.
     gone: bool,
+    /// There is no time for an orderly end.
+    at_once: bool,
 }
 
 enum Happened {
@@ -175,14 +177,22 @@ impl Conversation {
             stopped: None,
             failure: None,
             gone: false,
+            at_once: false,
         })
     }
 
     /// Runs until the command is done, a signal, a limit or a failure, and ends the connection.
     pub(super) async fn run<T: Task>(mut self, task: &mut T) -> Ended {
         while self.round(task).await {}
-        // What failed ends without DISCONNECT, so that the will is published.
-        let closed = self.failure.is_none() && self.close(task).await;
+        let closed = if self.failure.is_some() {
+            // Without DISCONNECT, so that the will is published.
+            false
+        } else if self.at_once {
+            self.client.hang_up();
+            false
+        } else {
+            self.close(task).await
+        };
         self.notes.finish();
         Ended {
             stopped: self.stopped,
@@ -223,7 +233,10 @@ impl Conversation {
                 task.pause();
                 Ok(())
             }
-            Happened::Interrupted(interruption) => return self.interrupt(task, interruption),
+            Happened::Interrupted(interruption) => {
+                self.at_once = !self.interrupt(task, interruption);
+                return !self.at_once;
+            }
         };
         match done {
             Ok(()) => true,
