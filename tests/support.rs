@@ -4,6 +4,7 @@ pub(crate) mod certificates;
 pub(crate) mod peer;
 pub(crate) mod reports;
 pub(crate) mod scripted;
+pub(crate) mod terminal;
 pub(crate) mod websocket;
 
 /// The program under test, in an environment that does not reach it.

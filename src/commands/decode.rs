@@ -7,7 +7,7 @@ mod view;
 use crate::analysis::Analyst;
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
-use crate::commands::colour;
+use crate::commands::terminal::ColorFlag;
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
@@ -88,6 +88,9 @@ pub struct Args {
     /// Only this connection, as `#0` in the output
     #[arg(long, value_name = "NUMBER")]
     connection: Option<u32>,
+
+    #[command(flatten)]
+    color: ColorFlag,
 }
 
 const AFTER_HELP: &str = "Output:
@@ -135,7 +138,7 @@ impl Args {
     fn options(&self) -> Options {
         Options {
             show_secrets: self.show_secrets,
-            colour: colour(),
+            colour: self.color.wanted(),
             offsets: self.offsets,
         }
     }

@@ -4,7 +4,9 @@ use super::source::Error;
 use crate::analysis::{Analyst, Ending, Explained, Severity, Violation};
 use crate::capture::{Capture, Note};
 use crate::cli::Console;
+use crate::commands::terminal;
 use crate::output::flow::Flow;
+use crate::output::json_text;
 use crate::output::packet::{Options, json, line, verbose};
 use crate::output::stats::Stats;
 use crate::protocol::{Packet, PacketType, Sender, Utf8, topic};
@@ -116,6 +118,8 @@ pub(super) struct View {
     options: Options,
     filter: Filter,
     console: Console,
+    /// Standard output is one.
+    terminal: bool,
     output: Rc<RefCell<Output>>,
     flow: Flow,
     stats: Stats,
@@ -138,6 +142,7 @@ impl View {
             options,
             filter,
             console,
+            terminal: terminal::is_terminal(),
             output: Rc::new(RefCell::new(output)),
             flow: Flow::new(options),
             stats: Stats::new(),
@@ -242,7 +247,11 @@ impl View {
                 }
                 verbose::write(&explained, self.options, out);
             }
-            Shape::Json => json::write(&explained, self.options, out),
+            Shape::Json => {
+                let start = out.len();
+                json::write(&explained, self.options, out);
+                self.dress(start, out);
+            }
             Shape::Flow => self.flow.add(&explained),
             Shape::Stats { .. } => self.stats.add(&explained),
         }
@@ -274,6 +283,14 @@ impl View {
             _ => {}
         }
         Self::flush_when_full(&mut output)
+    }
+
+    /// Text is harmless to a terminal as it is made; the JSON behind `start` has characters of others in its strings.
+    fn dress(&self, start: usize, out: &mut Vec<u8>) {
+        if self.terminal || self.options.colour {
+            let json = out.split_off(start);
+            json_text::write(&json, self.options.colour, out);
+        }
     }
 
     fn flush_when_full(output: &mut Output) -> Result<(), Error> {
@@ -319,7 +336,12 @@ impl View {
         match self.shape {
             Shape::Flow => self.flow.finish(&mut output.buffer),
             Shape::Stats { json: false } => self.stats.write_text(self.options, &mut output.buffer),
-            Shape::Stats { json: true } => self.stats.write_json(&mut output.buffer),
+            Shape::Stats { json: true } => {
+                let out = &mut output.buffer;
+                let start = out.len();
+                self.stats.write_json(out);
+                self.dress(start, out);
+            }
             Shape::Line | Shape::Verbose | Shape::Json => {}
         }
         output.flush().map_err(Error::Output)
