@@ -1,6 +1,8 @@
 //! `mqkit decode`: explains packets in hex text, raw bytes and captures. It must not know how packets are laid out or how
 //! captures are read.
 
+mod foreign;
+mod keylog;
 mod source;
 mod view;
 
@@ -191,15 +193,15 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut analyst = Analyst::new(args.version(), log);
     let read = match source {
         Source::Capture(reader) => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_capture(reader, capture, &mut analyst, &mut view)
         }
         Source::Frames { link, frames } => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_frames(link, &frames, capture, &mut analyst, &mut view)
         }
         Source::Turns(turns) => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_turns(&turns, capture, &mut analyst, &mut view)
         }
         Source::Bytes(_) if args.keylog.is_some() || args.collapse => {

@@ -127,6 +127,7 @@ pub(super) struct View {
     notes: BTreeMap<u32, Vec<(Option<Sender>, Note)>>,
     /// Bytes that the last packet of a direction lacks, where it is cut; true for the server's.
     cut: BTreeMap<(u32, bool), u64>,
+    packets: bool,
     shown: u64,
     faulty: bool,
 }
@@ -148,12 +149,13 @@ impl View {
             stats: Stats::new(),
             notes: BTreeMap::new(),
             cut: BTreeMap::new(),
+            packets: false,
             shown: 0,
             faulty: false,
         }
     }
 
-    /// True when a packet that was shown breaks a rule.
+    /// True when a packet that was shown breaks a rule, or the capture is damaged.
     pub(super) fn faulty(&self) -> bool {
         self.faulty
     }
@@ -164,6 +166,17 @@ impl View {
             input,
             output: Rc::clone(&self.output),
         })
+    }
+
+    /// Part of the capture cannot be read.
+    pub(super) fn damage(&mut self, what: &str) {
+        self.faulty = true;
+        self.say(&format!("the capture is damaged: {what}"));
+    }
+
+    /// True when there was a packet, shown or not.
+    pub(super) fn has_packets(&self) -> bool {
+        self.packets
     }
 
     pub(super) fn say(&self, text: &str) {
@@ -223,6 +236,7 @@ impl View {
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
+        self.packets = true;
         if let Some(connection) = explained.origin.connection {
             let sender = explained.origin.sender;
             explained.violations.append(&mut self.take_notes(connection, sender));
@@ -317,12 +331,6 @@ impl View {
             self.console.note(format_args!(
                 "{} connection(s) repeat another one and are left out",
                 counts.mirrors
-            ));
-        }
-        if counts.mqtt == 0 {
-            self.console.note(format_args!(
-                "no MQTT in {} packet(s) and {} TCP connection(s)",
-                counts.records, counts.connections
             ));
         }
     }
