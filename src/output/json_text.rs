@@ -1,8 +1,9 @@
-//! JSON for a person: on one line or indented, in colours, harmless to a terminal. Every token stays as it was written.
+//! JSON for a person: on one line or over several, in colours, harmless to a terminal. Every token stays as it was written.
 //! It must not know what the JSON says.
 
 use super::escape;
 use super::style::{Ink, Style};
+use super::text::columns;
 
 /// JSON of more bytes is not laid out: the indentation is many times what it indents.
 const LARGEST: usize = 64 * 1024;
@@ -34,53 +35,99 @@ impl<'a> Json<'a> {
         is_json.then_some(Self(text))
     }
 
-    /// Appends it on one line.
-    pub(super) fn line(self, style: Style, out: &mut String) {
-        let mut tokens = self.tokens();
-        while let Some(token) = tokens.next() {
-            paint(token, tokens.peek().copied(), style, out);
-            if matches!(token, "," | ":") {
-                out.push(' ');
-            }
+    /// Appends it on one line when that has at most `room` columns.
+    pub(super) fn line(self, room: usize, style: Style, out: &mut String) -> bool {
+        let tokens = self.tokens();
+        let fits = end_within(&tokens, room).is_some();
+        if fits {
+            line(&tokens, style, out);
         }
+        fits
     }
 
-    /// Appends it over several lines, each but the first behind a margin of so many blanks.
-    pub(super) fn indented(self, margin: usize, style: Style, out: &mut String) {
-        let mut depth = 0_usize;
+    /// Appends it over several lines of at most `width` columns, as far as its strings allow that: every object and array
+    /// is on one line when it fits, else each of its members has its own. All lines but the first stand behind a margin
+    /// of so many blanks, where the first one is already.
+    pub(super) fn lines(self, margin: usize, width: usize, style: Style, out: &mut String) {
+        let tokens = self.tokens();
+        let (mut rest, mut depth, mut column) = (&tokens[..], 0_usize, margin);
         let new_line = |depth: usize, out: &mut String| {
+            let column = margin + depth * STEP;
             out.push('\n');
-            out.extend(std::iter::repeat_n(' ', margin + depth * STEP));
+            out.extend(std::iter::repeat_n(' ', column));
+            column
         };
-        let mut tokens = self.tokens();
-        let mut last = "";
-        while let Some(token) = tokens.next() {
-            if matches!(token, "}" | "]") {
-                depth = depth.saturating_sub(1);
-                // Nothing stands in it.
-                if !matches!(last, "{" | "[") {
-                    new_line(depth, out);
-                }
-            }
-            let next = tokens.peek().copied();
-            paint(token, next, style, out);
-            match token {
+        while let Some((token, behind)) = rest.split_first() {
+            let mut taken = 1;
+            match *token {
                 "{" | "[" => {
-                    depth += 1;
-                    if !matches!(next, Some("}" | "]")) {
-                        new_line(depth, out);
+                    // A comma may follow.
+                    let room = width.saturating_sub(column + 1);
+                    let empty = matches!(behind.first(), Some(&"}" | &"]"));
+                    match end_within(rest, if empty { 2 } else { room }) {
+                        Some(end) => {
+                            taken = end;
+                            line(rest.get(..end).unwrap_or_default(), style, out);
+                        }
+                        None => {
+                            depth += 1;
+                            out.push_str(token);
+                            column = new_line(depth, out);
+                        }
                     }
                 }
-                "," => new_line(depth, out),
-                ":" => out.push(' '),
-                _ => {}
+                "}" | "]" => {
+                    depth = depth.saturating_sub(1);
+                    new_line(depth, out);
+                    out.push_str(token);
+                }
+                "," => {
+                    out.push_str(token);
+                    column = new_line(depth, out);
+                }
+                ":" => {
+                    out.push_str(": ");
+                    column += 2;
+                }
+                _ => {
+                    paint(token, behind.first().copied(), style, out);
+                    column += columns(token);
+                }
             }
-            last = token;
+            rest = rest.get(taken..).unwrap_or_default();
         }
     }
 
-    fn tokens(self) -> std::iter::Peekable<impl Iterator<Item = &'a str>> {
-        Tokens(self.0).filter(|token| !is_blank(token)).peekable()
+    fn tokens(self) -> Vec<&'a str> {
+        Tokens(self.0).filter(|token| !is_blank(token)).collect()
+    }
+}
+
+/// Where the object or array ends with which the tokens begin, when it has at most `room` columns on one line.
+fn end_within(tokens: &[&str], room: usize) -> Option<usize> {
+    let (mut depth, mut used) = (0_usize, 0);
+    for (index, token) in tokens.iter().enumerate() {
+        used += columns(token) + usize::from(matches!(*token, "," | ":"));
+        if used > room {
+            return None;
+        }
+        match *token {
+            "{" | "[" => depth += 1,
+            "}" | "]" if depth <= 1 => return Some(index + 1),
+            "}" | "]" => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Appends tokens on one line.
+fn line(tokens: &[&str], style: Style, out: &mut String) {
+    for (index, token) in tokens.iter().enumerate() {
+        paint(token, tokens.get(index + 1).copied(), style, out);
+        if matches!(*token, "," | ":") {
+            out.push(' ');
+        }
     }
 }
 
@@ -163,27 +210,48 @@ mod tests {
     #[test]
     fn every_token_stays_as_it_was_written() {
         let text = "{\"a\" :[1,2.50, -1e400],\n\"a\":\"x\\\"{,:\\\\\",\"e\":{},\"f\":[ ],\"n\":null}";
+        let expected = "{\"a\": [1, 2.50, -1e400], \"a\": \"x\\\"{,:\\\\\", \"e\": {}, \"f\": [], \"n\": null}";
         let json = Json::read(text).unwrap();
-        assert_eq!(
-            shown(|out| json.line(PLAIN, out)),
-            "{\"a\": [1, 2.50, -1e400], \"a\": \"x\\\"{,:\\\\\", \"e\": {}, \"f\": [], \"n\": null}"
-        );
-        assert_eq!(
-            shown(|out| json.indented(2, PLAIN, out)),
-            "{\n    \"a\": [\n      1,\n      2.50,\n      -1e400\n    ],\n    \"a\": \"x\\\"{,:\\\\\",\n    \
-             \"e\": {},\n    \"f\": [],\n    \"n\": null\n  }"
-        );
+        let mut out = String::new();
+        assert!(!json.line(expected.len() - 1, PLAIN, &mut out));
+        assert!(json.line(expected.len(), PLAIN, &mut out));
+        assert_eq!(out, expected);
         assert_eq!(shown(|out| write_text(text, PLAIN, out)), text);
+    }
+
+    #[test]
+    fn only_what_is_too_long_gets_lines() {
+        let json = Json::read("{\"a\":[1,2.50,-1e400],\"long\":[\"0123456789\",{},[ ]],\"n\":null}").unwrap();
+        for (width, expected) in [
+            (
+                70,
+                "{\"a\": [1, 2.50, -1e400], \"long\": [\"0123456789\", {}, []], \"n\": null}",
+            ),
+            (
+                30,
+                "{\n  \"a\": [1, 2.50, -1e400],\n  \"long\": [\n    \"0123456789\",\n    {},\n    []\n  ],\n  \"n\": null\n}",
+            ),
+            (
+                0,
+                "{\n  \"a\": [\n    1,\n    2.50,\n    -1e400\n  ],\n  \"long\": [\n    \"0123456789\",\n    {},\n    []\n  ],\n  \"n\": null\n}",
+            ),
+        ] {
+            let text = shown(|out| json.lines(0, width, PLAIN, out));
+            assert_eq!(text, expected, "{width}");
+        }
+        let text = shown(|out| json.lines(2, 30, PLAIN, out));
+        assert!(text.ends_with("\n    \"n\": null\n  }"), "{text}");
     }
 
     #[test]
     fn keys_strings_and_words_have_colours() {
         let style = Style { colour: true };
         let json = Json::read("{\"on\":true,\"t\":[21.5,\"\u{9b}\"]}").unwrap();
-        assert_eq!(
-            shown(|out| json.line(style, out)),
-            "{\x1b[1;34m\"on\"\x1b[0m: \x1b[33mtrue\x1b[0m, \x1b[1;34m\"t\"\x1b[0m: [21.5, \x1b[32m\"\\u009b\"\x1b[0m]}"
-        );
+        let expected = "{\x1b[1;34m\"on\"\x1b[0m: \x1b[33mtrue\x1b[0m, \x1b[1;34m\"t\"\x1b[0m: [21.5, \x1b[32m\"\\u009b\"\x1b[0m]}";
+        let mut out = String::new();
+        assert!(json.line(80, style, &mut out));
+        assert_eq!(out, expected);
+        assert_eq!(shown(|out| json.lines(0, 80, style, out)), expected);
     }
 
     #[test]
@@ -199,6 +267,17 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever the width, only blanks are added.
+        #[test]
+        fn laid_out_it_is_the_same_json(text in "[{}\\[\\],:\"1 ]{0,12}", width in 0_usize..40) {
+            for text in [text.clone(), format!("[{text}]"), format!("{{\"k\":[{text}]}}")] {
+                let Some(json) = Json::read(&text) else { continue };
+                let laid = shown(|out| json.lines(2, width, PLAIN, out));
+                let tokens = |text| Tokens(text).filter(|token| !is_blank(token)).collect::<Vec<_>>().concat();
+                prop_assert_eq!(tokens(&laid), tokens(&text));
+            }
+        }
+
         #[test]
         fn any_text_is_the_sum_of_its_tokens(text in "[{}\\[\\],:\" \n\\\\a1é]{0,40}") {
             prop_assert_eq!(Tokens(&text).collect::<String>(), text);

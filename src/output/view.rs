@@ -128,14 +128,7 @@ impl<'a> Body<'a> {
     fn line(&self, room: usize, style: Style, out: &mut String) -> bool {
         match self {
             Self::Empty => style.paint(Ink::Dim, out, |out| out.push_str("(empty)")),
-            Self::Json(_, json) => {
-                let mut plain = String::new();
-                json.line(Style { colour: false }, &mut plain);
-                if columns(&plain) > room {
-                    return false;
-                }
-                json.line(style, out);
-            }
+            Self::Json(_, json) => return json.line(room, style, out),
             Self::Text(text) => {
                 if has_lines(text) {
                     return false;
@@ -162,7 +155,7 @@ impl<'a> Body<'a> {
             Self::Empty => {}
             Self::Json(_, json) => {
                 new_line(out);
-                json.indented(MARGIN, style, out);
+                json.lines(MARGIN, WIDTH, style, out);
             }
             Self::Text(text) => {
                 for line in text.lines() {
@@ -267,12 +260,17 @@ mod tests {
     #[test]
     fn longer_payloads_have_lines_of_their_own() {
         assert_eq!(shown(b"one\r\n two\n"), "\n  one\n   two");
-        let long = format!("{{\"name\":\"{}\",\"list\":[1,{{}}]}}", "n".repeat(50));
+        let long = format!("{{\"name\":\"{}\",\"list\":[1,{{}}]}}", "n".repeat(46));
+        assert_eq!(
+            shown(long.as_bytes()),
+            format!("\n  {{\"name\": \"{}\", \"list\": [1, {{}}]}}", "n".repeat(46))
+        );
+        let long = format!("{{\"name\":\"{}\",\"list\":[1,{{}}]}}", "n".repeat(60));
         assert_eq!(
             shown(long.as_bytes()),
             format!(
-                "\n  {{\n    \"name\": \"{}\",\n    \"list\": [\n      1,\n      {{}}\n    ]\n  }}",
-                "n".repeat(50)
+                "\n  {{\n    \"name\": \"{}\",\n    \"list\": [1, {{}}]\n  }}",
+                "n".repeat(60)
             )
         );
         assert_eq!(
