@@ -282,6 +282,43 @@ pub(super) mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn no_shape_lets_control_characters_through(
+            payload in prop_oneof![any::<Vec<u8>>(), any::<String>().prop_map(String::into_bytes)],
+            text in "[^+#\0]{1,20}",
+        ) {
+            let mut message = publish(&payload);
+            message.topic = Utf8::new(text.clone()).unwrap();
+            message.properties.push(
+                PropertyId::CorrelationData,
+                PropertyValue::Binary(payload.into()),
+            );
+            message.properties.push(
+                PropertyId::UserProperty,
+                PropertyValue::Pair(Utf8::new(text.clone()).unwrap(), Utf8::new(text).unwrap()),
+            );
+            for shape in [
+                Shape::View(TimeZone::UTC),
+                Shape::Json,
+                Shape::PrettyJson,
+                Shape::Payload,
+                Shape::Verbose,
+                Shape::Template(Template::parse("%t %5t %p %3p %D %P %j %J %.2-x").unwrap()),
+            ] {
+                let format = Format {
+                    terminal: true,
+                    ..Format::new(shape)
+                };
+                let mut out = Vec::new();
+                format.write(&Received { publish: &message, time: time() }, &mut out);
+                let shown = String::from_utf8(out).unwrap();
+                let control = shown.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+                prop_assert_eq!(control, None, "{:?}: {:?}", format.shape, shown);
+            }
+        }
+    }
+
     fn write(format: &Format, publish: &Publish) -> String {
         let mut out = Vec::new();
         format.write(&Received { publish, time: time() }, &mut out);
