@@ -536,7 +536,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__decode)
-            opts="-V -v --input --protocol-version --verbose --json --flow --stats --encode --offsets --show-secrets --keylog --collapse --type --topic --client --connection --help"
+            opts="-V -v --input --protocol-version --verbose --json --flow --stats --encode --offsets --show-secrets --keylog --collapse --type --topic --client --connection --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -576,6 +576,10 @@ _mqkit() {
                     ;;
                 --connection)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -876,7 +880,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__rr)
-            opts="-t -e -m -f -n -s -q -C -W -v -N -F -R -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --response-topic --message --file --null-message --stdin-file --qos --count --timeout --latency --no-correlation-data --verbose --raw --no-newline --format --pretty --no-retained --retain-handling --retain-as-published --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -e -m -f -n -s -q -C -W -v -N -F -R -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --response-topic --message --file --null-message --stdin-file --qos --count --timeout --latency --no-correlation-data --json --verbose --raw --no-newline --format --pretty --color --no-retained --retain-handling --retain-as-published --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -944,6 +948,10 @@ _mqkit() {
                     ;;
                 -F)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --retain-handling)
@@ -1182,7 +1190,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__sub)
-            opts="-t -T -U -q -C -W -E -R -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --filter-out --unsubscribe --qos --count --timeout --idle --end-when-subscribed --no-retained --retained-only --remove-retained --retain-handling --retain-as-published --no-local --random-filter --verbose --raw --no-newline --format --pretty --message-rate --exec --jobs --reply --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -T -U -q -C -W -E -R -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --filter-out --unsubscribe --qos --count --timeout --idle --end-when-subscribed --no-retained --retained-only --remove-retained --retain-handling --retain-as-published --no-local --random-filter --json --verbose --raw --no-newline --format --pretty --color --message-rate --exec --jobs --reply --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --tls-use-os-certs --insecure --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1254,6 +1262,10 @@ _mqkit() {
                     ;;
                 -F)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --exec)

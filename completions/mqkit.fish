@@ -116,6 +116,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l idle -d 'End after s
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retain-handling -d 'When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l random-filter -d 'Take a random part of the messages, in per cent: 0.1 to 100' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'In pipes and files, too'
+never\t'Never'"
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l exec -d 'Run this shell command for each message instead of printing it; see Commands below' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l jobs -d 'Commands that may run at once' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
@@ -166,6 +169,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retained-only -d 'Re
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l remove-retained -d 'Remove retained messages from the broker once they are written; -T spares them'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retain-as-published -d 'Keep the retain flag of live messages as it was published; needs version 5'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-local -d 'Not what this client publishes itself (wills, --reply); needs version 5'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l json -d 'Print JSON lines, also on a terminal; elsewhere they are the default'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s v -l verbose -d 'Print topic and payload'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l raw -d 'Print the payload only'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s N -l no-newline -d 'Print no newline after a message'
@@ -195,6 +199,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s q -l qos -d 'QoS of t
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End after so many responses' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s W -l timeout -d 'End after this time, with status 27' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'In pipes and files, too'
+never\t'Never'"
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-handling -d 'When the broker sends what it has stored on the response topic: always, new or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
@@ -242,6 +249,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s n -l null-message -d 
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s s -l stdin-file -d 'Request: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l latency -d 'Print how long the response took, after it'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-correlation-data -d 'Send no correlation data: every new message on the response topic is a response'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l json -d 'Print JSON lines, also on a terminal; elsewhere they are the default'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s v -l verbose -d 'Print topic and payload'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l raw -d 'Print the payload only'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s N -l no-newline -d 'Print no newline after a message'
@@ -370,6 +378,9 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l type -d 'Only pac
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l topic -d 'Only messages whose topic matches, and their acknowledgements' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l client -d 'Only connections of this client identifier' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l connection -d 'Only this connection, as `#0` in the output' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'In pipes and files, too'
+never\t'Never'"
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s v -l verbose -d 'Every field with its offset, bytes, name and value'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l json -d 'One JSON object per packet'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l flow -d 'Draw what client and broker say to each other, one connection after the other'

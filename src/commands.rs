@@ -10,6 +10,7 @@ mod print_flags;
 pub mod publish;
 pub mod request;
 pub mod subscribe;
+mod terminal;
 
 use crate::cli::drop_in::{Call, Tool};
 use crate::cli::resolve::{self, Resolved};
@@ -241,11 +242,6 @@ fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
     if typed && std::io::stderr().is_terminal() {
         console.note("others can see -P in the process list; --password-file and MQTT_PASSWORD keep it to yourself");
     }
-}
-
-/// Whether standard output is to be coloured.
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Random bits from the operating system, by way of the keys of a hash map. By itself, fastrand looks at a clock and at the

@@ -1,8 +1,10 @@
-//! What is printed: received messages as JSON lines, payloads or by a format; explained packets as lines, fields, JSON,
-//! ladders and statistics. It must not know where it came from.
+//! What is printed: received messages for a person, as JSON lines, payloads or by a format; explained packets as lines,
+//! fields, JSON, ladders and statistics. It must not know where it came from.
 
+mod escape;
 pub mod flow;
 mod json;
+pub mod json_text;
 pub mod message;
 pub mod packet;
 mod pad;
@@ -13,3 +15,4 @@ mod style;
 pub mod template;
 mod text;
 mod time;
+mod view;

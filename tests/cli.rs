@@ -20,6 +20,7 @@ mod shortcomings;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;
+mod terminal;
 mod tls;
 mod tls_flags;
 mod transports;

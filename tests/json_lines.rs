@@ -4,7 +4,7 @@
 use crate::output::explain;
 use bytes::{Bytes, BytesMut};
 use mqkit::input::packets::Message;
-use mqkit::output::message::{Format, Received};
+use mqkit::output::message::{Format, Received, Shape};
 use mqkit::output::packet::{Options, json};
 use mqkit::protocol::{Packet, PacketId, Properties, PropertyId, PropertyValue, Publish, QoS, Sender, Utf8, Version};
 use proptest::prelude::*;
@@ -92,7 +92,7 @@ pub(crate) fn message() -> impl Strategy<Value = Publish> {
 pub(crate) fn line(publish: &Publish) -> Vec<u8> {
     let mut out = Vec::new();
     let time = "2026-11-23T04:42:52.456768Z".parse().unwrap();
-    Format::Json { newline: true }.write(&Received { publish, time }, &mut out);
+    Format::new(Shape::Json).write(&Received { publish, time }, &mut out);
     out
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod hostile;
 pub(crate) mod peer;
 pub(crate) mod reports;
 pub(crate) mod scripted;
+pub(crate) mod terminal;
 pub(crate) mod trials;
 pub(crate) mod watched;
 pub(crate) mod websocket;

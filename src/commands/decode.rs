@@ -1,13 +1,15 @@
 //! `mqkit decode`: explains packets in hex text, raw bytes and captures. It must not know how packets are laid out or how
 //! captures are read.
 
+mod foreign;
+mod keylog;
 mod source;
 mod view;
 
 use crate::analysis::Analyst;
 use crate::cli::values::{self, VersionChoice};
 use crate::cli::{Console, Usage};
-use crate::commands::colour;
+use crate::commands::terminal::ColorFlag;
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
@@ -88,6 +90,9 @@ pub struct Args {
     /// Only this connection, as `#0` in the output
     #[arg(long, value_name = "NUMBER")]
     connection: Option<u32>,
+
+    #[command(flatten)]
+    color: ColorFlag,
 }
 
 const AFTER_HELP: &str = "Output:
@@ -135,7 +140,7 @@ impl Args {
     fn options(&self) -> Options {
         Options {
             show_secrets: self.show_secrets,
-            colour: colour(),
+            colour: self.color.wanted(),
             offsets: self.offsets,
         }
     }
@@ -188,15 +193,15 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
     let mut analyst = Analyst::new(args.version(), log);
     let read = match source {
         Source::Capture(reader) => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_capture(reader, capture, &mut analyst, &mut view)
         }
         Source::Frames { link, frames } => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_frames(link, &frames, capture, &mut analyst, &mut view)
         }
         Source::Turns(turns) => {
-            let capture = source::capture_options(args.keylog.as_deref(), args.collapse)?;
+            let capture = source::capture_options(args.keylog.as_deref(), args.collapse, &console)?;
             source::read_turns(&turns, capture, &mut analyst, &mut view)
         }
         Source::Bytes(_) if args.keylog.is_some() || args.collapse => {

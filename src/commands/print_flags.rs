@@ -1,12 +1,18 @@
 //! The flags that say how received messages are printed, the same in `sub` and `rr`. It must not know where messages come
 //! from or go to.
 
-use crate::output::message::Format;
+use super::terminal::{self, ColorFlag};
+use crate::output::message::{Format, Shape};
 use crate::output::template::Template;
+use jiff::tz::TimeZone;
 
 /// How messages are printed.
 #[derive(Debug, clap::Args)]
 pub(super) struct PrintFlags {
+    /// Print JSON lines, also on a terminal; elsewhere they are the default
+    #[arg(long, conflicts_with_all = ["format", "verbose", "raw"])]
+    json: bool,
+
     /// Print topic and payload
     #[arg(short, long, conflicts_with = "format")]
     verbose: bool,
@@ -26,22 +32,30 @@ pub(super) struct PrintFlags {
     /// Print JSON over several lines, also of %j and %J
     #[arg(long, conflicts_with_all = ["verbose", "raw"])]
     pretty: bool,
+
+    #[command(flatten)]
+    color: ColorFlag,
 }
 
 impl PrintFlags {
-    /// The format that they mean; Mosquitto's tools print nothing of an empty payload.
+    /// The format that they mean for standard output as it is: without any, a terminal gets a view for a person. Mosquitto's
+    /// tools print nothing of an empty payload, and everything else byte by byte wherever it goes.
     pub(super) fn format(self, as_mosquitto: bool) -> Format {
-        let (newline, pretty) = (!self.no_newline, self.pretty);
-        match (self.format, self.verbose, self.raw) {
-            (Some(template), ..) => Format::Template {
-                template: template.pretty(pretty),
-                newline,
-            },
-            (None, true, _) => Format::Verbose { newline },
-            (None, false, true) if as_mosquitto => Format::NonEmptyPayload { newline },
-            (None, false, true) => Format::Payload { newline },
-            (None, false, false) if pretty => Format::PrettyJson { newline },
-            (None, false, false) => Format::Json { newline },
+        let terminal = terminal::is_terminal() && !as_mosquitto;
+        let shape = match (self.format, self.verbose, self.raw) {
+            (Some(template), ..) => Shape::Template(template.pretty(self.pretty)),
+            (None, true, _) => Shape::Verbose,
+            (None, false, true) if as_mosquitto => Shape::NonEmptyPayload,
+            (None, false, true) => Shape::Payload,
+            (None, false, false) if self.pretty => Shape::PrettyJson,
+            (None, false, false) if terminal && !self.json => Shape::View(TimeZone::system()),
+            (None, false, false) => Shape::Json,
+        };
+        Format {
+            shape,
+            newline: !self.no_newline,
+            terminal,
+            colour: self.color.wanted() && !as_mosquitto,
         }
     }
 }

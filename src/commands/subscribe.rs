@@ -97,11 +97,11 @@ pub struct Args {
     print: PrintFlags,
 
     /// Print how many messages came in each second (`N msgs/s`) instead of the messages
-    #[arg(long, conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty"])]
+    #[arg(long, conflicts_with_all = ["format", "json", "verbose", "raw", "no_newline", "pretty"])]
     message_rate: bool,
 
     /// Run this shell command for each message instead of printing it; see Commands below
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "verbose", "raw", "no_newline", "pretty", "message_rate"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "json", "verbose", "raw", "no_newline", "pretty", "message_rate"])]
     exec: Option<String>,
 
     /// Commands that may run at once

@@ -13,6 +13,12 @@ pub(super) enum Ink {
     Fault,
     /// Something to look at.
     Warning,
+    /// A name in JSON.
+    Key,
+    /// A string in JSON.
+    Text,
+    /// `true`, `false` and `null`.
+    Word,
 }
 
 /// Colours on or off.
@@ -31,7 +37,9 @@ impl Style {
                 Ink::Dim => "\x1b[2m",
                 Ink::Name => "\x1b[36m",
                 Ink::Fault => "\x1b[31m",
-                Ink::Warning => "\x1b[33m",
+                Ink::Warning | Ink::Word => "\x1b[33m",
+                Ink::Key => "\x1b[1;34m",
+                Ink::Text => "\x1b[32m",
             });
         }
         write(out);

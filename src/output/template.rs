@@ -1,5 +1,6 @@
 //! The format strings of `-F`, compiled once. It must not know where the output goes.
 
+use super::escape;
 use super::message::{Received, write_json, write_parsed_payload, write_payload};
 use super::pad::Pad;
 use super::pretty;
@@ -97,8 +98,8 @@ impl Template {
         sizes.into_iter().find(|size| *size != payload.len())
     }
 
-    /// Appends a message.
-    pub fn write(&self, message: &Received<'_>, out: &mut Vec<u8>) {
+    /// Appends a message; on a terminal, what others wrote is escaped, and what the format itself says is not.
+    pub fn write(&self, message: &Received<'_>, terminal: bool, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
@@ -106,6 +107,11 @@ impl Template {
                     let _ = write!(out, "{:09}", message.time.subsec_nanosecond());
                 }
                 Part::Time(format) => self.write_time(format, message, out),
+                Part::Field { letter, pad } if terminal => {
+                    let mut raw = Vec::new();
+                    self.write_field(*letter, *pad, message, &mut raw);
+                    escape_field(*letter, &raw, out);
+                }
                 Part::Field { letter, pad } => self.write_field(*letter, *pad, message, out),
             }
         }
@@ -196,6 +202,18 @@ impl Template {
             // `LETTERS` has no other.
             _ => {}
         }
+    }
+}
+
+fn escape_field(letter: char, raw: &[u8], out: &mut Vec<u8>) {
+    match (letter, std::str::from_utf8(raw)) {
+        ('j' | 'J', Ok(json)) => {
+            let mut shown = String::with_capacity(json.len());
+            escape::json(json, &mut shown);
+            out.extend_from_slice(shown.as_bytes());
+        }
+        ('p', _) => escape::bytes(raw, "\n\t", out),
+        _ => escape::bytes(raw, "", out),
     }
 }
 
@@ -316,7 +334,7 @@ mod tests {
         let mut template = Template::parse(format).unwrap();
         template.zone = TimeZone::UTC;
         let message = Received { publish, time: time() };
-        template.write(&message, &mut out);
+        template.write(&message, false, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -452,7 +470,7 @@ mod tests {
             time: time(),
         };
         let template = Template::parse("%J").unwrap().pretty(true);
-        template.write(&message, &mut out);
+        template.write(&message, false, &mut out);
         let expected = "{\n\t\"tst\":\t\"2026-11-23T04:42:52.456768Z\",\n\t\"topic\":\t\"a/b\",\n\t\"qos\":\t1,\n\
                         \t\"retain\":\tfalse,\n\t\"payloadlen\":\t11,\n\t\"mid\":\t1,\n\
                         \t\"payload\":\t{\n\t\t\"x\":\t[1, 2]\n\t}\n}";
@@ -476,6 +494,7 @@ mod tests {
                     publish: &publish,
                     time: time(),
                 },
+                false,
                 &mut out,
             );
             let line = String::from_utf8(out).unwrap();

@@ -208,7 +208,8 @@ fn what_is_no_packet_data_is_a_usage_error_with_its_place() {
     for (words, input, text) in [
         (&["10 13 00 0g"][..], &b""[..], "line 1, column 11"),
         (&[], b"hello world, this is a letter", "line 1"),
-        (&[], b"", "no hex digits"),
+        (&[], b"", "standard input is empty: no packet data"),
+        (&[], b" \n", "no hex digits"),
         (&["nosuch.pcap"], b"", "there is no file \"nosuch.pcap\""),
         (&["--json", "--flow", "c000"], b"", "--json"),
         (&["--offsets", "c000"], b"", "--json"),
@@ -220,12 +221,155 @@ fn what_is_no_packet_data_is_a_usage_error_with_its_place() {
         assert_eq!((&*out, status), ("", 2), "{words:?}: {errors}");
         assert!(errors.contains(text), "{words:?}: {errors}");
     }
-    let (out, errors, status) = run(&[&capture("http-on-1883.pcap")], b"");
-    assert_eq!((&*out, status), ("", 0));
+    for shape in ["--json", "--flow", "--stats", "--verbose"] {
+        let (out, errors, status) = run(&[&capture("http-on-1883.pcap"), shape], b"");
+        assert_eq!((&*out, status), ("", 2), "{shape}");
+        assert!(
+            errors.contains("no MQTT in 5 packet(s) and 1 TCP connection(s)"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn an_input_is_read_as_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    for (words, text) in [
+        (&["/dev/null"][..], "\"/dev/null\" is empty: no packet data"),
+        (&["--input", "raw", "/dev/null"], "is empty: no packet data"),
+        (&["--input", "pcap", "/dev/null"], "is empty: no packet data"),
+        (&[&path(".")], "is a directory"),
+        (&["--encode", &path(".")], "is a directory"),
+        (&["--keylog", &path("."), &capture("base-v31.pcap")], "is a directory"),
+    ] {
+        let (out, errors, status) = run(words, b"");
+        assert_eq!((&*out, status), ("", 2), "{words:?}: {errors}");
+        assert!(
+            errors.to_lowercase().contains(&text.to_lowercase()),
+            "{words:?}: {errors}"
+        );
+    }
+    // Pipes under a name: what `<(command)` of a shell is.
+    for (words, input) in [
+        (&["/dev/stdin"][..], &b"c0 00"[..]),
+        (&["/dev/fd/0"], b"\xc0\x00"),
+        (&["--encode", "/dev/stdin"], br#"{"type":"PINGREQ"}"#),
+    ] {
+        let (out, errors, status) = run(words, input);
+        assert!(out == "PINGREQ\n" || out == "c000\n", "{words:?}: {errors}");
+        assert_eq!(status, 0);
+    }
+    let fifo = path("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    let writer = std::thread::spawn({
+        let fifo = fifo.clone();
+        move || std::fs::write(fifo, "c0 00").unwrap()
+    });
+    assert_eq!(run(&[&fifo], b"").0, "PINGREQ\n");
+    writer.join().unwrap();
+}
+
+#[test]
+fn what_an_input_is_instead_is_said() {
+    let gzipped = |bytes: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(bytes).unwrap();
+        gzip.finish().unwrap()
+    };
+    let garbage = [0x5a, 0xff, 0x13, 0x00].repeat(500);
+    let section = |order: &[u8]| [b"\x0a\x0d\x0d\x0a\xff\xff\xff\xff", order, &garbage].concat();
+    for (words, input, text) in [
+        (&[][..], gzipped(&garbage), "neither a pcap nor a pcapng file"),
+        (
+            &["--input", "pcap"],
+            garbage.clone(),
+            "neither a pcap nor a pcapng file",
+        ),
+        (&["--input", "pcap"], b"c0".to_vec(), "the file ends inside the header"),
+        (
+            &[],
+            section(b"\x1a\x2b\x3c\x4d"),
+            "the block at byte 0 has a length that cannot be",
+        ),
+        (
+            &[],
+            section(b"\x4d\x3c\x2b\x1a"),
+            "the block at byte 0 has a length that cannot be",
+        ),
+        (&[], b"PK\x03\x04\x14\x00\x00\x00\x08\x00".to_vec(), "a zip archive"),
+        (&[], b"\xfd7zXZ\x00\x00\x04\xe6\xd6".to_vec(), "xz"),
+        (&[], b"\x28\xb5\x2f\xfd\x04\x58".to_vec(), "zstd"),
+        (&[], b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), "TLS"),
+        (&[], b"GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), "HTTP"),
+        (
+            &[],
+            b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x02\xd0\x00".to_vec(),
+            "HTTP",
+        ),
+    ] {
+        let (out, errors, status) = run(words, &input);
+        assert_eq!((&*out, status), ("", 2), "{words:?} {text}: {errors}");
+        assert!(errors.contains(text), "{words:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+    }
+    // A PUBREC, and a TLS record whose form is forced.
+    assert_eq!(run(&["-V", "311"], b"\x50\x02\x03\x04").2, 0);
+    assert_eq!(run(&["--input", "raw"], b"\x16\x03\x01\x02\x00\x01").2, 1);
+    // A name that promises a capture.
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["x.pcap", "x.pcapng", "X.CAP"] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, &garbage).unwrap();
+        let path = path.to_str().unwrap();
+        let (out, errors, status) = run(&[path], b"");
+        assert_eq!((&*out, status), ("", 2), "{errors}");
+        assert!(errors.contains("neither a pcap nor a pcapng file"), "{errors}");
+        assert_eq!(run(&["--input", "raw", path], b"").2, 1);
+    }
+}
+
+#[test]
+fn a_damaged_capture_gives_status_1() {
+    let bytes = std::fs::read(capture("base-v31.pcap")).unwrap();
+    let (out, errors, status) = run(&[], &bytes[..bytes.len() - 5]);
+    assert_eq!(status, 1, "{errors}");
+    assert!(out.contains("CONNECT"), "{out}");
     assert!(
-        errors.contains("no MQTT in 5 packet(s) and 1 TCP connection(s)"),
+        errors.contains("the capture is damaged: the file ends inside the packet record"),
         "{errors}"
     );
+    // Also when nothing of it is shown.
+    assert_eq!(run(&["--type", "AUTH"], &bytes[..bytes.len() - 5]).2, 1);
+    assert_eq!(run(&["--type", "AUTH"], &bytes).2, 0);
+}
+
+#[test]
+fn a_key_log_is_read_within_bounds() {
+    let base = capture("base-v31.pcap");
+    let (out, errors, status) = run(&["--keylog", "/dev/zero", &base], b"");
+    assert_eq!((&*out, status), ("", 2), "{errors}");
+    assert!(errors.contains("is no key log: a line has more than"), "{errors}");
+    // More connections than are kept; the last one counts.
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keys.log");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    let secret = "ab".repeat(48);
+    for number in 0..65_536 + 2 {
+        writeln!(file, "CLIENT_RANDOM {number:064x} {secret}").unwrap();
+    }
+    drop(file);
+    let (out, errors, status) = run(&["--keylog", path.to_str().unwrap(), &base], b"");
+    assert!(out.contains("CONNECT"), "{errors}");
+    assert_eq!(status, 0);
+    assert!(errors.contains("the first 2 connections"), "{errors}");
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn decode_tells_by_its_status() {
         .write_stdin("")
         .assert()
         .code(2)
-        .stderr(contains("no hex digits"));
+        .stderr(contains("standard input is empty: no packet data"));
 }
 
 #[test]

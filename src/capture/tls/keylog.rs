@@ -1,17 +1,23 @@
 //! The secrets of a key log in the NSS format (what programs write to `SSLKEYLOGFILE`): text to secrets by client
 //! random. It must not know what is made of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// Length of the random number of a ClientHello or ServerHello in bytes.
 pub(super) const RANDOM: usize = 32;
 /// Length of the master secret of TLS 1.2 in bytes.
 const MASTER: usize = 48;
 
-/// Secrets by client random.
+/// Connections whose secrets are kept: the last ones, since a capture is rarely older than its key log.
+const MOST_CONNECTIONS: usize = 65_536;
+
+/// Secrets by client random, of at most 65,536 connections.
 #[derive(Default)]
 pub struct KeyLog {
     secrets: HashMap<[u8; RANDOM], Secrets>,
+    /// Their client randoms, the oldest first.
+    order: VecDeque<[u8; RANDOM]>,
+    forgotten: u64,
 }
 
 /// What is known of one connection.
@@ -40,6 +46,26 @@ impl KeyLog {
             .count()
     }
 
+    /// So many connections were dropped for later ones.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// What is known of a connection; a new one takes the place of the oldest when there are too many.
+    fn entry(&mut self, random: [u8; RANDOM]) -> &mut Secrets {
+        if !self.secrets.contains_key(&random) {
+            if self.order.len() >= MOST_CONNECTIONS {
+                if let Some(oldest) = self.order.pop_front() {
+                    self.secrets.remove(&oldest);
+                    self.forgotten += 1;
+                }
+            }
+            self.order.push_back(random);
+        }
+        self.secrets.entry(random).or_default()
+    }
+
     pub(super) fn secrets(&self, client_random: &[u8; RANDOM]) -> Option<&Secrets> {
         self.secrets.get(client_random)
     }
@@ -62,7 +88,7 @@ impl KeyLog {
         if !fits {
             return None;
         }
-        *slot(self.secrets.entry(random).or_default()) = Some(secret);
+        *slot(self.entry(random)) = Some(secret);
         Some(())
     }
 }
@@ -110,5 +136,28 @@ mod tests {
         assert_eq!(secrets.application.server, Some(vec![3; 48]));
         assert_eq!(secrets.handshake.server, None);
         assert!(log.secrets(&[0; 32]).is_none());
+    }
+    #[test]
+    fn keeps_the_last_connections() {
+        let line = |number: usize| format!("CLIENT_RANDOM {number:064x} {}\n", "01".repeat(48));
+        let mut log = KeyLog::default();
+        let more = 3;
+        for number in 0..MOST_CONNECTIONS + more {
+            // Said again, it is the same connection.
+            assert_eq!(log.add((line(number) + &line(number)).as_bytes()), 2);
+        }
+        assert_eq!(log.forgotten(), more as u64);
+        assert_eq!(
+            (log.secrets.len(), log.order.len()),
+            (MOST_CONNECTIONS, MOST_CONNECTIONS)
+        );
+        let random = |number: usize| {
+            let mut random = [0; RANDOM];
+            random[RANDOM - 8..].copy_from_slice(&(number as u64).to_be_bytes());
+            random
+        };
+        assert!(log.secrets(&random(more - 1)).is_none());
+        assert!(log.secrets(&random(more)).is_some());
+        assert!(log.secrets(&random(MOST_CONNECTIONS + more - 1)).is_some());
     }
 }

@@ -5,7 +5,7 @@ use crate::bench::baseline::{self, compare, percent};
 use crate::bench::report::Process;
 use crate::bench::threshold::{Judged, Threshold};
 use crate::bench::{Load, Measured, Report, Scenario};
-use crate::commands::colour;
+use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::output::report::{csv, hdr, html, json, junit, text};
 use anyhow::Context as _;

@@ -2,6 +2,7 @@
 //! analysis to the view. It must not know how packets are shown.
 
 use super::view::View;
+use super::{foreign, keylog};
 use crate::analysis::{Analyst, Origin, infer};
 use crate::capture::file::{Item, Reader, Record};
 use crate::capture::stream::Stream;
@@ -74,25 +75,36 @@ impl Source {
         match words {
             [] => Self::read(Box::new(io::stdin().lock()), form, "standard input", console),
             [dash] if dash == "-" => Self::read(Box::new(io::stdin().lock()), form, "standard input", console),
-            [path] if Path::new(path).is_file() => {
+            [path] => Self::of_word(path, form, console),
+            words => Self::parse(words.join(" ").as_bytes(), form, console),
+        }
+    }
+
+    /// A file of any kind, when there is one of that name; else text.
+    fn of_word(path: &str, form: Form, console: &Console) -> anyhow::Result<Self> {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => {
+                let failed = || Usage::Bad(format!("{path:?} is a directory"));
+                Self::parse(path.as_bytes(), form, console).map_err(|_| failed().into())
+            }
+            Ok(_) => {
                 if form == Form::Auto && text::parse(path.as_bytes()).is_ok() {
                     console.note(format_args!(
                         "{path:?} is read as the file of that name (as text: echo {path} | mqkit decode)"
                     ));
                 }
                 let file = File::open(path).with_context(|| format!("cannot read {path:?}"))?;
-                Self::read(Box::new(file), form, path, console)
+                Self::read(Box::new(file), form, &format!("{path:?}"), console)
             }
-            words => {
-                let text = words.join(" ");
-                let parsed = Self::parse(text.as_bytes(), form, console);
-                match words {
-                    [path] if looks_like_a_path(path) => {
-                        parsed.map_err(|_| Usage::Bad(format!("there is no file {path:?}")).into())
-                    }
-                    _ => parsed,
+            Err(error) => Self::parse(path.as_bytes(), form, console).map_err(|unlike| {
+                if !looks_like_a_path(path) {
+                    return unlike;
                 }
-            }
+                match error.kind() {
+                    io::ErrorKind::NotFound => Usage::Bad(format!("there is no file {path:?}")).into(),
+                    _ => anyhow::Error::new(error).context(format!("cannot read {path:?}")),
+                }
+            }),
         }
     }
 
@@ -101,18 +113,32 @@ impl Source {
         let mut first = Vec::new();
         let mut chunk = vec![0; CHUNK];
         let form = loop {
+            let read = reader.read(&mut chunk).with_context(failed)?;
+            first.extend_from_slice(chunk.get(..read).unwrap_or_default());
+            if first.is_empty() {
+                return Err(Usage::Bad(format!("{name} is empty: no packet data")).into());
+            }
             match wanted {
                 Form::Raw => break form::Form::Raw,
                 Form::Pcap => break form::Form::Capture,
                 Form::Hex | Form::Base64 => break form::Form::Text,
                 Form::Auto => {}
             }
-            let read = reader.read(&mut chunk).with_context(failed)?;
-            first.extend_from_slice(chunk.get(..read).unwrap_or_default());
             if let Some(form) = form::detect(&first, read == 0) {
                 break form;
             }
         };
+        if wanted == Form::Auto && form != form::Form::Capture {
+            if let Some(what) = foreign::name(&first) {
+                return Err(Usage::Bad(format!("{name} is {what}")).into());
+            }
+            if form == form::Form::Raw && foreign::is_called_capture(name.trim_matches('"')) {
+                return Err(Usage::Bad(format!(
+                    "{name} is neither a pcap nor a pcapng file (--input raw takes its bytes for packets)"
+                ))
+                .into());
+            }
+        }
         let mut reader = Cursor::new(first).chain(reader);
         match form {
             form::Form::Capture => Ok(Self::Capture(Box::new(reader))),
@@ -146,6 +172,10 @@ impl Source {
             console.note(format_args!("{}: {note}", parsed.shape));
         }
         Ok(match parsed.content {
+            Content::Bytes(bytes) if form == Form::Auto && foreign::name(&bytes).is_some() => {
+                let what = foreign::name(&bytes).unwrap_or_default();
+                return Err(Usage::Bad(format!("what these digits stand for is {what}")).into());
+            }
             Content::Bytes(bytes) => Self::Bytes(Box::new(Cursor::new(bytes))),
             Content::Frames { link, frames } => Self::Frames { link, frames },
             Content::Turns(turns) => Self::Turns(turns),
@@ -162,15 +192,12 @@ fn looks_like_a_path(word: &str) -> bool {
 }
 
 /// How captures are read.
-pub(super) fn capture_options(keylog: Option<&Path>, collapse: bool) -> anyhow::Result<Options> {
-    let mut keys = KeyLog::default();
-    if let Some(path) = keylog {
-        let text = std::fs::read(path).with_context(|| format!("cannot read the key log {path:?}"))?;
-        if keys.add(&text) == 0 {
-            return Err(Usage::Bad(format!("{path:?} holds no TLS secrets (lines such as CLIENT_RANDOM …)")).into());
-        }
-    }
-    Ok(Options { keylog: keys, collapse })
+pub(super) fn capture_options(keylog: Option<&Path>, collapse: bool, console: &Console) -> anyhow::Result<Options> {
+    let keylog = match keylog {
+        Some(path) => keylog::read(path, console)?,
+        None => KeyLog::default(),
+    };
+    Ok(Options { keylog, collapse })
 }
 
 /// A capture file, record by record.
@@ -237,7 +264,16 @@ pub(super) fn read_turns(
         way.pass_on()?;
     }
     stream.finish(stamp, &keys, &mut way.events);
-    way.pass_on()
+    way.pass_on()?;
+    match view.has_packets() {
+        true => Ok(()),
+        false => Err(none("no MQTT in this TCP stream".to_owned())),
+    }
+}
+
+/// That the input is not what it should be.
+fn none(what: String) -> Error {
+    Error::Input(Usage::Bad(what).into())
 }
 
 /// The way of what a capture holds to the view.
@@ -246,6 +282,8 @@ struct Way<'a> {
     analyst: &'a mut Analyst,
     view: &'a mut View,
     events: Vec<Event>,
+    /// Damage before the first record: it may be no capture at all.
+    early: Option<String>,
 }
 
 impl<'a> Way<'a> {
@@ -255,13 +293,20 @@ impl<'a> Way<'a> {
             analyst,
             view,
             events: Vec::new(),
+            early: None,
         }
     }
 
     fn item(&mut self, item: Item<'_>) -> Result<(), Error> {
         self.capture.push(item, &mut self.events);
-        for damage in self.capture.take_damage() {
-            self.view.say(&format!("the capture is damaged: {damage}"));
+        let begun = self.capture.counts().records > 0;
+        let damage = self.capture.take_damage();
+        for what in self.early.take_if(|_| begun).into_iter().chain(damage) {
+            if !begun && self.early.is_none() {
+                self.early = Some(what);
+            } else {
+                self.view.damage(&what);
+            }
         }
         self.pass_on()
     }
@@ -269,8 +314,18 @@ impl<'a> Way<'a> {
     fn finish(mut self) -> Result<(), Error> {
         self.capture.finish(&mut self.events);
         self.pass_on()?;
+        if let Some(what) = self.early {
+            return Err(none(format!("there is no packet in this capture: {what}")));
+        }
         self.view.sum_up(&self.capture);
-        Ok(())
+        let counts = self.capture.counts();
+        match counts.mqtt {
+            0 => Err(none(format!(
+                "no MQTT in {} packet(s) and {} TCP connection(s)",
+                counts.records, counts.connections
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn pass_on(&mut self) -> Result<(), Error> {

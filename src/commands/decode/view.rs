@@ -4,7 +4,9 @@ use super::source::Error;
 use crate::analysis::{Analyst, Ending, Explained, Severity, Violation};
 use crate::capture::{Capture, Note};
 use crate::cli::Console;
+use crate::commands::terminal;
 use crate::output::flow::Flow;
+use crate::output::json_text;
 use crate::output::packet::{Options, json, line, verbose};
 use crate::output::stats::Stats;
 use crate::protocol::{Packet, PacketType, Sender, Utf8, topic};
@@ -116,6 +118,8 @@ pub(super) struct View {
     options: Options,
     filter: Filter,
     console: Console,
+    /// Standard output is one.
+    terminal: bool,
     output: Rc<RefCell<Output>>,
     flow: Flow,
     stats: Stats,
@@ -123,6 +127,7 @@ pub(super) struct View {
     notes: BTreeMap<u32, Vec<(Option<Sender>, Note)>>,
     /// Bytes that the last packet of a direction lacks, where it is cut; true for the server's.
     cut: BTreeMap<(u32, bool), u64>,
+    packets: bool,
     shown: u64,
     faulty: bool,
 }
@@ -138,17 +143,19 @@ impl View {
             options,
             filter,
             console,
+            terminal: terminal::is_terminal(),
             output: Rc::new(RefCell::new(output)),
             flow: Flow::new(options),
             stats: Stats::new(),
             notes: BTreeMap::new(),
             cut: BTreeMap::new(),
+            packets: false,
             shown: 0,
             faulty: false,
         }
     }
 
-    /// True when a packet that was shown breaks a rule.
+    /// True when a packet that was shown breaks a rule, or the capture is damaged.
     pub(super) fn faulty(&self) -> bool {
         self.faulty
     }
@@ -159,6 +166,17 @@ impl View {
             input,
             output: Rc::clone(&self.output),
         })
+    }
+
+    /// Part of the capture cannot be read.
+    pub(super) fn damage(&mut self, what: &str) {
+        self.faulty = true;
+        self.say(&format!("the capture is damaged: {what}"));
+    }
+
+    /// True when there was a packet, shown or not.
+    pub(super) fn has_packets(&self) -> bool {
+        self.packets
     }
 
     pub(super) fn say(&self, text: &str) {
@@ -218,6 +236,7 @@ impl View {
     }
 
     pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
+        self.packets = true;
         if let Some(connection) = explained.origin.connection {
             let sender = explained.origin.sender;
             explained.violations.append(&mut self.take_notes(connection, sender));
@@ -242,7 +261,11 @@ impl View {
                 }
                 verbose::write(&explained, self.options, out);
             }
-            Shape::Json => json::write(&explained, self.options, out),
+            Shape::Json => {
+                let start = out.len();
+                json::write(&explained, self.options, out);
+                self.dress(start, out);
+            }
             Shape::Flow => self.flow.add(&explained),
             Shape::Stats { .. } => self.stats.add(&explained),
         }
@@ -276,6 +299,14 @@ impl View {
         Self::flush_when_full(&mut output)
     }
 
+    /// Text is harmless to a terminal as it is made; the JSON behind `start` has characters of others in its strings.
+    fn dress(&self, start: usize, out: &mut Vec<u8>) {
+        if self.terminal || self.options.colour {
+            let json = out.split_off(start);
+            json_text::write(&json, self.options.colour, out);
+        }
+    }
+
     fn flush_when_full(output: &mut Output) -> Result<(), Error> {
         if output.failed.is_some() || output.buffer.len() >= FULL {
             output.flush()?;
@@ -302,12 +333,6 @@ impl View {
                 counts.mirrors
             ));
         }
-        if counts.mqtt == 0 {
-            self.console.note(format_args!(
-                "no MQTT in {} packet(s) and {} TCP connection(s)",
-                counts.records, counts.connections
-            ));
-        }
     }
 
     /// Shows what waited for the end.
@@ -319,7 +344,12 @@ impl View {
         match self.shape {
             Shape::Flow => self.flow.finish(&mut output.buffer),
             Shape::Stats { json: false } => self.stats.write_text(self.options, &mut output.buffer),
-            Shape::Stats { json: true } => self.stats.write_json(&mut output.buffer),
+            Shape::Stats { json: true } => {
+                let out = &mut output.buffer;
+                let start = out.len();
+                self.stats.write_json(out);
+                self.dress(start, out);
+            }
             Shape::Line | Shape::Verbose | Shape::Json => {}
         }
         output.flush().map_err(Error::Output)

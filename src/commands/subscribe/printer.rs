@@ -88,10 +88,7 @@ impl Printer {
 
     /// Says why a conversion of the format prints nothing.
     fn complain(&self, publish: &Publish) {
-        let Format::Template { template, .. } = &self.format else {
-            return;
-        };
-        if let Some(size) = template.wanted_size(&publish.payload) {
+        if let Some(size) = self.format.wanted_size(&publish.payload) {
             self.console.note(format_args!(
                 "the payload on \"{}\" has {} bytes, and the format wants a number of {size}",
                 publish.topic.escape_debug(),
