@@ -26,7 +26,7 @@ fn inputs_and_commands_are_not_waited_for() {
             name: "a FIFO that nobody writes",
             at: At::Peer(&[Act::Read, CONNACK]),
             calls: &["pub -t a -f {fifo}", "rr -t a -e b -f {fifo}"],
-            stage: "reading {fifo}",
+            stage: "reading \"{fifo}\"",
             alone: true,
             ..ROW
         },

@@ -246,8 +246,12 @@ pub(crate) fn faults(
         None => (ended.began, LIMIT),
     };
     let took = ended.at.duration_since(from);
-    if ended.status.is_some() && took > limit + BEYOND {
-        faults.push(format!("took {took:.1?}"));
+    // A busy machine is not the program's fault.
+    if ended.status.is_some() && took > limit + BEYOND + ended.waited {
+        faults.push(format!(
+            "took {took:.2?}, {:.2?} of it without a processor",
+            ended.waited
+        ));
     }
     if ended.anonymous > MEMORY {
         faults.push(format!("took {} MiB", ended.anonymous >> 20));

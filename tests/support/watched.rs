@@ -47,6 +47,7 @@ pub(crate) struct Watched {
     /// A signal that is sent again and again.
     insists: Option<&'static str>,
     anonymous: u64,
+    waited: Duration,
 }
 
 /// How it ended.
@@ -62,6 +63,8 @@ pub(crate) struct Ended {
     /// The most memory that was its own (RssAnon), in bytes. Pages of the program's file are not: a debug build has 10
     /// times as many as a release.
     pub(crate) anonymous: u64,
+    /// How long its main thread could have run, but others had the processors.
+    pub(crate) waited: Duration,
 }
 
 impl Watched {
@@ -112,6 +115,7 @@ impl Watched {
             err,
             insists: None,
             anonymous: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -171,12 +175,16 @@ impl Watched {
             stdout: self.out.as_ref().map(text).unwrap_or_default(),
             stderr,
             anonymous: self.anonymous,
+            waited: self.waited,
         }
     }
 
-    /// The signals that it handles; takes note of its memory.
+    /// The signals that it handles; takes note of its memory, and of the time that it was kept from running.
     fn look(&mut self) -> Option<u64> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).ok();
+        let waited = read("schedstat").and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
+        self.waited = self.waited.max(Duration::from_nanos(waited.unwrap_or(0)));
+        let text = read("status")?;
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name))?;
             line.split_whitespace().next()
