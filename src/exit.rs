@@ -162,6 +162,7 @@ fn session_status(error: &session::Error) -> u8 {
         session::Error::Disconnected(_)
         | session::Error::Decode(_)
         | session::Error::Unexpected(..)
+        | session::Error::WrongAcknowledgement { .. }
         | session::Error::ReceiveMaximumExceeded(_)
         | session::Error::TopicAliasInvalid(_)
         | session::Error::WrongCount(..)

@@ -68,6 +68,7 @@ fn client_status(error: &client::Error, tool: &Tool) -> u8 {
             E::Encode(_) => FAILED,
             E::Decode(_)
             | E::Unexpected(..)
+            | E::WrongAcknowledgement { .. }
             | E::ReceiveMaximumExceeded(_)
             | E::TopicAliasInvalid(_)
             | E::WrongCount(..) => PROTOCOL,

@@ -2,6 +2,7 @@
 //! resending, de-duplication. It outlives a connection. It must not know sockets or who the peer is.
 
 use super::Error;
+use super::acknowledgement::{Stage, Step};
 use crate::protocol::{
     Ack, Packet, PacketId, PacketType, PropertyId, Publish, QoS, ReasonCode, Subscribe, Unsubscribe, Utf8,
 };
@@ -109,7 +110,11 @@ struct Pending {
 /// The end of an exchange that this side began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finished {
-    Publish { publish: Publish, ack: Ack, by: PacketType },
+    /// With what the peer says of it in the end.
+    Publish {
+        publish: Publish,
+        reason: ReasonCode,
+    },
     Subscribe(Vec<Utf8>),
     Unsubscribe(Vec<Utf8>),
 }
@@ -346,53 +351,53 @@ impl Delivery {
         }
     }
 
-    /// PUBACK, PUBREC or PUBCOMP for a message of ours. Those for unknown messages are the late answers to something
-    /// sent twice, and say nothing.
+    /// PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK: what it ends, and the packet that answers it.
+    ///
+    /// # Errors
+    /// [`Error::WrongAcknowledgement`].
     pub(super) fn handle_ack(
         &mut self,
         by: PacketType,
-        mut ack: Ack,
+        packet_id: PacketId,
+        reason: ReasonCode,
         now: Instant,
-    ) -> (Option<Finished>, Option<Packet>) {
-        let packet_id = ack.packet_id;
+    ) -> Result<(Option<Finished>, Option<Packet>), Error> {
         self.knows_qos2 |= by == PacketType::Pubrec;
-        let released = match self.exchange(packet_id).map(|exchange| &exchange.what) {
-            Some(What::Publish { released, .. }) => *released,
-            Some(What::Subscribe(_) | What::Unsubscribe(_)) | None => {
-                // Without the first half of the session a PUBREC is still to be answered `[MQTT-4.3.3-4]`.
-                let orphan = by == PacketType::Pubrec && !ack.reason.is_failure();
-                let answer = Ack::new(packet_id, ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
-                return (None, orphan.then_some(Packet::Pubrel(answer)));
+        let stage = self
+            .exchange(packet_id)
+            .map_or(Stage::Unknown, |exchange| exchange.stage());
+        let pubrel = |reason| Packet::Pubrel(Ack::new(packet_id, reason));
+        match stage.step(by, reason.is_failure()) {
+            Step::End => {}
+            Step::Release => {
+                if let Some(exchange) = self.exchange(packet_id) {
+                    exchange.release(now);
+                }
+                return Ok((None, Some(pubrel(ReasonCode::SUCCESS))));
             }
-        };
-        if by == PacketType::Pubrec && !ack.reason.is_failure() {
-            if let Some(exchange) = self.exchange(packet_id) {
-                exchange.release(now);
+            Step::ReleaseUnknown => {
+                return Ok((None, Some(pubrel(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND))));
             }
-            return (None, Some(Packet::Pubrel(Ack::new(packet_id, ReasonCode::SUCCESS))));
+            Step::Nothing => return Ok((None, None)),
+            Step::Wrong(expected) => {
+                return Err(Error::WrongAcknowledgement {
+                    packet: by,
+                    packet_id,
+                    expected,
+                });
+            }
         }
-        if by == PacketType::Puback && released {
-            return (None, None);
-        }
-        // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
-        if by == PacketType::Pubcomp && released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
-            ack.reason = ReasonCode::SUCCESS;
-        }
-        match self.end(packet_id) {
-            Some(What::Publish { publish, .. }) => (Some(Finished::Publish { publish, ack, by }), None),
-            _ => (None, None),
-        }
-    }
-
-    /// SUBACK or UNSUBACK.
-    pub(super) fn handle_suback(&mut self, packet_id: PacketId) -> Option<Finished> {
-        self.exchange(packet_id)
-            .filter(|exchange| exchange.publish().is_none())?;
-        match self.end(packet_id)? {
-            What::Subscribe(filters) => Some(Finished::Subscribe(filters)),
-            What::Unsubscribe(filters) => Some(Finished::Unsubscribe(filters)),
-            What::Publish { .. } => None,
-        }
+        let finished = self.end(packet_id).map(|what| match what {
+            What::Publish { publish, released } => {
+                // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
+                let done = released && reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+                let reason = if done { ReasonCode::SUCCESS } else { reason };
+                Finished::Publish { publish, reason }
+            }
+            What::Subscribe(filters) => Finished::Subscribe(filters),
+            What::Unsubscribe(filters) => Finished::Unsubscribe(filters),
+        });
+        Ok((finished, None))
     }
 
     // ----- receiving
@@ -526,11 +531,21 @@ impl Exchange {
         }
     }
 
+    fn stage(&self) -> Stage {
+        match &self.what {
+            What::Publish { publish, released } => Stage::of(publish.qos, *released),
+            What::Subscribe(_) => Stage::Subscribe,
+            What::Unsubscribe(_) => Stage::Unsubscribe,
+        }
+    }
+
     fn release(&mut self, now: Instant) {
-        self.since = now;
-        self.sent_at = now;
         if let What::Publish { released, .. } = &mut self.what {
-            *released = true;
+            // A peer that repeats PUBREC for ever is not waited for for ever.
+            if !std::mem::replace(released, true) {
+                self.since = now;
+            }
+            self.sent_at = now;
         }
     }
 

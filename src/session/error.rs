@@ -1,6 +1,6 @@
 //! Why a session ends. It must not know sockets.
 
-use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, PropertyId, ReasonCode};
+use crate::protocol::{DecodeError, EncodeError, PacketId, PacketType, Properties, PropertyId, ReasonCode};
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +26,16 @@ pub enum Error {
     /// A packet that may not come now.
     #[error("the peer sent {0}, which must not come {1}")]
     Unexpected(PacketType, &'static str),
+    /// An acknowledgement that cannot be the answer to what was sent with its packet identifier.
+    #[error("the peer sent {packet} for packet identifier {packet_id}, but {expected}")]
+    WrongAcknowledgement {
+        /// What came.
+        packet: PacketType,
+        /// For which exchange.
+        packet_id: PacketId,
+        /// What would have been right, with the statement that says so.
+        expected: &'static str,
+    },
     /// More unacknowledged messages than we allowed `[MQTT-3.3.4-9]`.
     #[error("the peer sent more than {0} unacknowledged messages, our receive maximum [MQTT-3.3.4-9]")]
     ReceiveMaximumExceeded(u16),
@@ -84,7 +94,9 @@ impl Error {
     pub fn reason(&self) -> Option<ReasonCode> {
         match self {
             Self::Decode(error) => Some(error.reason()),
-            Self::Unexpected(..) | Self::WrongCount(..) => Some(ReasonCode::PROTOCOL_ERROR),
+            Self::Unexpected(..) | Self::WrongAcknowledgement { .. } | Self::WrongCount(..) => {
+                Some(ReasonCode::PROTOCOL_ERROR)
+            }
             Self::EnhancedAuthentication => Some(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR),
             Self::ReceiveMaximumExceeded(_) => Some(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED),
             Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),

@@ -5,8 +5,8 @@ use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    EncodeError, Packet, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender, Suback, Unsuback, Utf8,
-    Version, frame,
+    Ack, EncodeError, Packet, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender, Suback, Unsuback,
+    Utf8, Version, frame,
 };
 use bytes::BytesMut;
 use std::time::Instant;
@@ -223,41 +223,51 @@ impl Link {
                 self.answer(Some(answer))?;
                 Ok(Handled::Done)
             }
-            Packet::Suback(suback) => match self.delivery.handle_suback(suback.packet_id) {
-                Some(Finished::Subscribe(filters)) if filters.len() == suback.reasons.len() => {
-                    Ok(Handled::Event(LinkEvent::Subscribed { filters, suback }))
-                }
-                Some(Finished::Subscribe(filters)) => Err(Error::WrongCount(
-                    PacketType::Suback,
-                    suback.reasons.len(),
-                    filters.len(),
-                )),
-                _ => Ok(Handled::Done),
-            },
-            Packet::Unsuback(unsuback) => match self.delivery.handle_suback(unsuback.packet_id) {
-                Some(Finished::Unsubscribe(filters)) => {
-                    Ok(Handled::Event(LinkEvent::Unsubscribed { filters, unsuback }))
-                }
-                _ => Ok(Handled::Done),
-            },
+            // Only a server acknowledges subscriptions.
+            Packet::Suback(suback) if self.sender == Sender::Server => self.handle_suback(suback, now),
+            Packet::Unsuback(unsuback) if self.sender == Sender::Server => self.handle_unsuback(unsuback, now),
             other => Ok(Handled::Other(other)),
         }
     }
 
-    fn handle_ack(&mut self, by: PacketType, ack: crate::protocol::Ack, now: Instant) -> Result<Handled, Error> {
-        let (finished, answer) = self.delivery.handle_ack(by, ack, now);
+    fn handle_ack(&mut self, by: PacketType, ack: Ack, now: Instant) -> Result<Handled, Error> {
+        let (finished, answer) = self.delivery.handle_ack(by, ack.packet_id, ack.reason, now)?;
         self.answer(answer)?;
-        let Some(Finished::Publish { publish, ack, by }) = finished else {
+        let Some(Finished::Publish { publish, reason }) = finished else {
             return Ok(Handled::Done);
         };
         self.pump(now)?;
-        let (reason, properties) = (ack.reason, ack.properties);
         Ok(Handled::Event(LinkEvent::Published {
             publish,
             reason,
-            properties,
+            properties: ack.properties,
             by,
         }))
+    }
+
+    fn handle_suback(&mut self, suback: Suback, now: Instant) -> Result<Handled, Error> {
+        let by = PacketType::Suback;
+        let (finished, _) = self
+            .delivery
+            .handle_ack(by, suback.packet_id, ReasonCode::SUCCESS, now)?;
+        let Some(Finished::Subscribe(filters)) = finished else {
+            return Ok(Handled::Done);
+        };
+        if filters.len() != suback.reasons.len() {
+            return Err(Error::WrongCount(by, suback.reasons.len(), filters.len()));
+        }
+        Ok(Handled::Event(LinkEvent::Subscribed { filters, suback }))
+    }
+
+    fn handle_unsuback(&mut self, unsuback: Unsuback, now: Instant) -> Result<Handled, Error> {
+        let by = PacketType::Unsuback;
+        let (finished, _) = self
+            .delivery
+            .handle_ack(by, unsuback.packet_id, ReasonCode::SUCCESS, now)?;
+        Ok(match finished {
+            Some(Finished::Unsubscribe(filters)) => Handled::Event(LinkEvent::Unsubscribed { filters, unsuback }),
+            _ => Handled::Done,
+        })
     }
 
     pub(super) fn acknowledge(&mut self, handle: AckHandle, reason: ReasonCode) -> Result<(), Error> {
