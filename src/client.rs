@@ -151,7 +151,20 @@ impl Client {
                         self.useful = true;
                         return Ok(Event::Session(event));
                     }
-                    Err(error) => return self.lost(error),
+                    Err(error) => match &error {
+                        Error::Session {
+                            source: session::Error::SessionEnded,
+                            ..
+                        } => self.reopen(),
+                        Error::Session {
+                            source: session::Error::ForeignSession(_),
+                            ..
+                        } => {
+                            self.reopen();
+                            return Ok(Event::Retrying(error, Duration::ZERO));
+                        }
+                        _ => return self.lost(error),
+                    },
                 },
                 State::Ended => std::future::pending().await,
             }
@@ -267,17 +280,27 @@ impl Client {
 
     /// The connection broke; says so to the peer, as far as it still listens, and decides what then.
     fn lost(&mut self, error: Error) -> Result<Event, Error> {
-        if let State::Open { stream, .. } = &mut self.state {
-            let mut context = Context::from_waker(std::task::Waker::noop());
-            let _ = poll_write(stream, &mut context, self.session.output());
-            let _ = Pin::new(stream).poll_flush(&mut context);
-        }
+        self.write_last_words();
         // A connection that never did anything does not start the count anew: a broker that hangs up after each CONNACK
         // must not be asked for ever.
         if std::mem::take(&mut self.useful) {
             self.back_off.restart(self.options.retry_lost, Instant::now());
         }
         self.failed(error)
+    }
+
+    fn write_last_words(&mut self) {
+        if let State::Open { stream, .. } = &mut self.state {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            let _ = poll_write(stream, &mut context, self.session.output());
+            let _ = Pin::new(stream).poll_flush(&mut context);
+        }
+    }
+
+    /// The session needs another connection to begin: that is no failure, and comes at once.
+    fn reopen(&mut self) {
+        self.write_last_words();
+        self.interrupt();
     }
 
     fn failed(&mut self, error: Error) -> Result<Event, Error> {

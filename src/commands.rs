@@ -320,6 +320,9 @@ fn describe_loss(console: &Console, error: &client::Error, wait: Duration) {
     let cause = std::error::Error::source(error)
         .map(|source| format!(": {source}"))
         .unwrap_or_default();
+    if wait.is_zero() {
+        return console.note(format_args!("{error}{cause}"));
+    }
     console.note(format_args!(
         "{error}{cause}; trying again in {:.1}s",
         wait.as_secs_f64()

@@ -162,6 +162,8 @@ fn session_status(error: &session::Error) -> u8 {
         session::Error::Disconnected(_)
         | session::Error::Decode(_)
         | session::Error::Unexpected(..)
+        | session::Error::ForeignSession(_)
+        | session::Error::SessionEnded
         | session::Error::WrongAcknowledgement { .. }
         | session::Error::ReceiveMaximumExceeded(_)
         | session::Error::TopicAliasInvalid(_)

@@ -372,6 +372,70 @@ fn a_subscription_is_repeated_only_when_the_server_forgot_it() {
     }
 }
 
+/// The first run is killed between PUBREC and PUBREL; the second one has its identifier, and no state.
+#[test]
+fn a_message_is_not_taken_for_the_copy_of_one_of_an_earlier_run() {
+    for version in [Version::V31, Version::V311, Version::V5] {
+        let mut pair = Pair::new(version, Taking::AtOnce);
+        pair.connect();
+        pair.run();
+        pair.client.publish(message(1, QoS::ExactlyOnce), pair.now).unwrap();
+        let output = pair.client.output().split();
+        pair.server.input().extend_from_slice(&output);
+        pair.drain_server();
+        assert_eq!(pair.at_server, ["1"], "{version}");
+
+        let mut options = pair.client.options().clone();
+        options.adopt_session = false;
+        let properties = options.properties.clone();
+        pair.client = Client::new(options, pair.now);
+        pair.cut();
+        let mut ends = Vec::new();
+        pair.client.publish(message(2, QoS::ExactlyOnce), pair.now).unwrap();
+        while pair.published.is_empty() {
+            let output = pair.client.output().split();
+            pair.server.input().extend_from_slice(&output);
+            pair.drain_server();
+            let output = pair.server.output().split();
+            pair.client.input().extend_from_slice(&output);
+            match pair.client.poll_event(pair.now) {
+                Ok(Some(Event::Published { publish, .. })) => {
+                    pair.published.push((publish.payload, ReasonCode::SUCCESS))
+                }
+                Ok(_) => pair.client.pump(pair.now).unwrap(),
+                Err(error) => {
+                    ends.push(error.to_string());
+                    // Before version 5 a clean session ends with its connection.
+                    pair.forgets = matches!(error, Error::SessionEnded);
+                    // DISCONNECT keeps the will back.
+                    let output = pair.client.output().split();
+                    assert_eq!(output[..], [0xe0, 0], "{version}: {ends:?}");
+                    pair.cut();
+                }
+            }
+        }
+        assert_eq!(pair.at_server, ["1", "2"], "{version}");
+        let foreign =
+            "the broker has a session of \"pair\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]";
+        let ended = "the broker's session of an earlier run was ended";
+        let expected: &[&str] = match version {
+            Version::V5 => &[foreign],
+            Version::V311 => &[foreign, ended],
+            Version::V31 => &[ended],
+        };
+        assert_eq!(ends, expected, "{version}");
+        pair.forgets = false;
+        // What was begun is kept as it was asked for, and has state of its own from now on.
+        pair.cut();
+        let connect = pair.client.output().clone();
+        let flags = usize::from(version == Version::V31) * 2 + 9;
+        assert_eq!(connect[flags] & 2, 0, "{version}: no clean start");
+        assert_eq!(pair.client.options().properties, properties, "{version}");
+        pair.run();
+        assert!(pair.client.is_connected(), "{version}");
+    }
+}
+
 // ----- raw bytes
 
 /// A client that is connected to nobody, by version 3.1.1 or 5.
@@ -616,6 +680,77 @@ fn agreed(options: Options, properties: &[u8]) -> (Client, Instant) {
     client.input().extend_from_slice(properties);
     assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
     (client, now)
+}
+
+#[test]
+fn a_session_of_an_earlier_run_is_adopted_by_those_only_who_may() {
+    let now = Instant::now();
+    let first = |version, adopt_session| {
+        let mut client = Client::new(
+            Options {
+                version,
+                client_id: Utf8::new("c").unwrap(),
+                clean_start: false,
+                adopt_session,
+                ..Options::default()
+            },
+            now,
+        );
+        client.handle_open(now).unwrap();
+        let connect = client.output().split().to_vec();
+        (client, connect)
+    };
+    let present = |version| -> &[u8] {
+        if version == Version::V5 {
+            &[0x20, 3, 1, 0, 0]
+        } else {
+            &[0x20, 2, 1, 0]
+        }
+    };
+    let flags = |connect: &[u8]| connect[9];
+    for version in [Version::V311, Version::V5] {
+        let (mut client, connect) = first(version, true);
+        assert_eq!(flags(&connect), 0);
+        client.input().extend_from_slice(present(version));
+        let connected = client.poll_event(now);
+        assert!(
+            matches!(connected, Ok(Some(Event::Connected(_)))),
+            "{version}: {connected:?}"
+        );
+
+        let (mut client, connect) = first(version, false);
+        assert_eq!(flags(&connect), 0);
+        client.input().extend_from_slice(present(version));
+        let refused = client.poll_event(now);
+        assert!(matches!(&refused, Err(error @ Error::ForeignSession(_)) if error.is_transient()));
+        assert_eq!(
+            client.output().split()[..],
+            [0xe0, 0],
+            "an orderly end: no will is published"
+        );
+        client.handle_closed();
+        client.handle_open(now).unwrap();
+        assert_eq!(flags(&client.output().split()), 2, "{version}");
+        // A broker that insists is not asked for ever.
+        client.input().extend_from_slice(present(version));
+        let refused = client.poll_event(now);
+        assert!(
+            matches!(&refused, Err(error @ Error::Unexpected(..)) if !error.is_transient()),
+            "{version}: {refused:?}"
+        );
+    }
+    // CONNACK of 3.1 has nothing to say it with.
+    let (_, connect) = first(Version::V31, true);
+    assert_eq!(connect[11], 0);
+    let (mut client, connect) = first(Version::V31, false);
+    assert_eq!(connect[11], 2);
+    client.input().extend_from_slice(&[0x20, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Err(Error::SessionEnded)));
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    assert_eq!(client.output().split()[11], 0);
+    client.input().extend_from_slice(&[0x20, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
 }
 
 #[test]

@@ -133,6 +133,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         retry_lost: Some(RETRY_LOST),
         resume: args.qos != QoS::AtMostOnce,
     })?;
+    plan.client.session.adopt_session = args.qos == QoS::AtMostOnce;
     let topic = match (&args.topic, &plan.topic) {
         (Some(topic), _) => topic.clone(),
         (None, Some(topic)) => values::topic_name(topic).map_err(Usage::Bad)?,

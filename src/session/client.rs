@@ -22,6 +22,11 @@ pub struct Options {
     pub client_id: Utf8,
     /// Clean Start of version 5, Clean Session before, of the first connection.
     pub clean_start: bool,
+    /// Whether the first connection may go on with a session that the broker still has of an earlier run, although this
+    /// run has no state of it. A subscriber may: that is what such a session is for. Who publishes at QoS 1 or 2 may not:
+    /// identifiers begin at 1 again, and a new message could be taken for the copy of an old one, acknowledged and
+    /// dropped. The connection then ends with [`Error::ForeignSession`] `[MQTT-3.2.2-4]`.
+    pub adopt_session: bool,
     /// Keep the session over reconnects of this run, although it began clean: version 5 asks the broker to store it for
     /// so many seconds, and drops it with DISCONNECT. Nothing when the properties have a session expiry interval.
     pub resume_for: Option<u32>,
@@ -60,6 +65,7 @@ impl Default for Options {
             version: Version::V5,
             client_id: Utf8::default(),
             clean_start: true,
+            adopt_session: true,
             resume_for: None,
             keep_alive: 60,
             properties: Properties::new(),
@@ -129,8 +135,20 @@ pub struct Client {
     connack: Connack,
     /// What we are subscribed to, and whether the broker has said so.
     subscriptions: Vec<(Subscribe, bool)>,
-    /// False until the first CONNACK.
-    established: bool,
+    beginning: Beginning,
+}
+
+/// How far the session of this run has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// It is asked for as the options say.
+    Asked,
+    /// First the broker has to forget an older one.
+    Clean,
+    /// It has forgotten.
+    Cleaned,
+    /// CONNACK has come; there is state of our own from here.
+    Established,
 }
 
 impl Client {
@@ -152,7 +170,7 @@ impl Client {
                 properties: Properties::new(),
             },
             subscriptions: Vec::new(),
-            established: false,
+            beginning: Beginning::Asked,
             options,
         }
     }
@@ -165,6 +183,11 @@ impl Client {
     /// [`Error::Encode`] when the options cannot be said in this version.
     pub fn handle_open(&mut self, now: Instant) -> Result<(), Error> {
         self.link.close();
+        let unsaid = self.options.version == Version::V31 && !self.options.clean_start && !self.options.adopt_session;
+        if unsaid && self.beginning == Beginning::Asked {
+            // CONNACK of 3.1 would not say that there is an older session.
+            self.beginning = Beginning::Clean;
+        }
         let connect = Packet::Connect(Box::new(self.connect_packet()));
         self.link.send(&connect)?;
         self.ping = Ping::new(0, now);
@@ -175,7 +198,6 @@ impl Client {
     fn connect_packet(&self) -> Connect {
         let options = &self.options;
         let mut properties = options.properties.clone();
-        let mut clean_start = options.clean_start;
         if let Some(seconds) = self.resume_for() {
             properties.set_number(PropertyId::SessionExpiryInterval, seconds);
         }
@@ -186,10 +208,12 @@ impl Client {
         {
             properties.set_number(PropertyId::ReceiveMaximum, window.into());
         }
-        // What this run began is gone on with, also when it began clean.
-        if self.established && self.keeps_session() {
-            clean_start = false;
-        }
+        let clean_start = match self.beginning {
+            Beginning::Clean => true,
+            // What this run began is gone on with, also when it began clean.
+            Beginning::Established if self.keeps_session() => false,
+            _ => options.clean_start,
+        };
         Connect {
             version: options.version,
             bridge: false,
@@ -548,6 +572,7 @@ impl Client {
                 properties,
             }));
         }
+        self.begin(connack.session_present)?;
         let options = &self.options;
         let limits = Limits {
             window: options.max_inflight.min(receive_maximum(&connack.properties)),
@@ -560,8 +585,8 @@ impl Client {
             .u16(PropertyId::ServerKeepAlive)
             .unwrap_or(options.keep_alive);
         // 3.1 does not say; a client that asked for its old session has it.
-        let resumed =
-            connack.session_present || options.version == Version::V31 && self.established && self.keeps_session();
+        let known = self.beginning == Beginning::Established;
+        let resumed = connack.session_present || options.version == Version::V31 && known && self.keeps_session();
         let agreement = Agreement {
             limits,
             resumed,
@@ -578,12 +603,39 @@ impl Client {
         self.ping = Ping::new(keep_alive, now);
         self.state = State::Connected;
         self.connack = connack.clone();
-        self.established = true;
+        self.beginning = Beginning::Established;
         self.link.open(agreement, now);
         // Before the messages that are sent again: the response to one of them may come at once.
         self.resubscribe(resumed, now)?;
         self.link.pump(now)?;
         Ok(Event::Connected(connack))
+    }
+
+    /// Whether this connection may be gone on with: not when the broker has a session that this run knows nothing of.
+    fn begin(&mut self, session_present: bool) -> Result<(), Error> {
+        if self.options.adopt_session {
+            return Ok(());
+        }
+        let version = self.options.version;
+        let (next, error) = match self.beginning {
+            Beginning::Established => return Ok(()),
+            Beginning::Asked if session_present => {
+                let client_id = self.options.client_id.clone();
+                (Beginning::Clean, Error::ForeignSession(client_id))
+            }
+            Beginning::Clean | Beginning::Cleaned if session_present => {
+                let text = "with session present after a clean start [MQTT-3.2.2-2]";
+                return Err(Error::Unexpected(PacketType::Connack, text));
+            }
+            // Before version 5 a clean session ends with its connection.
+            Beginning::Clean if version != Version::V5 && !self.options.clean_start => {
+                (Beginning::Cleaned, Error::SessionEnded)
+            }
+            Beginning::Asked | Beginning::Clean | Beginning::Cleaned => return Ok(()),
+        };
+        self.beginning = next;
+        self.disconnect(ReasonCode::SUCCESS)?;
+        Err(error)
     }
 
     /// Repeats what the broker has forgotten, or never confirmed.

@@ -1,6 +1,6 @@
 //! Why a session ends. It must not know sockets.
 
-use crate::protocol::{DecodeError, EncodeError, PacketId, PacketType, Properties, PropertyId, ReasonCode};
+use crate::protocol::{DecodeError, EncodeError, PacketId, PacketType, Properties, PropertyId, ReasonCode, Utf8};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,6 +20,17 @@ pub enum Error {
     /// The peer sent DISCONNECT.
     #[error("the broker disconnected: {0}")]
     Disconnected(Refusal),
+    /// The broker has a session of this client identifier that this run has no state of, and may not go on with
+    /// `[MQTT-3.2.2-4]`: see [`super::Options::adopt_session`]. The next connection, due at once, begins a new one.
+    #[error(
+        "the broker has a session of \"{}\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]",
+        .0.escape_debug()
+    )]
+    ForeignSession(Utf8),
+    /// That session was ended by a connection of its own, as 3.1 and 3.1.1 need it; the next one, due at once, begins
+    /// the session that was asked for. It is no failure.
+    #[error("the broker's session of an earlier run was ended")]
+    SessionEnded,
     /// The broker sent AUTH (version 5, section 4.12), which nothing here can answer.
     #[error("the broker asks for enhanced authentication (AUTH), which mqkit does not have")]
     EnhancedAuthentication,
@@ -102,6 +113,8 @@ impl Error {
             Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),
             Self::KeepAlive(_) => Some(ReasonCode::KEEP_ALIVE_TIMEOUT),
             Self::AckTimeout(_) => Some(ReasonCode::UNSPECIFIED_ERROR),
+            // What is to be said has been said: an orderly DISCONNECT, so that no will is published.
+            Self::ForeignSession(_) | Self::SessionEnded => None,
             Self::Encode(_) | Self::Refused(_) | Self::Disconnected(_) | Self::Closed(_) | Self::ClosedOnQos2 => None,
         }
     }
@@ -111,6 +124,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Closed(_) | Self::ClosedOnQos2 | Self::KeepAlive(_) | Self::AckTimeout(_) => true,
+            Self::ForeignSession(_) | Self::SessionEnded => true,
             Self::Refused(refusal) | Self::Disconnected(refusal) => matches!(
                 refusal.reason,
                 ReasonCode::SUCCESS
