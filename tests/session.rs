@@ -682,6 +682,59 @@ fn agreed(options: Options, properties: &[u8]) -> (Client, Instant) {
     (client, now)
 }
 
+/// Known at the fixed header: nothing of the body is waited for or kept.
+#[test]
+fn a_packet_before_the_end_of_connack_is_small() {
+    // Remaining lengths of 65,532, which makes 65,536 bytes in all, of one more, and the largest.
+    for (length, taken) in [
+        (&[0xfc, 0xff, 0x03][..], true),
+        (&[0xfd, 0xff, 0x03], false),
+        (&[0xff, 0xff, 0xff, 0x7f], false),
+    ] {
+        for first in [0x20, 0x30, 0xf0] {
+            let now = Instant::now();
+            let mut client = Client::new(Options::default(), now);
+            client.handle_open(now).unwrap();
+            client.output().clear();
+            client.input().extend_from_slice(&[first]);
+            client.input().extend_from_slice(length);
+            let got = client.poll_event(now);
+            if taken {
+                assert!(matches!(got, Ok(None)), "{first:02x} {length:02x?}: {got:?}");
+                continue;
+            }
+            let Err(Error::Decode(error)) = got else {
+                panic!("{first:02x} {length:02x?}: {got:?}")
+            };
+            let text = error.to_string();
+            assert!(text.contains("bytes exceeds the limit of 65536"), "{text}");
+            assert_eq!(client.output()[..], [0xe0, 1, 0x95]);
+        }
+    }
+    // Afterwards packets are as large as MQTT allows.
+    let (mut client, now) = connected(Options::default());
+    client.input().extend_from_slice(&[0x30, 0xff, 0xff, 0xff, 0x7f]);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+}
+
+#[test]
+fn packets_before_connack_are_an_error_at_the_first_one() {
+    for packet in [
+        &[0xd0, 0][..],
+        &[0x40, 2, 0, 1],
+        b"\x30\x03\x00\x01a\x00",
+        &[0xf0, 0],
+        &[0xe0, 0],
+    ] {
+        let now = Instant::now();
+        let mut client = Client::new(Options::default(), now);
+        client.handle_open(now).unwrap();
+        client.input().extend_from_slice(packet);
+        let got = client.poll_event(now);
+        assert!(got.is_err(), "{packet:02x?}: {got:?}");
+    }
+}
+
 #[test]
 fn a_session_of_an_earlier_run_is_adopted_by_those_only_who_may() {
     let now = Instant::now();

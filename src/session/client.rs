@@ -13,6 +13,9 @@ use crate::protocol::{
 use bytes::{Bytes, BytesMut};
 use std::time::{Duration, Instant};
 
+/// Largest packet that is taken before the end of CONNACK, in bytes: until then nobody has shown that it is a broker.
+const CONNACK_LIMIT: usize = 64 * 1024;
+
 /// What a client wants of its session.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -55,7 +58,7 @@ pub struct Options {
     /// Maximum. It is a wish: unlike with the property more of them are taken, because Mosquitto 2.0 sends a whole window
     /// anew for each acknowledgement.
     pub incoming_window: Option<u16>,
-    /// Largest packet accepted, in bytes.
+    /// Largest packet accepted, in bytes; up to CONNACK it is 64 KiB at most.
     pub max_packet_size: usize,
 }
 
@@ -476,7 +479,8 @@ impl Client {
 
     /// A broker that does not speak version 5 refuses it with the CONNACK of 3.1.1, `20 02 00 01`.
     fn receive_connack(&mut self) -> Result<Option<Packet>, Error> {
-        let Some(frame) = frame::split(&mut self.link.input, self.options.max_packet_size)? else {
+        let limit = self.options.max_packet_size.min(CONNACK_LIMIT);
+        let Some(frame) = frame::split(&mut self.link.input, limit)? else {
             return Ok(None);
         };
         let error = match Packet::decode(self.options.version, Sender::Server, &frame) {
