@@ -7,6 +7,7 @@ mod decode;
 mod drop_in;
 mod exec;
 mod flags;
+mod limits;
 mod message_rate;
 mod peers;
 mod publish;

@@ -807,6 +807,132 @@ fn a_session_of_an_earlier_run_is_adopted_by_those_only_who_may() {
 }
 
 #[test]
+fn nothing_larger_than_the_peer_takes_is_sent_and_the_session_ends_for_good() {
+    use mqkit::protocol::EncodeError;
+    let limited = |options: Options, limit: u8| agreed(options, &[0x27, 0, 0, 0, limit]);
+    let filter = || Utf8::new("a/long/topic").unwrap();
+    let exceeds = |error: &Error, expected: usize| match error {
+        Error::Encode(EncodeError::ExceedsPeerLimit { size, limit }) => {
+            assert!(!error.is_transient() && size > limit && *limit == expected, "{error}");
+        }
+        other => panic!("{other:?}"),
+    };
+    let (mut client, now) = limited(Options::default(), 19);
+    let subscriptions = vec![Subscription::new(filter(), QoS::AtMostOnce)];
+    let refused = client.subscribe(subscriptions, Properties::new(), now);
+    exceeds(&refused.unwrap_err(), 19);
+    let refused = client.unsubscribe(vec![filter()], Properties::new(), now);
+    // One byte less than SUBSCRIBE has.
+    assert!(refused.is_ok());
+    client.output().clear();
+    let refused = client.unsubscribe(vec![filter(), filter()], Properties::new(), now);
+    exceeds(&refused.unwrap_err(), 19);
+    assert!(client.output().is_empty());
+    // What was never sent is not waited for.
+    client.input().extend_from_slice(&[0xb0, 4, 0, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Unsubscribed { .. }))));
+    assert!(client.is_idle());
+
+    // A subscription made before CONNACK, and a message.
+    let now = Instant::now();
+    let connack = [0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 9];
+    let mut client = Client::new(Options::default(), now);
+    client
+        .subscribe(
+            vec![Subscription::new(filter(), QoS::AtMostOnce)],
+            Properties::new(),
+            now,
+        )
+        .unwrap();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&connack);
+    exceeds(&client.poll_event(now).unwrap_err(), 9);
+    let mut client = Client::new(Options::default(), now);
+    client.publish(message(1, QoS::AtLeastOnce), now).unwrap();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&connack);
+    exceeds(&client.poll_event(now).unwrap_err(), 9);
+}
+
+#[test]
+fn a_peer_that_takes_no_packet_at_all_is_left_in_silence() {
+    let disconnect_properties = || {
+        [(PropertyId::SessionExpiryInterval, PropertyValue::U32(1))]
+            .into_iter()
+            .collect()
+    };
+    for (limit, said) in [
+        (1, &[][..]),
+        (2, &[0xe0, 0]),
+        (8, &[0xe0, 0]),
+        (9, &[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 1]),
+    ] {
+        let options = Options {
+            disconnect_properties: disconnect_properties(),
+            keep_alive: 5,
+            ..Options::default()
+        };
+        let (mut client, now) = agreed(options, &[0x27, 0, 0, 0, limit]);
+        assert!(client.publish(message(1, QoS::AtMostOnce), now).is_err() || limit >= 9);
+        client.output().clear();
+        if limit == 1 {
+            let error = client.handle_timeout(now + Duration::from_secs(5)).unwrap_err();
+            assert!(!error.is_transient(), "{error}");
+        }
+        client.disconnect(ReasonCode::SUCCESS).unwrap();
+        assert_eq!(client.output()[..], *said, "limit {limit}");
+    }
+    // The error that ends the connection is not hidden by a DISCONNECT that does not fit.
+    let (mut client, now) = agreed(Options::default(), &[0x27, 0, 0, 0, 1]);
+    client.input().extend_from_slice(&[0xc0, 0]);
+    assert!(matches!(client.poll_event(now), Err(Error::Unexpected(..))));
+    // The next connection has no limit yet.
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+}
+
+/// With its packet identifier this one has 128 bytes behind the fixed header, which needs a byte more for its length.
+#[test]
+fn a_message_is_measured_as_it_will_be_sent() {
+    let publish = |length| Publish {
+        payload: Bytes::from(vec![b'x'; length]),
+        ..message(0, QoS::AtLeastOnce)
+    };
+    for (length, fits) in [(119, true), (120, false)] {
+        let (mut client, now) = agreed(Options::default(), &[0x27, 0, 0, 0, 130]);
+        let taken = client.publish(publish(length), now);
+        assert_eq!(taken.is_ok(), fits, "{length}: {taken:?}");
+        assert_eq!(client.output().len(), if fits { 129 } else { 0 });
+    }
+}
+
+#[test]
+fn the_message_that_a_broker_closes_on_is_known() {
+    for clean_start in [true, false] {
+        let (mut client, now) = connected(Options { clean_start, ..v311() });
+        assert!(client.oldest_unacknowledged().is_none());
+        for number in 1..=2 {
+            client.publish(message(number, QoS::ExactlyOnce), now).unwrap();
+        }
+        for connections in 1..=3 {
+            let oldest = client.oldest_unacknowledged().unwrap();
+            assert_eq!(oldest.publish.payload, "1");
+            // Two bytes of header, five of topic, two of identifier, one of payload.
+            assert_eq!((oldest.size, oldest.connections), (10, connections));
+            client.handle_closed();
+            client.handle_open(now).unwrap();
+            client.input().extend_from_slice(&[0x20, 2, u8::from(!clean_start), 0]);
+            assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+        }
+        // PUBREC: the broker has it, whatever it closes the connection for.
+        let id = if clean_start { 7 } else { 1 };
+        client.input().extend_from_slice(&[0x50, 2, 0, id]);
+        assert!(matches!(client.poll_event(now), Ok(None)));
+        assert_eq!(client.oldest_unacknowledged().unwrap().publish.payload, "2");
+    }
+}
+
+#[test]
 fn what_connack_assigns_holds() {
     // Server Keep Alive 5, Assigned Client Identifier "id".
     let (mut client, now) = agreed(Options::default(), &[0x13, 0, 5, 0x12, 0, 2, b'i', b'd']);

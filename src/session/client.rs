@@ -337,8 +337,6 @@ impl Client {
         let limit = limits
             .number(PropertyId::MaximumPacketSize)
             .and_then(|limit| usize::try_from(limit).ok());
-        // The identifier is given later.
-        let size = size + if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
         if let Some(limit) = limit.filter(|limit| size > *limit) {
             return Err(PublishError::Encode(EncodeError::ExceedsPeerLimit { size, limit }));
         }
@@ -376,7 +374,8 @@ impl Client {
             subscriptions,
         };
         if self.state == State::Connected && self.link.delivery.subscribe(&mut packet, now).is_some() {
-            self.link.send(&Packet::Subscribe(packet.clone()))?;
+            let packet_id = packet.packet_id;
+            self.link.request(packet_id, &Packet::Subscribe(packet.clone()))?;
             self.ping.sent(now);
         }
         self.subscriptions.push((packet, false));
@@ -401,7 +400,7 @@ impl Client {
             filters,
         };
         if self.state == State::Connected && self.link.delivery.unsubscribe(&mut packet, now).is_some() {
-            self.link.send(&Packet::Unsubscribe(packet))?;
+            self.link.request(packet.packet_id, &Packet::Unsubscribe(packet))?;
             self.ping.sent(now);
         }
         Ok(())
@@ -436,7 +435,7 @@ impl Client {
             return Ok(());
         }
         self.state = State::Disconnecting;
-        self.link.send(&Packet::Disconnect(packet)).map_err(Error::Encode)
+        self.link.send_disconnect(packet).map_err(Error::Encode)
     }
 
     // ----- outputs
@@ -647,7 +646,8 @@ impl Client {
         for (packet, confirmed) in &mut self.subscriptions {
             *confirmed &= resumed;
             if !*confirmed && self.link.delivery.subscribe(packet, now).is_some() {
-                self.link.send(&Packet::Subscribe(packet.clone()))?;
+                self.link
+                    .request(packet.packet_id, &Packet::Subscribe(packet.clone()))?;
             }
         }
         Ok(())
@@ -716,6 +716,19 @@ impl Client {
         self.link.delivery.is_idle()
     }
 
+    /// The oldest message that was sent and is not acknowledged; nothing when there is none, or when the broker has said
+    /// that it has it (PUBREC). A broker of 3.1.1 has no other way than to close the connection when a message is too
+    /// large, and does so each time it is sent.
+    #[must_use]
+    pub fn oldest_unacknowledged(&self) -> Option<Unacknowledged<'_>> {
+        let (publish, connections) = self.link.delivery.oldest()?;
+        Some(Unacknowledged {
+            publish,
+            size: publish.size(self.options.version).unwrap_or_default(),
+            connections,
+        })
+    }
+
     /// Messages that a receiver may see twice; see [`Delivery::take_uncertain`].
     pub fn take_uncertain(&mut self) -> u64 {
         self.link.delivery.take_uncertain()
@@ -732,6 +745,17 @@ impl Client {
     pub fn connack(&self) -> &Connack {
         &self.connack
     }
+}
+
+/// A message that was sent and not acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub struct Unacknowledged<'a> {
+    /// The message.
+    pub publish: &'a Publish,
+    /// Its size on the wire in bytes.
+    pub size: usize,
+    /// On how many connections it has been sent.
+    pub connections: u32,
 }
 
 /// Why a message cannot be published to this broker.

@@ -66,6 +66,8 @@ struct Exchange {
     /// When its last step was made, by either side.
     since: Instant,
     sent_at: Instant,
+    /// On how many connections it was sent.
+    connections: u32,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,8 @@ enum What {
 struct Queued {
     publish: Publish,
     since: Instant,
+    /// On how many connections it was sent already.
+    connections: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +150,20 @@ impl Delivery {
             .filter(|exchange| exchange.publish().is_some())
             .count();
         self.queue.len() + sent
+    }
+
+    /// The oldest message that was sent and has no answer at all, and on how many connections it was sent.
+    pub(super) fn oldest(&self) -> Option<(&Publish, u32)> {
+        self.exchanges
+            .iter()
+            .flatten()
+            .find_map(|exchange| match &exchange.what {
+                What::Publish {
+                    publish,
+                    released: false,
+                } => Some((publish, exchange.connections)),
+                _ => None,
+            })
     }
 
     /// True when nothing is on its way out.
@@ -226,7 +244,12 @@ impl Delivery {
                 publish.dup = false;
                 publish.packet_id = None;
                 // Its message expiry interval begins anew: rather late than dropped without a word.
-                self.queue.push_front(Queued { publish, since: now });
+                let connections = exchange.connections;
+                self.queue.push_front(Queued {
+                    publish,
+                    since: now,
+                    connections,
+                });
             }
         }
     }
@@ -235,7 +258,11 @@ impl Delivery {
 
     /// Puts a message in line, to be sent when its turn has come.
     pub fn publish(&mut self, publish: Publish, now: Instant) {
-        self.queue.push_back(Queued { publish, since: now });
+        self.queue.push_back(Queued {
+            publish,
+            since: now,
+            connections: 0,
+        });
     }
 
     /// The next packet to write: first what has to be sent again, then what waits.
@@ -262,7 +289,11 @@ impl Delivery {
             if next.publish.qos != QoS::AtMostOnce && !self.window_open() {
                 return None;
             }
-            let Queued { mut publish, since } = self.queue.pop_front()?;
+            let Queued {
+                mut publish,
+                since,
+                connections,
+            } = self.queue.pop_front()?;
             if !reduce_expiry(&mut publish, now.saturating_duration_since(since)) {
                 self.expired += 1;
                 continue;
@@ -273,6 +304,7 @@ impl Delivery {
                         publish: publish.clone(),
                         released: false,
                     },
+                    connections.saturating_add(1),
                     now,
                 ));
                 self.outstanding += 1;
@@ -288,12 +320,13 @@ impl Delivery {
         }
     }
 
-    fn start(&mut self, what: What, now: Instant) -> PacketId {
+    fn start(&mut self, what: What, connections: u32, now: Instant) -> PacketId {
         let index = self.exchanges.len();
         self.exchanges.push_back(Some(Exchange {
             what,
             since: now,
             sent_at: now,
+            connections,
         }));
         if self.cursor == index {
             self.cursor += 1;
@@ -307,7 +340,7 @@ impl Delivery {
             return None;
         }
         let filters = packet.subscriptions.iter().map(|s| s.filter.clone()).collect();
-        packet.packet_id = self.start(What::Subscribe(filters), now);
+        packet.packet_id = self.start(What::Subscribe(filters), 1, now);
         Some(())
     }
 
@@ -316,7 +349,7 @@ impl Delivery {
         if self.exchanges.len() >= MAX_SPAN {
             return None;
         }
-        packet.packet_id = self.start(What::Unsubscribe(packet.filters.clone()), now);
+        packet.packet_id = self.start(What::Unsubscribe(packet.filters.clone()), 1, now);
         Some(())
     }
 
@@ -551,6 +584,7 @@ impl Exchange {
 
     /// The packet on a new connection.
     fn again(&mut self, packet_id: PacketId, now: Instant) -> Option<Packet> {
+        self.connections = self.connections.saturating_add(1);
         self.since = now;
         self.sent_at = now;
         self.packet(packet_id)

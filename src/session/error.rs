@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the peer sent a malformed packet")]
     Decode(#[from] DecodeError),
     /// What the application wants cannot be said.
-    #[error("the message cannot be sent")]
+    #[error("a packet cannot be sent")]
     Encode(#[from] EncodeError),
     /// CONNACK with a failure.
     #[error("the broker refused the connection: {0}")]

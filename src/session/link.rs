@@ -5,8 +5,8 @@ use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    Ack, EncodeError, Packet, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender, Suback, Unsuback,
-    Utf8, Version, frame,
+    Ack, Disconnect, EncodeError, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
+    Sender, Suback, Unsuback, Utf8, Version, frame,
 };
 use bytes::BytesMut;
 use std::time::Instant;
@@ -102,7 +102,28 @@ impl Link {
         Ok(())
     }
 
-    /// Acknowledgements without properties fit into any packet.
+    /// Sends a packet that is to be acknowledged; one that cannot be written is not waited for.
+    pub(super) fn request(&mut self, packet_id: PacketId, packet: &Packet) -> Result<(), EncodeError> {
+        let sent = self.send(packet);
+        if sent.is_err() {
+            self.delivery.withdraw(Some(packet_id));
+        }
+        sent
+    }
+
+    /// DISCONNECT as far as the peer takes it: without its properties, or not at all when it is too large for the peer
+    /// `[MQTT-3.14.2-3]`. The end of the connection says the rest.
+    pub(super) fn send_disconnect(&mut self, packet: Disconnect) -> Result<(), EncodeError> {
+        let reason = packet.reason;
+        for packet in [packet, Disconnect::new(reason)] {
+            match self.send(&Packet::Disconnect(packet)) {
+                Err(EncodeError::ExceedsPeerLimit { .. }) => {}
+                sent => return sent,
+            }
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, packet: Option<Packet>) -> Result<(), Error> {
         packet
             .map_or(Ok(()), |packet| self.send(&packet))
@@ -124,6 +145,8 @@ impl Link {
     /// Forgets the connection and keeps the session.
     pub(super) fn close(&mut self) {
         self.open = false;
+        // The next connection has a limit of its own, and none before its CONNACK.
+        self.peer_limit = usize::MAX;
         self.input.clear();
         self.output.clear();
         self.delivery.disconnected();
