@@ -509,6 +509,35 @@ fn qos_2_is_answered_with_the_standards_bytes_and_once() {
     );
 }
 
+/// A broker that is cut off again and again sends its window anew each time; that is life, too.
+#[test]
+fn copies_count_as_received() {
+    let (mut client, now) = connected(Options {
+        clean_start: false,
+        ..v311()
+    });
+    assert_eq!(client.received(), 0, "CONNACK does not count");
+    let publish = b"\x34\x08\x00\x03a/b\x00\x017";
+    for (bytes, event, total) in [
+        (&publish[..], true, 1),
+        (publish, false, 2),
+        (&[0xd0, 0], false, 3),
+        // Half a packet is none.
+        (&publish[..5], false, 3),
+    ] {
+        client.input().extend_from_slice(bytes);
+        assert_eq!(client.poll_event(now).unwrap().is_some(), event);
+        assert_eq!(client.received(), total);
+    }
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&[0x20, 2, 1, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    client.input().extend_from_slice(publish);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+    assert_eq!(client.received(), 4);
+}
+
 #[test]
 fn a_message_that_the_broker_has_done_with_is_no_refused_one() {
     let options = Options {

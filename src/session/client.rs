@@ -139,6 +139,8 @@ pub struct Client {
     /// What we are subscribed to, and whether the broker has said so.
     subscriptions: Vec<(Subscribe, bool)>,
     beginning: Beginning,
+    /// Packets that came after CONNACK, on all connections.
+    received: u64,
 }
 
 /// How far the session of this run has begun.
@@ -174,6 +176,7 @@ impl Client {
             },
             subscriptions: Vec::new(),
             beginning: Beginning::Asked,
+            received: 0,
             options,
         }
     }
@@ -469,6 +472,7 @@ impl Client {
             };
             let Some(packet) = packet else { break };
             self.ping.received();
+            self.received += u64::from(self.state != State::Connecting);
             if let Some(event) = self.handle_packet(packet, now)? {
                 return Ok(Some(event));
             }
@@ -714,6 +718,13 @@ impl Client {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.link.delivery.is_idle()
+    }
+
+    /// Packets that came after CONNACK, on all connections together: also those that are no event, such as the copies of
+    /// a message at QoS 2 and PUBREL. A connection on which it grows is alive.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
     }
 
     /// The oldest message that was sent and is not acknowledged; nothing when there is none, or when the broker has said

@@ -27,11 +27,9 @@ fn larger_than_the_broker_takes_is_refused_at_once() {
             &["rr", "-t", "a", "-e", "a/long/topic", "-n"],
         ] {
             let peer = Peer::new(vec![vec![Step::ExpectType(0x10), send(&connack), Step::Silence]]);
-            call(&peer, words)
-                .assert()
-                .code(4)
-                .stdout("")
-                .stderr(contains(format!("exceeds the broker's maximum packet size of {limit} ")));
+            call(&peer, words).assert().code(4).stdout("").stderr(contains(format!(
+                "exceeds the broker's maximum packet size of {limit} "
+            )));
             peer.finish();
         }
     }
