@@ -168,7 +168,20 @@ impl Client {
                         }
                         return Ok(Event::Session(event));
                     }
-                    Err(error) => return self.lost(error),
+                    Err(error) => match &error {
+                        Error::Session {
+                            source: session::Error::SessionEnded,
+                            ..
+                        } => self.reopen(),
+                        Error::Session {
+                            source: session::Error::ForeignSession(_),
+                            ..
+                        } => {
+                            self.reopen();
+                            return Ok(Event::Retrying(error, Duration::ZERO));
+                        }
+                        _ => return self.lost(error),
+                    },
                 },
                 State::Closing(_) => {
                     let closed = self.finish().await;
@@ -329,10 +342,7 @@ impl Client {
 
     /// The connection broke; says so to the peer, as far as it still listens, and decides what then.
     fn lost(&mut self, error: Error) -> Result<Event, Error> {
-        if let State::Open { pipe, .. } = &mut self.state {
-            let mut context = Context::from_waker(Waker::noop());
-            let _ = pipe.poll(&mut context, self.session.output(), None);
-        }
+        self.write_last_words();
         let now = Instant::now();
         let lived = self.connected_at.take().map(|at| now - at);
         let useful = std::mem::take(&mut self.useful);
@@ -340,6 +350,19 @@ impl Client {
             self.back_off.lost(lived, useful, self.options.retry_lost, now);
         }
         self.failed(error)
+    }
+
+    fn write_last_words(&mut self) {
+        if let State::Open { pipe, .. } | State::Closing(Closing { pipe, .. }) = &mut self.state {
+            let mut context = Context::from_waker(Waker::noop());
+            let _ = pipe.poll(&mut context, self.session.output(), None);
+        }
+    }
+
+    /// The session needs another connection to begin: that is no failure, and comes at once.
+    fn reopen(&mut self) {
+        self.write_last_words();
+        self.interrupt();
     }
 
     fn failed(&mut self, error: Error) -> Result<Event, Error> {
@@ -415,10 +438,7 @@ impl Client {
     /// Writes DISCONNECT as far as that is possible without waiting, and ends.
     pub fn hang_up(&mut self) {
         if self.disconnect(false).is_ok() {
-            if let State::Closing(Closing { pipe, .. }) = &mut self.state {
-                let mut context = Context::from_waker(Waker::noop());
-                let _ = pipe.poll(&mut context, self.session.output(), None);
-            }
+            self.write_last_words();
         }
         self.state = State::Ended;
     }

@@ -8,7 +8,7 @@ use crate::cli::Usage;
 use crate::cli::drop_in::Tool;
 use crate::client;
 use crate::net;
-use crate::protocol::ReasonCode;
+use crate::protocol::{EncodeError, ReasonCode};
 use crate::session;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -158,10 +158,14 @@ fn session_status(error: &session::Error) -> u8 {
     match error {
         session::Error::Refused(_) | session::Error::EnhancedAuthentication => REFUSED,
         session::Error::Disconnected(refusal) if refusal.reason.is_failure() => REFUSED,
+        session::Error::Encode(EncodeError::ExceedsPeerLimit { .. }) => REFUSED,
         session::Error::Encode(_) => USAGE,
         session::Error::Disconnected(_)
         | session::Error::Decode(_)
         | session::Error::Unexpected(..)
+        | session::Error::ForeignSession(_)
+        | session::Error::SessionEnded
+        | session::Error::WrongAcknowledgement { .. }
         | session::Error::ReceiveMaximumExceeded(_)
         | session::Error::TopicAliasInvalid(_)
         | session::Error::WrongCount(..)
@@ -173,7 +177,6 @@ fn session_status(error: &session::Error) -> u8 {
 }
 
 fn publish_status(error: &session::client::PublishError) -> u8 {
-    use crate::protocol::EncodeError;
     use session::client::PublishError as P;
     match error {
         P::Encode(EncodeError::ExceedsPeerLimit { .. })

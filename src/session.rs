@@ -9,6 +9,7 @@
 //! [`Client`] and [`server::Server`] are the two halves; [`Delivery`] is what both remember of messages on their way,
 //! and outlives a connection.
 
+mod acknowledgement;
 mod alias;
 pub mod client;
 pub mod delivery;

@@ -8,6 +8,7 @@ mod drop_in;
 mod exec;
 mod flags;
 mod hostile;
+mod limits;
 mod message_rate;
 mod peers;
 mod promises;

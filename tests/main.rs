@@ -24,6 +24,7 @@ mod json_lines;
 mod output;
 mod protocol;
 mod session;
+mod session_acknowledgements;
 mod streams;
 #[allow(dead_code, reason = "shared with the tests inside the library")]
 mod support;

@@ -372,6 +372,70 @@ fn a_subscription_is_repeated_only_when_the_server_forgot_it() {
     }
 }
 
+/// The first run is killed between PUBREC and PUBREL; the second one has its identifier, and no state.
+#[test]
+fn a_message_is_not_taken_for_the_copy_of_one_of_an_earlier_run() {
+    for version in [Version::V31, Version::V311, Version::V5] {
+        let mut pair = Pair::new(version, Taking::AtOnce);
+        pair.connect();
+        pair.run();
+        pair.client.publish(message(1, QoS::ExactlyOnce), pair.now).unwrap();
+        let output = pair.client.output().split();
+        pair.server.input().extend_from_slice(&output);
+        pair.drain_server();
+        assert_eq!(pair.at_server, ["1"], "{version}");
+
+        let mut options = pair.client.options().clone();
+        options.adopt_session = false;
+        let properties = options.properties.clone();
+        pair.client = Client::new(options, pair.now);
+        pair.cut();
+        let mut ends = Vec::new();
+        pair.client.publish(message(2, QoS::ExactlyOnce), pair.now).unwrap();
+        while pair.published.is_empty() {
+            let output = pair.client.output().split();
+            pair.server.input().extend_from_slice(&output);
+            pair.drain_server();
+            let output = pair.server.output().split();
+            pair.client.input().extend_from_slice(&output);
+            match pair.client.poll_event(pair.now) {
+                Ok(Some(Event::Published { publish, .. })) => {
+                    pair.published.push((publish.payload, ReasonCode::SUCCESS))
+                }
+                Ok(_) => pair.client.pump(pair.now).unwrap(),
+                Err(error) => {
+                    ends.push(error.to_string());
+                    // Before version 5 a clean session ends with its connection.
+                    pair.forgets = matches!(error, Error::SessionEnded);
+                    // DISCONNECT keeps the will back.
+                    let output = pair.client.output().split();
+                    assert_eq!(output[..], [0xe0, 0], "{version}: {ends:?}");
+                    pair.cut();
+                }
+            }
+        }
+        assert_eq!(pair.at_server, ["1", "2"], "{version}");
+        let foreign =
+            "the broker has a session of \"pair\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]";
+        let ended = "the broker's session of an earlier run was ended";
+        let expected: &[&str] = match version {
+            Version::V5 => &[foreign],
+            Version::V311 => &[foreign, ended],
+            Version::V31 => &[ended],
+        };
+        assert_eq!(ends, expected, "{version}");
+        pair.forgets = false;
+        // What was begun is kept as it was asked for, and has state of its own from now on.
+        pair.cut();
+        let connect = pair.client.output().clone();
+        let flags = usize::from(version == Version::V31) * 2 + 9;
+        assert_eq!(connect[flags] & 2, 0, "{version}: no clean start");
+        assert_eq!(pair.client.options().properties, properties, "{version}");
+        pair.run();
+        assert!(pair.client.is_connected(), "{version}");
+    }
+}
+
 // ----- raw bytes
 
 /// A client that is connected to nobody, by version 3.1.1 or 5.
@@ -443,6 +507,35 @@ fn qos_2_is_answered_with_the_standards_bytes_and_once() {
         matches!(client.poll_event(now), Ok(Some(Event::Message(..)))),
         "released: the identifier is free again"
     );
+}
+
+/// A broker that is cut off again and again sends its window anew each time; that is life, too.
+#[test]
+fn copies_count_as_received() {
+    let (mut client, now) = connected(Options {
+        clean_start: false,
+        ..v311()
+    });
+    assert_eq!(client.received(), 0, "CONNACK does not count");
+    let publish = b"\x34\x08\x00\x03a/b\x00\x017";
+    for (bytes, event, total) in [
+        (&publish[..], true, 1),
+        (publish, false, 2),
+        (&[0xd0, 0], false, 3),
+        // Half a packet is none.
+        (&publish[..5], false, 3),
+    ] {
+        client.input().extend_from_slice(bytes);
+        assert_eq!(client.poll_event(now).unwrap().is_some(), event);
+        assert_eq!(client.received(), total);
+    }
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&[0x20, 2, 1, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+    client.input().extend_from_slice(publish);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+    assert_eq!(client.received(), 4);
 }
 
 #[test]
@@ -616,6 +709,256 @@ fn agreed(options: Options, properties: &[u8]) -> (Client, Instant) {
     client.input().extend_from_slice(properties);
     assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
     (client, now)
+}
+
+/// Known at the fixed header: nothing of the body is waited for or kept.
+#[test]
+fn a_packet_before_the_end_of_connack_is_small() {
+    // Remaining lengths of 65,532, which makes 65,536 bytes in all, of one more, and the largest.
+    for (length, taken) in [
+        (&[0xfc, 0xff, 0x03][..], true),
+        (&[0xfd, 0xff, 0x03], false),
+        (&[0xff, 0xff, 0xff, 0x7f], false),
+    ] {
+        for first in [0x20, 0x30, 0xf0] {
+            let now = Instant::now();
+            let mut client = Client::new(Options::default(), now);
+            client.handle_open(now).unwrap();
+            client.output().clear();
+            client.input().extend_from_slice(&[first]);
+            client.input().extend_from_slice(length);
+            let got = client.poll_event(now);
+            if taken {
+                assert!(matches!(got, Ok(None)), "{first:02x} {length:02x?}: {got:?}");
+                continue;
+            }
+            let Err(Error::Decode(error)) = got else {
+                panic!("{first:02x} {length:02x?}: {got:?}")
+            };
+            let text = error.to_string();
+            assert!(text.contains("bytes exceeds the limit of 65536"), "{text}");
+            assert_eq!(client.output()[..], [0xe0, 1, 0x95]);
+        }
+    }
+    // Afterwards packets are as large as MQTT allows.
+    let (mut client, now) = connected(Options::default());
+    client.input().extend_from_slice(&[0x30, 0xff, 0xff, 0xff, 0x7f]);
+    assert!(matches!(client.poll_event(now), Ok(None)));
+}
+
+#[test]
+fn packets_before_connack_are_an_error_at_the_first_one() {
+    for packet in [
+        &[0xd0, 0][..],
+        &[0x40, 2, 0, 1],
+        b"\x30\x03\x00\x01a\x00",
+        &[0xf0, 0],
+        &[0xe0, 0],
+    ] {
+        let now = Instant::now();
+        let mut client = Client::new(Options::default(), now);
+        client.handle_open(now).unwrap();
+        client.input().extend_from_slice(packet);
+        let got = client.poll_event(now);
+        assert!(got.is_err(), "{packet:02x?}: {got:?}");
+    }
+}
+
+#[test]
+fn a_session_of_an_earlier_run_is_adopted_by_those_only_who_may() {
+    let now = Instant::now();
+    let first = |version, adopt_session| {
+        let mut client = Client::new(
+            Options {
+                version,
+                client_id: Utf8::new("c").unwrap(),
+                clean_start: false,
+                adopt_session,
+                ..Options::default()
+            },
+            now,
+        );
+        client.handle_open(now).unwrap();
+        let connect = client.output().split().to_vec();
+        (client, connect)
+    };
+    let present = |version| -> &[u8] {
+        if version == Version::V5 {
+            &[0x20, 3, 1, 0, 0]
+        } else {
+            &[0x20, 2, 1, 0]
+        }
+    };
+    let flags = |connect: &[u8]| connect[9];
+    for version in [Version::V311, Version::V5] {
+        let (mut client, connect) = first(version, true);
+        assert_eq!(flags(&connect), 0);
+        client.input().extend_from_slice(present(version));
+        let connected = client.poll_event(now);
+        assert!(
+            matches!(connected, Ok(Some(Event::Connected(_)))),
+            "{version}: {connected:?}"
+        );
+
+        let (mut client, connect) = first(version, false);
+        assert_eq!(flags(&connect), 0);
+        client.input().extend_from_slice(present(version));
+        let refused = client.poll_event(now);
+        assert!(matches!(&refused, Err(error @ Error::ForeignSession(_)) if error.is_transient()));
+        assert_eq!(
+            client.output().split()[..],
+            [0xe0, 0],
+            "an orderly end: no will is published"
+        );
+        client.handle_closed();
+        client.handle_open(now).unwrap();
+        assert_eq!(flags(&client.output().split()), 2, "{version}");
+        // A broker that insists is not asked for ever.
+        client.input().extend_from_slice(present(version));
+        let refused = client.poll_event(now);
+        assert!(
+            matches!(&refused, Err(error @ Error::Unexpected(..)) if !error.is_transient()),
+            "{version}: {refused:?}"
+        );
+    }
+    // CONNACK of 3.1 has nothing to say it with.
+    let (_, connect) = first(Version::V31, true);
+    assert_eq!(connect[11], 0);
+    let (mut client, connect) = first(Version::V31, false);
+    assert_eq!(connect[11], 2);
+    client.input().extend_from_slice(&[0x20, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Err(Error::SessionEnded)));
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+    assert_eq!(client.output().split()[11], 0);
+    client.input().extend_from_slice(&[0x20, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+}
+
+#[test]
+fn nothing_larger_than_the_peer_takes_is_sent_and_the_session_ends_for_good() {
+    use mqkit::protocol::EncodeError;
+    let limited = |options: Options, limit: u8| agreed(options, &[0x27, 0, 0, 0, limit]);
+    let filter = || Utf8::new("a/long/topic").unwrap();
+    let exceeds = |error: &Error, expected: usize| match error {
+        Error::Encode(EncodeError::ExceedsPeerLimit { size, limit }) => {
+            assert!(!error.is_transient() && size > limit && *limit == expected, "{error}");
+        }
+        other => panic!("{other:?}"),
+    };
+    let (mut client, now) = limited(Options::default(), 19);
+    let subscriptions = vec![Subscription::new(filter(), QoS::AtMostOnce)];
+    let refused = client.subscribe(subscriptions, Properties::new(), now);
+    exceeds(&refused.unwrap_err(), 19);
+    let refused = client.unsubscribe(vec![filter()], Properties::new(), now);
+    // One byte less than SUBSCRIBE has.
+    assert!(refused.is_ok());
+    client.output().clear();
+    let refused = client.unsubscribe(vec![filter(), filter()], Properties::new(), now);
+    exceeds(&refused.unwrap_err(), 19);
+    assert!(client.output().is_empty());
+    // What was never sent is not waited for.
+    client.input().extend_from_slice(&[0xb0, 4, 0, 2, 0, 0]);
+    assert!(matches!(client.poll_event(now), Ok(Some(Event::Unsubscribed { .. }))));
+    assert!(client.is_idle());
+
+    // A subscription made before CONNACK, and a message.
+    let now = Instant::now();
+    let connack = [0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 9];
+    let mut client = Client::new(Options::default(), now);
+    client
+        .subscribe(
+            vec![Subscription::new(filter(), QoS::AtMostOnce)],
+            Properties::new(),
+            now,
+        )
+        .unwrap();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&connack);
+    exceeds(&client.poll_event(now).unwrap_err(), 9);
+    let mut client = Client::new(Options::default(), now);
+    client.publish(message(1, QoS::AtLeastOnce), now).unwrap();
+    client.handle_open(now).unwrap();
+    client.input().extend_from_slice(&connack);
+    exceeds(&client.poll_event(now).unwrap_err(), 9);
+}
+
+#[test]
+fn a_peer_that_takes_no_packet_at_all_is_left_in_silence() {
+    let disconnect_properties = || {
+        [(PropertyId::SessionExpiryInterval, PropertyValue::U32(1))]
+            .into_iter()
+            .collect()
+    };
+    for (limit, said) in [
+        (1, &[][..]),
+        (2, &[0xe0, 0]),
+        (8, &[0xe0, 0]),
+        (9, &[0xe0, 7, 0, 5, 0x11, 0, 0, 0, 1]),
+    ] {
+        let options = Options {
+            disconnect_properties: disconnect_properties(),
+            keep_alive: 5,
+            ..Options::default()
+        };
+        let (mut client, now) = agreed(options, &[0x27, 0, 0, 0, limit]);
+        assert!(client.publish(message(1, QoS::AtMostOnce), now).is_err() || limit >= 9);
+        client.output().clear();
+        if limit == 1 {
+            let error = client.handle_timeout(now + Duration::from_secs(5)).unwrap_err();
+            assert!(!error.is_transient(), "{error}");
+        }
+        client.disconnect(ReasonCode::SUCCESS).unwrap();
+        assert_eq!(client.output()[..], *said, "limit {limit}");
+    }
+    // The error that ends the connection is not hidden by a DISCONNECT that does not fit.
+    let (mut client, now) = agreed(Options::default(), &[0x27, 0, 0, 0, 1]);
+    client.input().extend_from_slice(&[0xc0, 0]);
+    assert!(matches!(client.poll_event(now), Err(Error::Unexpected(..))));
+    // The next connection has no limit yet.
+    client.handle_closed();
+    client.handle_open(now).unwrap();
+}
+
+/// With its packet identifier this one has 128 bytes behind the fixed header, which needs a byte more for its length.
+#[test]
+fn a_message_is_measured_as_it_will_be_sent() {
+    let publish = |length| Publish {
+        payload: Bytes::from(vec![b'x'; length]),
+        ..message(0, QoS::AtLeastOnce)
+    };
+    for (length, fits) in [(119, true), (120, false)] {
+        let (mut client, now) = agreed(Options::default(), &[0x27, 0, 0, 0, 130]);
+        let taken = client.publish(publish(length), now);
+        assert_eq!(taken.is_ok(), fits, "{length}: {taken:?}");
+        assert_eq!(client.output().len(), if fits { 129 } else { 0 });
+    }
+}
+
+#[test]
+fn the_message_that_a_broker_closes_on_is_known() {
+    for clean_start in [true, false] {
+        let (mut client, now) = connected(Options { clean_start, ..v311() });
+        assert!(client.oldest_unacknowledged().is_none());
+        for number in 1..=2 {
+            client.publish(message(number, QoS::ExactlyOnce), now).unwrap();
+        }
+        for connections in 1..=3 {
+            let oldest = client.oldest_unacknowledged().unwrap();
+            assert_eq!(oldest.publish.payload, "1");
+            // Two bytes of header, five of topic, two of identifier, one of payload.
+            assert_eq!((oldest.size, oldest.connections), (10, connections));
+            client.handle_closed();
+            client.handle_open(now).unwrap();
+            client.input().extend_from_slice(&[0x20, 2, u8::from(!clean_start), 0]);
+            assert!(matches!(client.poll_event(now), Ok(Some(Event::Connected(_)))));
+        }
+        // PUBREC: the broker has it, whatever it closes the connection for.
+        let id = if clean_start { 7 } else { 1 };
+        client.input().extend_from_slice(&[0x50, 2, 0, id]);
+        assert!(matches!(client.poll_event(now), Ok(None)));
+        assert_eq!(client.oldest_unacknowledged().unwrap().publish.payload, "2");
+    }
 }
 
 #[test]

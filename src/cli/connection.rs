@@ -379,6 +379,7 @@ impl Connection {
             version,
             client_id: self.client_id(version)?,
             clean_start: !self.disable_clean_session,
+            adopt_session: true,
             resume_for: (wishes.resume && !self.as_mosquitto).then_some(RESUME_FOR),
             keep_alive: self.keepalive,
             properties: connect,

@@ -148,6 +148,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         resume: args.qos != QoS::AtMostOnce || args.payload.json,
     };
     let mut plan = args.connection.plan(wishes)?;
+    plan.client.session.adopt_session = !wishes.resume;
     plan.sends_only(PLACES)?;
     plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
     let template = Publish {

@@ -133,6 +133,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         retry_lost: Some(RETRY_LOST),
         resume: args.qos != QoS::AtMostOnce,
     })?;
+    plan.client.session.adopt_session = args.qos == QoS::AtMostOnce;
     let topic = match (&args.topic, &plan.topic) {
         (Some(topic), _) => topic.clone(),
         (None, Some(topic)) => values::topic_name(topic).map_err(Usage::Bad)?,
@@ -207,7 +208,7 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
             let text = "--no-correlation-data contradicts -D publish correlation-data";
             Err(Usage::Bad(text.to_owned()))
         }
-        Some(given) => Ok(Correlation::Given(given.clone())),
+        Some(given) => Ok(Correlation::Given(given)),
         None if args.no_correlation_data => Ok(Correlation::None),
         // Letters and digits pass through shells and through responders that take them for text.
         None => {

@@ -63,11 +63,14 @@ fn client_status(error: &client::Error, tool: &Tool) -> u8 {
                 tool.disconnected.or(reason).unwrap_or(NOT_CONNECTED)
             }
             E::KeepAlive(_) => KEEP_ALIVE,
-            E::Closed(_) | E::ClosedOnQos2 | E::AckTimeout(_) => CONNECTION_LOST,
+            E::Closed(_) | E::ClosedOnQos2 | E::AckTimeout(_) | E::ForeignSession(_) | E::SessionEnded => {
+                CONNECTION_LOST
+            }
             E::EnhancedAuthentication => AUTHENTICATION,
             E::Encode(_) => FAILED,
             E::Decode(_)
             | E::Unexpected(..)
+            | E::WrongAcknowledgement { .. }
             | E::ReceiveMaximumExceeded(_)
             | E::TopicAliasInvalid(_)
             | E::WrongCount(..) => PROTOCOL,

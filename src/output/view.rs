@@ -42,7 +42,7 @@ pub(super) fn write(message: &Received<'_>, zone: &TimeZone, style: Style, out: 
             let _ = write!(out, "{}:", id.name());
         });
         out.push(' ');
-        property(value, out);
+        property(&value, out);
     }
     if !there {
         body.lines(style, out);

@@ -13,6 +13,9 @@ use crate::protocol::{
 use bytes::{Bytes, BytesMut};
 use std::time::{Duration, Instant};
 
+/// Largest packet that is taken before the end of CONNACK, in bytes: until then nobody has shown that it is a broker.
+const CONNACK_LIMIT: usize = 64 * 1024;
+
 /// What a client wants of its session.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -22,6 +25,11 @@ pub struct Options {
     pub client_id: Utf8,
     /// Clean Start of version 5, Clean Session before, of the first connection.
     pub clean_start: bool,
+    /// Whether the first connection may go on with a session that the broker still has of an earlier run, although this
+    /// run has no state of it. A subscriber may: that is what such a session is for. Who publishes at QoS 1 or 2 may not:
+    /// identifiers begin at 1 again, and a new message could be taken for the copy of an old one, acknowledged and
+    /// dropped. The connection then ends with [`Error::ForeignSession`] `[MQTT-3.2.2-4]`.
+    pub adopt_session: bool,
     /// Keep the session over reconnects of this run, although it began clean: version 5 asks the broker to store it for
     /// so many seconds, and drops it with DISCONNECT. Nothing when the properties have a session expiry interval.
     pub resume_for: Option<u32>,
@@ -50,7 +58,7 @@ pub struct Options {
     /// Maximum. It is a wish: unlike with the property more of them are taken, because Mosquitto 2.0 sends a whole window
     /// anew for each acknowledgement.
     pub incoming_window: Option<u16>,
-    /// Largest packet accepted, in bytes.
+    /// Largest packet accepted, in bytes; up to CONNACK it is 64 KiB at most.
     pub max_packet_size: usize,
 }
 
@@ -60,6 +68,7 @@ impl Default for Options {
             version: Version::V5,
             client_id: Utf8::default(),
             clean_start: true,
+            adopt_session: true,
             resume_for: None,
             keep_alive: 60,
             properties: Properties::new(),
@@ -129,8 +138,22 @@ pub struct Client {
     connack: Connack,
     /// What we are subscribed to, and whether the broker has said so.
     subscriptions: Vec<(Subscribe, bool)>,
-    /// False until the first CONNACK.
-    established: bool,
+    beginning: Beginning,
+    /// Packets that came after CONNACK, on all connections.
+    received: u64,
+}
+
+/// How far the session of this run has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// It is asked for as the options say.
+    Asked,
+    /// First the broker has to forget an older one.
+    Clean,
+    /// It has forgotten.
+    Cleaned,
+    /// CONNACK has come; there is state of our own from here.
+    Established,
 }
 
 impl Client {
@@ -152,7 +175,8 @@ impl Client {
                 properties: Properties::new(),
             },
             subscriptions: Vec::new(),
-            established: false,
+            beginning: Beginning::Asked,
+            received: 0,
             options,
         }
     }
@@ -165,6 +189,11 @@ impl Client {
     /// [`Error::Encode`] when the options cannot be said in this version.
     pub fn handle_open(&mut self, now: Instant) -> Result<(), Error> {
         self.link.close();
+        let unsaid = self.options.version == Version::V31 && !self.options.clean_start && !self.options.adopt_session;
+        if unsaid && self.beginning == Beginning::Asked {
+            // CONNACK of 3.1 would not say that there is an older session.
+            self.beginning = Beginning::Clean;
+        }
         let connect = Packet::Connect(Box::new(self.connect_packet()));
         self.link.send(&connect)?;
         self.ping = Ping::new(0, now);
@@ -175,7 +204,6 @@ impl Client {
     fn connect_packet(&self) -> Connect {
         let options = &self.options;
         let mut properties = options.properties.clone();
-        let mut clean_start = options.clean_start;
         if let Some(seconds) = self.resume_for() {
             properties.set_number(PropertyId::SessionExpiryInterval, seconds);
         }
@@ -186,10 +214,12 @@ impl Client {
         {
             properties.set_number(PropertyId::ReceiveMaximum, window.into());
         }
-        // What this run began is gone on with, also when it began clean.
-        if self.established && self.keeps_session() {
-            clean_start = false;
-        }
+        let clean_start = match self.beginning {
+            Beginning::Clean => true,
+            // What this run began is gone on with, also when it began clean.
+            Beginning::Established if self.keeps_session() => false,
+            _ => options.clean_start,
+        };
         Connect {
             version: options.version,
             bridge: false,
@@ -310,8 +340,6 @@ impl Client {
         let limit = limits
             .number(PropertyId::MaximumPacketSize)
             .and_then(|limit| usize::try_from(limit).ok());
-        // The identifier is given later.
-        let size = size + if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
         if let Some(limit) = limit.filter(|limit| size > *limit) {
             return Err(PublishError::Encode(EncodeError::ExceedsPeerLimit { size, limit }));
         }
@@ -349,7 +377,8 @@ impl Client {
             subscriptions,
         };
         if self.state == State::Connected && self.link.delivery.subscribe(&mut packet, now).is_some() {
-            self.link.send(&Packet::Subscribe(packet.clone()))?;
+            let packet_id = packet.packet_id;
+            self.link.request(packet_id, &Packet::Subscribe(packet.clone()))?;
             self.ping.sent(now);
         }
         self.subscriptions.push((packet, false));
@@ -374,7 +403,7 @@ impl Client {
             filters,
         };
         if self.state == State::Connected && self.link.delivery.unsubscribe(&mut packet, now).is_some() {
-            self.link.send(&Packet::Unsubscribe(packet))?;
+            self.link.request(packet.packet_id, &Packet::Unsubscribe(packet))?;
             self.ping.sent(now);
         }
         Ok(())
@@ -409,7 +438,7 @@ impl Client {
             return Ok(());
         }
         self.state = State::Disconnecting;
-        self.link.send(&Packet::Disconnect(packet)).map_err(Error::Encode)
+        self.link.send_disconnect(packet).map_err(Error::Encode)
     }
 
     // ----- outputs
@@ -448,6 +477,7 @@ impl Client {
             };
             let Some(packet) = packet else { break };
             self.ping.received();
+            self.received += u64::from(self.state != State::Connecting);
             if let Some(event) = self.handle_packet(packet, now)? {
                 return Ok(Some(event));
             }
@@ -457,7 +487,8 @@ impl Client {
 
     /// A broker that does not speak version 5 refuses it with the CONNACK of 3.1.1, `20 02 00 01`.
     fn receive_connack(&mut self) -> Result<Option<Packet>, Error> {
-        let Some(frame) = frame::split(&mut self.link.input, self.options.max_packet_size)? else {
+        let limit = self.options.max_packet_size.min(CONNACK_LIMIT);
+        let Some(frame) = frame::split(&mut self.link.input, limit)? else {
             return Ok(None);
         };
         let error = match Packet::decode(self.options.version, Sender::Server, &frame) {
@@ -553,6 +584,7 @@ impl Client {
                 properties,
             }));
         }
+        self.begin(connack.session_present)?;
         let options = &self.options;
         let limits = Limits {
             window: options.max_inflight.min(receive_maximum(&connack.properties)),
@@ -565,8 +597,8 @@ impl Client {
             .u16(PropertyId::ServerKeepAlive)
             .unwrap_or(options.keep_alive);
         // 3.1 does not say; a client that asked for its old session has it.
-        let resumed =
-            connack.session_present || options.version == Version::V31 && self.established && self.keeps_session();
+        let known = self.beginning == Beginning::Established;
+        let resumed = connack.session_present || options.version == Version::V31 && known && self.keeps_session();
         let agreement = Agreement {
             limits,
             resumed,
@@ -583,7 +615,7 @@ impl Client {
         self.ping = Ping::new(keep_alive, now);
         self.state = State::Connected;
         self.connack = connack.clone();
-        self.established = true;
+        self.beginning = Beginning::Established;
         self.link.open(agreement, now);
         // Before the messages that are sent again: the response to one of them may come at once.
         self.resubscribe(resumed, now)?;
@@ -591,12 +623,40 @@ impl Client {
         Ok(Event::Connected(connack))
     }
 
+    /// Whether this connection may be gone on with: not when the broker has a session that this run knows nothing of.
+    fn begin(&mut self, session_present: bool) -> Result<(), Error> {
+        if self.options.adopt_session {
+            return Ok(());
+        }
+        let version = self.options.version;
+        let (next, error) = match self.beginning {
+            Beginning::Established => return Ok(()),
+            Beginning::Asked if session_present => {
+                let client_id = self.options.client_id.clone();
+                (Beginning::Clean, Error::ForeignSession(client_id))
+            }
+            Beginning::Clean | Beginning::Cleaned if session_present => {
+                let text = "with session present after a clean start [MQTT-3.2.2-2]";
+                return Err(Error::Unexpected(PacketType::Connack, text));
+            }
+            // Before version 5 a clean session ends with its connection.
+            Beginning::Clean if version != Version::V5 && !self.options.clean_start => {
+                (Beginning::Cleaned, Error::SessionEnded)
+            }
+            Beginning::Asked | Beginning::Clean | Beginning::Cleaned => return Ok(()),
+        };
+        self.beginning = next;
+        self.disconnect(ReasonCode::SUCCESS)?;
+        Err(error)
+    }
+
     /// Repeats what the broker has forgotten, or never confirmed.
     fn resubscribe(&mut self, resumed: bool, now: Instant) -> Result<(), Error> {
         for (packet, confirmed) in &mut self.subscriptions {
             *confirmed &= resumed;
             if !*confirmed && self.link.delivery.subscribe(packet, now).is_some() {
-                self.link.send(&Packet::Subscribe(packet.clone()))?;
+                self.link
+                    .request(packet.packet_id, &Packet::Subscribe(packet.clone()))?;
             }
         }
         Ok(())
@@ -665,6 +725,26 @@ impl Client {
         self.link.delivery.is_idle()
     }
 
+    /// Packets that came after CONNACK, on all connections together: also those that are no event, such as the copies of
+    /// a message at QoS 2 and PUBREL. A connection on which it grows is alive.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The oldest message that was sent and is not acknowledged; nothing when there is none, or when the broker has said
+    /// that it has it (PUBREC). A broker of 3.1.1 has no other way than to close the connection when a message is too
+    /// large, and does so each time it is sent.
+    #[must_use]
+    pub fn oldest_unacknowledged(&self) -> Option<Unacknowledged<'_>> {
+        let (publish, connections) = self.link.delivery.oldest()?;
+        Some(Unacknowledged {
+            publish,
+            size: publish.size(self.options.version).unwrap_or_default(),
+            connections,
+        })
+    }
+
     /// Messages that a receiver may see twice; see [`Delivery::take_uncertain`].
     pub fn take_uncertain(&mut self) -> u64 {
         self.link.delivery.take_uncertain()
@@ -681,6 +761,17 @@ impl Client {
     pub fn connack(&self) -> &Connack {
         &self.connack
     }
+}
+
+/// A message that was sent and not acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub struct Unacknowledged<'a> {
+    /// The message.
+    pub publish: &'a Publish,
+    /// Its size on the wire in bytes.
+    pub size: usize,
+    /// On how many connections it has been sent.
+    pub connections: u32,
 }
 
 /// Why a message cannot be published to this broker.

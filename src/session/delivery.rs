@@ -2,6 +2,7 @@
 //! resending, de-duplication. It outlives a connection. It must not know sockets or who the peer is.
 
 use super::Error;
+use super::acknowledgement::{Stage, Step};
 use crate::protocol::{
     Ack, Packet, PacketId, PacketType, PropertyId, Publish, QoS, ReasonCode, Subscribe, Unsubscribe, Utf8,
 };
@@ -65,6 +66,8 @@ struct Exchange {
     /// When its last step was made, by either side.
     since: Instant,
     sent_at: Instant,
+    /// On how many connections it was sent.
+    connections: u32,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,8 @@ enum What {
 struct Queued {
     publish: Publish,
     since: Instant,
+    /// On how many connections it was sent already.
+    connections: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +114,11 @@ struct Pending {
 /// The end of an exchange that this side began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finished {
-    Publish { publish: Publish, ack: Ack, by: PacketType },
+    /// With what the peer says of it in the end.
+    Publish {
+        publish: Publish,
+        reason: ReasonCode,
+    },
     Subscribe(Vec<Utf8>),
     Unsubscribe(Vec<Utf8>),
 }
@@ -141,6 +150,20 @@ impl Delivery {
             .filter(|exchange| exchange.publish().is_some())
             .count();
         self.queue.len() + sent
+    }
+
+    /// The oldest message that was sent and has no answer at all, and on how many connections it was sent.
+    pub(super) fn oldest(&self) -> Option<(&Publish, u32)> {
+        self.exchanges
+            .iter()
+            .flatten()
+            .find_map(|exchange| match &exchange.what {
+                What::Publish {
+                    publish,
+                    released: false,
+                } => Some((publish, exchange.connections)),
+                _ => None,
+            })
     }
 
     /// True when nothing is on its way out.
@@ -221,7 +244,12 @@ impl Delivery {
                 publish.dup = false;
                 publish.packet_id = None;
                 // Its message expiry interval begins anew: rather late than dropped without a word.
-                self.queue.push_front(Queued { publish, since: now });
+                let connections = exchange.connections;
+                self.queue.push_front(Queued {
+                    publish,
+                    since: now,
+                    connections,
+                });
             }
         }
     }
@@ -230,7 +258,11 @@ impl Delivery {
 
     /// Puts a message in line, to be sent when its turn has come.
     pub fn publish(&mut self, publish: Publish, now: Instant) {
-        self.queue.push_back(Queued { publish, since: now });
+        self.queue.push_back(Queued {
+            publish,
+            since: now,
+            connections: 0,
+        });
     }
 
     /// The next packet to write: first what has to be sent again, then what waits.
@@ -257,7 +289,11 @@ impl Delivery {
             if next.publish.qos != QoS::AtMostOnce && !self.window_open() {
                 return None;
             }
-            let Queued { mut publish, since } = self.queue.pop_front()?;
+            let Queued {
+                mut publish,
+                since,
+                connections,
+            } = self.queue.pop_front()?;
             if !reduce_expiry(&mut publish, now.saturating_duration_since(since)) {
                 self.expired += 1;
                 continue;
@@ -268,6 +304,7 @@ impl Delivery {
                         publish: publish.clone(),
                         released: false,
                     },
+                    connections.saturating_add(1),
                     now,
                 ));
                 self.outstanding += 1;
@@ -283,12 +320,13 @@ impl Delivery {
         }
     }
 
-    fn start(&mut self, what: What, now: Instant) -> PacketId {
+    fn start(&mut self, what: What, connections: u32, now: Instant) -> PacketId {
         let index = self.exchanges.len();
         self.exchanges.push_back(Some(Exchange {
             what,
             since: now,
             sent_at: now,
+            connections,
         }));
         if self.cursor == index {
             self.cursor += 1;
@@ -302,7 +340,7 @@ impl Delivery {
             return None;
         }
         let filters = packet.subscriptions.iter().map(|s| s.filter.clone()).collect();
-        packet.packet_id = self.start(What::Subscribe(filters), now);
+        packet.packet_id = self.start(What::Subscribe(filters), 1, now);
         Some(())
     }
 
@@ -311,7 +349,7 @@ impl Delivery {
         if self.exchanges.len() >= MAX_SPAN {
             return None;
         }
-        packet.packet_id = self.start(What::Unsubscribe(packet.filters.clone()), now);
+        packet.packet_id = self.start(What::Unsubscribe(packet.filters.clone()), 1, now);
         Some(())
     }
 
@@ -346,53 +384,53 @@ impl Delivery {
         }
     }
 
-    /// PUBACK, PUBREC or PUBCOMP for a message of ours. Those for unknown messages are the late answers to something
-    /// sent twice, and say nothing.
+    /// PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK: what it ends, and the packet that answers it.
+    ///
+    /// # Errors
+    /// [`Error::WrongAcknowledgement`].
     pub(super) fn handle_ack(
         &mut self,
         by: PacketType,
-        mut ack: Ack,
+        packet_id: PacketId,
+        reason: ReasonCode,
         now: Instant,
-    ) -> (Option<Finished>, Option<Packet>) {
-        let packet_id = ack.packet_id;
+    ) -> Result<(Option<Finished>, Option<Packet>), Error> {
         self.knows_qos2 |= by == PacketType::Pubrec;
-        let released = match self.exchange(packet_id).map(|exchange| &exchange.what) {
-            Some(What::Publish { released, .. }) => *released,
-            Some(What::Subscribe(_) | What::Unsubscribe(_)) | None => {
-                // Without the first half of the session a PUBREC is still to be answered `[MQTT-4.3.3-4]`.
-                let orphan = by == PacketType::Pubrec && !ack.reason.is_failure();
-                let answer = Ack::new(packet_id, ReasonCode::PACKET_IDENTIFIER_NOT_FOUND);
-                return (None, orphan.then_some(Packet::Pubrel(answer)));
+        let stage = self
+            .exchange(packet_id)
+            .map_or(Stage::Unknown, |exchange| exchange.stage());
+        let pubrel = |reason| Packet::Pubrel(Ack::new(packet_id, reason));
+        match stage.step(by, reason.is_failure()) {
+            Step::End => {}
+            Step::Release => {
+                if let Some(exchange) = self.exchange(packet_id) {
+                    exchange.release(now);
+                }
+                return Ok((None, Some(pubrel(ReasonCode::SUCCESS))));
             }
-        };
-        if by == PacketType::Pubrec && !ack.reason.is_failure() {
-            if let Some(exchange) = self.exchange(packet_id) {
-                exchange.release(now);
+            Step::ReleaseUnknown => {
+                return Ok((None, Some(pubrel(ReasonCode::PACKET_IDENTIFIER_NOT_FOUND))));
             }
-            return (None, Some(Packet::Pubrel(Ack::new(packet_id, ReasonCode::SUCCESS))));
+            Step::Nothing => return Ok((None, None)),
+            Step::Wrong(expected) => {
+                return Err(Error::WrongAcknowledgement {
+                    packet: by,
+                    packet_id,
+                    expected,
+                });
+            }
         }
-        if by == PacketType::Puback && released {
-            return (None, None);
-        }
-        // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
-        if by == PacketType::Pubcomp && released && ack.reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND {
-            ack.reason = ReasonCode::SUCCESS;
-        }
-        match self.end(packet_id) {
-            Some(What::Publish { publish, .. }) => (Some(Finished::Publish { publish, ack, by }), None),
-            _ => (None, None),
-        }
-    }
-
-    /// SUBACK or UNSUBACK.
-    pub(super) fn handle_suback(&mut self, packet_id: PacketId) -> Option<Finished> {
-        self.exchange(packet_id)
-            .filter(|exchange| exchange.publish().is_none())?;
-        match self.end(packet_id)? {
-            What::Subscribe(filters) => Some(Finished::Subscribe(filters)),
-            What::Unsubscribe(filters) => Some(Finished::Unsubscribe(filters)),
-            What::Publish { .. } => None,
-        }
+        let finished = self.end(packet_id).map(|what| match what {
+            What::Publish { publish, released } => {
+                // The peer took the message and has done with it: its first PUBCOMP was lost with the connection.
+                let done = released && reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+                let reason = if done { ReasonCode::SUCCESS } else { reason };
+                Finished::Publish { publish, reason }
+            }
+            What::Subscribe(filters) => Finished::Subscribe(filters),
+            What::Unsubscribe(filters) => Finished::Unsubscribe(filters),
+        });
+        Ok((finished, None))
     }
 
     // ----- receiving
@@ -526,16 +564,27 @@ impl Exchange {
         }
     }
 
+    fn stage(&self) -> Stage {
+        match &self.what {
+            What::Publish { publish, released } => Stage::of(publish.qos, *released),
+            What::Subscribe(_) => Stage::Subscribe,
+            What::Unsubscribe(_) => Stage::Unsubscribe,
+        }
+    }
+
     fn release(&mut self, now: Instant) {
-        self.since = now;
-        self.sent_at = now;
         if let What::Publish { released, .. } = &mut self.what {
-            *released = true;
+            // A peer that repeats PUBREC for ever is not waited for for ever.
+            if !std::mem::replace(released, true) {
+                self.since = now;
+            }
+            self.sent_at = now;
         }
     }
 
     /// The packet on a new connection.
     fn again(&mut self, packet_id: PacketId, now: Instant) -> Option<Packet> {
+        self.connections = self.connections.saturating_add(1);
         self.since = now;
         self.sent_at = now;
         self.packet(packet_id)

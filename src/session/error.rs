@@ -1,6 +1,6 @@
 //! Why a session ends. It must not know sockets.
 
-use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, PropertyId, ReasonCode};
+use crate::protocol::{DecodeError, EncodeError, PacketId, PacketType, Properties, PropertyValue, ReasonCode, Utf8};
 use std::fmt;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub enum Error {
     #[error("the peer sent a malformed packet")]
     Decode(#[from] DecodeError),
     /// What the application wants cannot be said.
-    #[error("the message cannot be sent")]
+    #[error("a packet cannot be sent")]
     Encode(#[from] EncodeError),
     /// CONNACK with a failure.
     #[error("the broker refused the connection: {0}")]
@@ -20,12 +20,33 @@ pub enum Error {
     /// The peer sent DISCONNECT.
     #[error("the broker disconnected: {0}")]
     Disconnected(Refusal),
+    /// The broker has a session of this client identifier that this run has no state of, and may not go on with
+    /// `[MQTT-3.2.2-4]`: see [`super::Options::adopt_session`]. The next connection, due at once, begins a new one.
+    #[error(
+        "the broker has a session of \"{}\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]",
+        .0.escape_debug()
+    )]
+    ForeignSession(Utf8),
+    /// That session was ended by a connection of its own, as 3.1 and 3.1.1 need it; the next one, due at once, begins
+    /// the session that was asked for. It is no failure.
+    #[error("the broker's session of an earlier run was ended")]
+    SessionEnded,
     /// The broker sent AUTH (version 5, section 4.12), which nothing here can answer.
     #[error("the broker asks for enhanced authentication (AUTH), which mqkit does not have")]
     EnhancedAuthentication,
     /// A packet that may not come now.
     #[error("the peer sent {0}, which must not come {1}")]
     Unexpected(PacketType, &'static str),
+    /// An acknowledgement that cannot be the answer to what was sent with its packet identifier.
+    #[error("the peer sent {packet} for packet identifier {packet_id}, but {expected}")]
+    WrongAcknowledgement {
+        /// What came.
+        packet: PacketType,
+        /// For which exchange.
+        packet_id: PacketId,
+        /// What would have been right, with the statement that says so.
+        expected: &'static str,
+    },
     /// More unacknowledged messages than we allowed `[MQTT-3.3.4-9]`.
     #[error("the peer sent more than {0} unacknowledged messages, our receive maximum [MQTT-3.3.4-9]")]
     ReceiveMaximumExceeded(u16),
@@ -67,10 +88,14 @@ pub struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (0x{:02x})", self.reason.name_in(self.packet), self.reason.0)?;
-        for id in [PropertyId::ReasonString, PropertyId::ServerReference] {
-            if let Some(text) = self.properties.text(id) {
-                // `escape_debug`: the text is the peer's, and ends up on a terminal.
-                write!(f, ", {id}: {}", text.escape_debug())?;
+        for (id, value) in self.properties.iter() {
+            // `escape_debug`: the text is the peer's, and ends up on a terminal.
+            match value {
+                PropertyValue::Text(text) => write!(f, ", {id}: {}", text.escape_debug())?,
+                PropertyValue::Pair(key, value) => {
+                    write!(f, ", {id} {}: {}", key.escape_debug(), value.escape_debug())?;
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -84,12 +109,16 @@ impl Error {
     pub fn reason(&self) -> Option<ReasonCode> {
         match self {
             Self::Decode(error) => Some(error.reason()),
-            Self::Unexpected(..) | Self::WrongCount(..) => Some(ReasonCode::PROTOCOL_ERROR),
+            Self::Unexpected(..) | Self::WrongAcknowledgement { .. } | Self::WrongCount(..) => {
+                Some(ReasonCode::PROTOCOL_ERROR)
+            }
             Self::EnhancedAuthentication => Some(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR),
             Self::ReceiveMaximumExceeded(_) => Some(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED),
             Self::TopicAliasInvalid(_) => Some(ReasonCode::TOPIC_ALIAS_INVALID),
             Self::KeepAlive(_) => Some(ReasonCode::KEEP_ALIVE_TIMEOUT),
             Self::AckTimeout(_) => Some(ReasonCode::UNSPECIFIED_ERROR),
+            // What is to be said has been said: an orderly DISCONNECT, so that no will is published.
+            Self::ForeignSession(_) | Self::SessionEnded => None,
             Self::Encode(_) | Self::Refused(_) | Self::Disconnected(_) | Self::Closed(_) | Self::ClosedOnQos2 => None,
         }
     }
@@ -99,6 +128,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Closed(_) | Self::ClosedOnQos2 | Self::KeepAlive(_) | Self::AckTimeout(_) => true,
+            Self::ForeignSession(_) | Self::SessionEnded => true,
             Self::Refused(refusal) | Self::Disconnected(refusal) => matches!(
                 refusal.reason,
                 ReasonCode::SUCCESS

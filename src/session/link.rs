@@ -5,8 +5,8 @@ use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
 use super::{AckHandle, Delivery, Error};
 use crate::protocol::{
-    EncodeError, Packet, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Sender, Suback, Unsuback, Utf8,
-    Version, frame,
+    Ack, Disconnect, EncodeError, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
+    Sender, Suback, Unsuback, Utf8, Version, frame,
 };
 use bytes::BytesMut;
 use std::time::Instant;
@@ -102,7 +102,28 @@ impl Link {
         Ok(())
     }
 
-    /// Acknowledgements without properties fit into any packet.
+    /// Sends a packet that is to be acknowledged; one that cannot be written is not waited for.
+    pub(super) fn request(&mut self, packet_id: PacketId, packet: &Packet) -> Result<(), EncodeError> {
+        let sent = self.send(packet);
+        if sent.is_err() {
+            self.delivery.withdraw(Some(packet_id));
+        }
+        sent
+    }
+
+    /// DISCONNECT as far as the peer takes it: without its properties, or not at all when it is too large for the peer
+    /// `[MQTT-3.14.2-3]`. The end of the connection says the rest.
+    pub(super) fn send_disconnect(&mut self, packet: Disconnect) -> Result<(), EncodeError> {
+        let reason = packet.reason;
+        for packet in [packet, Disconnect::new(reason)] {
+            match self.send(&Packet::Disconnect(packet)) {
+                Err(EncodeError::ExceedsPeerLimit { .. }) => {}
+                sent => return sent,
+            }
+        }
+        Ok(())
+    }
+
     fn answer(&mut self, packet: Option<Packet>) -> Result<(), Error> {
         packet
             .map_or(Ok(()), |packet| self.send(&packet))
@@ -124,6 +145,8 @@ impl Link {
     /// Forgets the connection and keeps the session.
     pub(super) fn close(&mut self) {
         self.open = false;
+        // The next connection has a limit of its own, and none before its CONNACK.
+        self.peer_limit = usize::MAX;
         self.input.clear();
         self.output.clear();
         self.delivery.disconnected();
@@ -223,41 +246,51 @@ impl Link {
                 self.answer(Some(answer))?;
                 Ok(Handled::Done)
             }
-            Packet::Suback(suback) => match self.delivery.handle_suback(suback.packet_id) {
-                Some(Finished::Subscribe(filters)) if filters.len() == suback.reasons.len() => {
-                    Ok(Handled::Event(LinkEvent::Subscribed { filters, suback }))
-                }
-                Some(Finished::Subscribe(filters)) => Err(Error::WrongCount(
-                    PacketType::Suback,
-                    suback.reasons.len(),
-                    filters.len(),
-                )),
-                _ => Ok(Handled::Done),
-            },
-            Packet::Unsuback(unsuback) => match self.delivery.handle_suback(unsuback.packet_id) {
-                Some(Finished::Unsubscribe(filters)) => {
-                    Ok(Handled::Event(LinkEvent::Unsubscribed { filters, unsuback }))
-                }
-                _ => Ok(Handled::Done),
-            },
+            // Only a server acknowledges subscriptions.
+            Packet::Suback(suback) if self.sender == Sender::Server => self.handle_suback(suback, now),
+            Packet::Unsuback(unsuback) if self.sender == Sender::Server => self.handle_unsuback(unsuback, now),
             other => Ok(Handled::Other(other)),
         }
     }
 
-    fn handle_ack(&mut self, by: PacketType, ack: crate::protocol::Ack, now: Instant) -> Result<Handled, Error> {
-        let (finished, answer) = self.delivery.handle_ack(by, ack, now);
+    fn handle_ack(&mut self, by: PacketType, ack: Ack, now: Instant) -> Result<Handled, Error> {
+        let (finished, answer) = self.delivery.handle_ack(by, ack.packet_id, ack.reason, now)?;
         self.answer(answer)?;
-        let Some(Finished::Publish { publish, ack, by }) = finished else {
+        let Some(Finished::Publish { publish, reason }) = finished else {
             return Ok(Handled::Done);
         };
         self.pump(now)?;
-        let (reason, properties) = (ack.reason, ack.properties);
         Ok(Handled::Event(LinkEvent::Published {
             publish,
             reason,
-            properties,
+            properties: ack.properties,
             by,
         }))
+    }
+
+    fn handle_suback(&mut self, suback: Suback, now: Instant) -> Result<Handled, Error> {
+        let by = PacketType::Suback;
+        let (finished, _) = self
+            .delivery
+            .handle_ack(by, suback.packet_id, ReasonCode::SUCCESS, now)?;
+        let Some(Finished::Subscribe(filters)) = finished else {
+            return Ok(Handled::Done);
+        };
+        if filters.len() != suback.reasons.len() {
+            return Err(Error::WrongCount(by, suback.reasons.len(), filters.len()));
+        }
+        Ok(Handled::Event(LinkEvent::Subscribed { filters, suback }))
+    }
+
+    fn handle_unsuback(&mut self, unsuback: Unsuback, now: Instant) -> Result<Handled, Error> {
+        let by = PacketType::Unsuback;
+        let (finished, _) = self
+            .delivery
+            .handle_ack(by, unsuback.packet_id, ReasonCode::SUCCESS, now)?;
+        Ok(match finished {
+            Some(Finished::Unsubscribe(filters)) => Handled::Event(LinkEvent::Unsubscribed { filters, unsuback }),
+            _ => Handled::Done,
+        })
     }
 
     pub(super) fn acknowledge(&mut self, handle: AckHandle, reason: ReasonCode) -> Result<(), Error> {

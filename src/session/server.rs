@@ -229,7 +229,7 @@ impl Server {
             return Ok(());
         }
         self.link
-            .send(&Packet::Disconnect(Disconnect::new(reason)))
+            .send_disconnect(Disconnect::new(reason))
             .map_err(Error::Encode)
     }
 

@@ -333,3 +333,45 @@ fn qos_2_answered_with_puback_is_noted() {
         ));
     peer.finish();
 }
+
+#[test]
+fn a_session_of_an_earlier_run_is_ended_before_a_message_could_be_taken_for_one_of_its_own() {
+    // The broker has a session: clean session, then, since that ends with its connection, the one that was asked for.
+    let connect = |flags: u8| {
+        let mut connect = CONNECT_311.to_vec();
+        connect[9] = flags;
+        connect
+    };
+    let peer = Peer::new(vec![
+        vec![
+            expect(&connect(0)),
+            send(&[0x20, 2, 1, 0]),
+            expect(DISCONNECT),
+            Step::ExpectEnd,
+        ],
+        vec![
+            expect(&connect(2)),
+            send(CONNACK_311),
+            expect(DISCONNECT),
+            Step::ExpectEnd,
+        ],
+        vec![
+            expect(&connect(0)),
+            send(CONNACK_311),
+            expect(b"\x34\x09\x00\x03a/b\x00\x01hi"),
+            send(&[0x50, 2, 0, 1]),
+            expect(&[0x62, 2, 0, 1]),
+            send(&[0x70, 2, 0, 1]),
+            expect(DISCONNECT),
+            Step::ExpectEnd,
+        ],
+    ]);
+    publish(&peer, &["-V", "311", "-q", "2", "-m", "hi", "-c"])
+        .assert()
+        .success()
+        .stdout("")
+        .stderr(contains(
+            "the broker has a session of \"c\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]",
+        ));
+    peer.finish();
+}

@@ -112,6 +112,10 @@ impl Notes {
 
     /// An attempt failed, or a connection was lost; notes become rarer while that goes on.
     pub(super) fn lost(&mut self, client: &mut Client, error: &client::Error, wait: Duration) {
+        if wait.is_zero() {
+            // Another connection is needed, and nothing was lost.
+            return self.note(with_cause(error));
+        }
         let now = Instant::now();
         let short_lived = client.short_lived();
         if short_lived == 0 && client.has_connected() {

@@ -103,14 +103,15 @@ impl Publish {
         Ok(())
     }
 
-    /// Size on the wire in bytes.
+    /// Size on the wire in bytes; a packet identifier that is still to be given counts.
     ///
     /// # Errors
     /// As encoding.
     pub fn size(&self, version: Version) -> Result<usize, EncodeError> {
         let mut length = Length::default();
         self.write(version, &mut length)?;
-        let remaining = length.0;
+        let to_come = self.qos != QoS::AtMostOnce && self.packet_id.is_none();
+        let remaining = length.0 + if to_come { 2 } else { 0 };
         let mut header = Length(1);
         header.put_varint(u32::try_from(remaining).map_err(|_| EncodeError::PacketTooLong(remaining))?);
         Ok(header.0 + remaining)
