@@ -18,8 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use super::Stream;
 use super::http::{Head, HeadError, read_request, read_response};
+use super::{Hint, Stream};
 use crate::base64;
 
 /// The path that is asked for when none is given.
@@ -94,39 +94,29 @@ impl WebSocketError {
     }
 
     /// What to do about it, where that is known.
-    pub(super) fn hint(&self) -> Option<String> {
-        let words = match &self.0 {
+    pub(super) fn hint(&self) -> Option<Hint> {
+        match &self.0 {
             // A TLS record: an alert, or a handshake message.
             Fault::Head(HeadError::NotHttp(first)) if matches!(first[..], [0x15 | 0x16, ..]) => {
-                "the port speaks TLS: use wss:// or a TLS flag such as --cafile"
+                Some(Hint::SpeaksTlsBelowWebSocket)
             }
-            Fault::Head(_) => NO_ANSWER_HINT,
+            Fault::Head(_) | Fault::NoStatus(_) | Fault::Answer(_) => Some(Hint::NotWebSocket),
             Fault::Status {
                 location: Some(location),
                 status: 300..=399,
                 ..
-            } => return Some(format!("the server sends its guests to {}", shown(location))),
+            } => Some(Hint::Redirected(shown(location))),
             Fault::Status { status, .. } => match status {
-                401 | 403 => {
-                    "the server wants to know who asks: give it a header such as Authorization with --ws-header"
-                }
-                404 | 405 => "the path may be another one, give it with --ws-path: /mqtt, / and /ws are the usual ones",
-                407 => "there is a proxy on the way that wants a password: give it with --proxy",
-                400..=499 | 200..=299 => "is that a broker's WebSocket port, and the path (--ws-path) the right one?",
-                _ => return None,
+                401 | 403 => Some(Hint::WebSocketCredentials),
+                404 | 405 => Some(Hint::WebSocketPath),
+                407 => Some(Hint::WebSocketProxy),
+                400..=499 | 200..=299 => Some(Hint::WebSocketPlace),
+                _ => None,
             },
-            Fault::SubProtocol(_) => {
-                "brokers answer with the sub-protocol `mqtt`; is this the path of one (--ws-path)?"
-            }
-            Fault::NoStatus(_) | Fault::Answer(_) => NO_ANSWER_HINT,
-        };
-        Some(words.to_owned())
+            Fault::SubProtocol(_) => Some(Hint::SubProtocol),
+        }
     }
 }
-
-/// For a port that does not answer, too.
-pub(super) const NO_ANSWER_HINT: &str =
-    "the port does not seem to speak WebSocket: leave it out (mqtt:// or mqtts://), or use the broker's WebSocket port";
 
 impl std::error::Error for WebSocketError {}
 

@@ -19,7 +19,10 @@ use tempfile::TempDir;
 /// | `expired.pem`, `.key` | as server, but ended on 2020-02-03 |
 /// | `wrong_name.pem`, `.key` | for other.example only |
 /// | `no_san.pem`, `.key` | common name localhost, no subjectAltName |
-/// | `ca_as_server.pem`, `.key` | self-signed, CA:TRUE, for localhost |
+/// | `own.pem`, `.key` | self-signed for localhost, CA:TRUE, as `openssl req -x509` makes it |
+/// | `own_expired.pem`, `.key` | as own, but ended on 2020-02-03 |
+/// | `own_later.pem`, `.key` | as own, but begins on 2999-01-01 |
+/// | `own_no_san.pem`, `.key` | as own, common name localhost, no subjectAltName |
 /// | `client.pem`, `.key` | a client certificate |
 /// | `encrypted.key` | what an encrypted key looks like; there is no way to decrypt it |
 #[derive(Debug)]
@@ -48,12 +51,17 @@ impl Certificates {
         made.sign(&ca, "no_san", server("localhost", &[]));
         made.sign(&ca, "client", leaf("client", &[], ExtendedKeyUsagePurpose::ClientAuth));
 
-        let mut ca_as_server = server("localhost", &localhost);
-        ca_as_server.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        made.write("ca_as_server.pem", &ca_as_server.self_signed(&key).unwrap().pem());
-        made.write("ca_as_server.key", &key.serialize_pem());
+        made.sign_itself("own", &localhost, |_| {});
+        made.sign_itself("own_expired", &localhost, |params| {
+            params.not_before = date_time_ymd(2019, 1, 1);
+            params.not_after = date_time_ymd(2020, 2, 3);
+        });
+        made.sign_itself("own_later", &localhost, |params| {
+            params.not_before = date_time_ymd(2999, 1, 1);
+        });
+        made.sign_itself("own_no_san", &[], |_| {});
 
+        let key = KeyPair::generate().unwrap();
         let encrypted = key.serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
         made.write("encrypted.key", &encrypted);
         made
@@ -74,6 +82,17 @@ impl Certificates {
     fn sign(&self, ca: &CertifiedIssuer<'_, KeyPair>, name: &str, params: CertificateParams) {
         let key = KeyPair::generate().unwrap();
         self.write(&format!("{name}.pem"), &params.signed_by(&key, ca).unwrap().pem());
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+    }
+
+    fn sign_itself(&self, name: &str, names: &[&str], change: impl FnOnce(&mut CertificateParams)) {
+        let mut params = server("localhost", names);
+        params.extended_key_usages.clear();
+        params.use_authority_key_identifier_extension = false;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        self.write(&format!("{name}.pem"), &params.self_signed(&key).unwrap().pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
 

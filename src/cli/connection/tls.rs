@@ -1,6 +1,6 @@
 //! The flags of TLS, and the options that they mean. It must not know sockets.
 
-use crate::net::{TlsOptions, TlsVersion};
+use crate::net::{TlsOptions, TlsPin, TlsVersion};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS (any of these switches it on)")]
 pub(super) struct Tls {
-    /// Trust the certificate authorities in this PEM file
+    /// Trust the certificate authorities in this PEM file, or the broker's own certificate
     #[arg(long, value_name = "FILE")]
     cafile: Option<PathBuf>,
 
@@ -31,6 +31,11 @@ pub(super) struct Tls {
     /// Check neither the broker's certificate nor its name: anyone can listen in
     #[arg(long)]
     insecure: bool,
+
+    /// Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither
+    /// its name nor its dates are checked
+    #[arg(long, value_name = "PIN")]
+    tls_pin: Option<TlsPin>,
 
     /// Application protocol to ask for; several times in the order of preference
     #[arg(long, value_name = "NAME")]
@@ -83,6 +88,7 @@ impl Tls {
             cert: self.cert.clone(),
             key: self.key.clone(),
             insecure: self.insecure,
+            pin: self.tls_pin,
             alpn: self.tls_alpn.clone(),
             server_name: self.servername.clone(),
             version: self.tls_version.and_then(|versions| versions.0),
