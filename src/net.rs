@@ -5,7 +5,7 @@
 //! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
 //! trust     which certificates are trusted, and as what      (pin: one of them; der: what stands in a certificate)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
-//! websocket handshake, and bytes in frames                   (tungstenite frames them)
+//! websocket handshake, and bytes in frames                   (frames: these)
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
 //! listen    address -> Listener -> Pending -> Stream
 //! error     what failed, and why in plain words              (explain: the TLS half of it; hint: what may help, as a value)
