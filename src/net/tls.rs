@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::pem::{certificates, is_certificate_name, private_key};
+use super::pem::{certificates, is_certificate_file, private_key};
 use super::trust::{ClientTrust, Rule, ServerTrust};
 use super::{Hint, TlsPin, ciphers, explain};
 
@@ -345,7 +346,7 @@ fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path).map_err(read_error)? {
         let file = entry.map_err(read_error)?.path();
-        if is_certificate_name(&file) {
+        if is_certificate_file(&file) {
             let usable =
                 |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
             found.extend(certificates(&file).unwrap_or_default().into_iter().filter(usable));
@@ -404,6 +405,13 @@ struct KeyLogFile(Mutex<File>);
 
 impl KeyLogFile {
     fn open(path: &Path) -> Result<Self, TlsError> {
+        // To open a pipe that nobody reads waits for ever, and so does writing to a full one.
+        if fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+            return Err(TlsError::KeyLog {
+                path: path.to_owned(),
+                source: io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe"),
+            });
+        }
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
@@ -429,6 +437,8 @@ impl KeyLog for KeyLogFile {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::super::certificates::Certificates;
     use super::*;
 
@@ -616,5 +626,12 @@ mod tests {
             ..with_cafile(made.path("ca.pem"))
         };
         assert!(fault(&nowhere).starts_with("cannot write the TLS key log"));
+        let pipe = made.path("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let unread = TlsOptions {
+            keylog: Some(pipe),
+            ..with_cafile(made.path("ca.pem"))
+        };
+        assert!(fault(&unread).starts_with("cannot write the TLS key log"));
     }
 }
