@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
-//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, key, ciphers: its files and names)
 //! trust     which certificates are trusted, and as what      (pin: one of them; der: what stands in a certificate)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
 //! websocket handshake, and bytes in frames                   (frames: these)
@@ -21,6 +21,7 @@ pub mod error;
 mod explain;
 mod hint;
 mod http;
+mod key;
 pub mod listen;
 mod pem;
 mod pin;

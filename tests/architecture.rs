@@ -66,6 +66,7 @@ const LAYERS: &[Layer] = &[
         crates: &["net", "base64"],
         external: &[
             "memchr",
+            "pkcs8",
             "ring",
             "tokio",
             "rustls",
@@ -244,6 +245,7 @@ const CRATES: &[&str] = &[
     "jiff",
     "memchr",
     "mqkit",
+    "pkcs8",
     "rustix",
     "rustls",
     "rustls_native_certs",

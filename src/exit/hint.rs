@@ -167,7 +167,8 @@ fn of_net(hint: net::Hint, tool: Option<&Tool>) -> String {
         H::NoOsCertificates => "install them, or name a file with --cafile",
         H::EncryptedKey(path) => {
             return format!(
-                "`openssl pkey -in {path} -out {path}.plain` writes one that is not",
+                "clients take the password of a PKCS #8 key with --key-password-file; \
+                 `openssl pkey -in {path} -out {path}.plain` writes one that is not encrypted",
                 path = path.display()
             );
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::key::{self, Encryption};
 use super::tls::TlsError;
 
 /// Whether something in a directory of CA certificates is meant to be read.
@@ -97,18 +98,28 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// The first private key of a file: PKCS #8, PKCS #1 or SEC1, not encrypted.
-pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+/// The first private key of a file: PKCS #8, PKCS #1 or SEC1. One that is encrypted needs its password.
+pub(super) fn private_key(path: &Path, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
-    // PKCS #8, and the older form of OpenSSL, whose headers would otherwise be taken for damaged base64.
-    let encrypted: [&[u8]; 2] = [b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED"];
-    if encrypted.iter().any(|mark| memchr::memmem::find(&text, mark).is_some()) {
-        return Err(TlsError::EncryptedKey(path.to_owned()));
+    match (key::encryption(&text), password) {
+        (Encryption::None, _) => PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+            pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
+            error => pem_error(&error, path),
+        }),
+        (Encryption::Pkcs8, Some(password)) => key::decrypt(&text, password).map_err(|fault| TlsError::Decrypt {
+            path: path.to_owned(),
+            what: fault.to_string(),
+            is_supported: fault != key::Fault::Unsupported,
+        }),
+        (Encryption::Pkcs8 | Encryption::Old, _) => Err(TlsError::EncryptedKey(path.to_owned())),
     }
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
-        error => pem_error(&error, path),
-    })
+}
+
+/// The password in a file: its first line.
+pub(super) fn password(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let text = read(path)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::pem::{certificates, is_certificate_file, private_key};
+use super::pem::{certificates, is_certificate_file, password, private_key};
 use super::trust::{ClientTrust, Rule, ServerTrust};
 use super::{Hint, TlsPin, ciphers, explain};
 
@@ -42,8 +42,10 @@ pub struct TlsOptions {
     pub use_os_certs: bool,
     /// The client's certificate chain, PEM, its own certificate first. Needs `key`.
     pub cert: Option<PathBuf>,
-    /// The private key of `cert`, PEM, not encrypted. Needs `cert`.
+    /// The private key of `cert`, PEM. Needs `cert`.
     pub key: Option<PathBuf>,
+    /// A file whose first line is the password of `key`, when that is encrypted as PKCS #8 has it.
+    pub key_password: Option<PathBuf>,
     /// Do not verify the server at all: neither chain, dates and purpose of its certificate nor the name in it.
     /// The connection is encrypted, but anyone on the way can be the peer.
     pub insecure: bool,
@@ -110,9 +112,19 @@ pub enum TlsError {
     /// The file has no private key in it.
     #[error("no private key in {} (a PEM file with `BEGIN PRIVATE KEY` is needed)", .0.display())]
     NoKey(PathBuf),
-    /// The private key is encrypted.
-    #[error("the private key in {} is encrypted, which is not supported", .0.display())]
+    /// The private key is encrypted, and there is no password, or none that could help.
+    #[error("the private key in {} is encrypted", .0.display())]
     EncryptedKey(PathBuf),
+    /// The private key cannot be decrypted.
+    #[error("the private key in {} cannot be decrypted: {what}", .path.display())]
+    Decrypt {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+        /// Another password, or another file, would do.
+        is_supported: bool,
+    },
     /// The private key is of a kind that cannot be used.
     #[error("the private key in {} cannot be used: {what}", .path.display())]
     BadKey {
@@ -162,7 +174,12 @@ impl TlsError {
     pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::NoOsCertificates(_) => Some(Hint::NoOsCertificates),
-            Self::EncryptedKey(path) => Some(Hint::EncryptedKey(path.clone())),
+            Self::EncryptedKey(path)
+            | Self::Decrypt {
+                path,
+                is_supported: false,
+                ..
+            } => Some(Hint::EncryptedKey(path.clone())),
             Self::CertWithoutKey => Some(Hint::CertWithoutKey),
             Self::KeyWithoutCert => Some(Hint::KeyWithoutCert),
             _ => None,
@@ -193,12 +210,13 @@ pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError
         .dangerous()
         .with_custom_certificate_verifier(verifier);
 
+    let password = options.key_password.as_deref().map(password).transpose()?;
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(_), None) => return Err(TlsError::CertWithoutKey),
         (None, Some(_)) => return Err(TlsError::KeyWithoutCert),
         (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .with_client_auth_cert(certificates(cert)?, private_key(key, password.as_deref())?)
             .map_err(|error| identity_error(error, cert, key))?,
     };
     if options.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
@@ -233,7 +251,7 @@ pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Resul
             builder.with_client_cert_verifier(Arc::new(ClientTrust { listed, inner }))
         }
     };
-    let config = builder.with_single_cert(certificates(cert)?, private_key(key)?);
+    let config = builder.with_single_cert(certificates(cert)?, private_key(key, None)?);
     config.map(Arc::new).map_err(|error| identity_error(error, cert, key))
 }
 

@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::pem::LineEnding;
+use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use tempfile::TempDir;
 
 /// A directory with a certificate authority, good certificates and one certificate for each common fault.
@@ -24,7 +29,7 @@ use tempfile::TempDir;
 /// | `own_later.pem`, `.key` | as own, but begins on 2999-01-01 |
 /// | `own_no_san.pem`, `.key` | as own, common name localhost, no subjectAltName |
 /// | `client.pem`, `.key` | a client certificate |
-/// | `encrypted.key` | what an encrypted key looks like; there is no way to decrypt it |
+/// | `encrypted.key` | the key of client, encrypted with the password `secret` |
 #[derive(Debug)]
 pub(crate) struct Certificates {
     directory: TempDir,
@@ -61,9 +66,7 @@ impl Certificates {
         });
         made.sign_itself("own_no_san", &[], |_| {});
 
-        let key = KeyPair::generate().unwrap();
-        let encrypted = key.serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-        made.write("encrypted.key", &encrypted);
+        made.write("encrypted.key", &encrypted(&made.path("client.key")));
         made
     }
 
@@ -113,6 +116,18 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A key as `openssl pkcs8 -topk8` encrypts it.
+fn encrypted(path: &Path) -> String {
+    let key = PrivatePkcs8KeyDer::from_pem_file(path).unwrap();
+    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, b"saltsalt", [7; 16]).unwrap();
+    let key = PrivateKeyInfoRef::try_from(key.secret_pkcs8_der()).unwrap();
+    let encrypted = key.encrypt_with_params(parameters, "secret").unwrap();
+    encrypted
+        .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+        .unwrap()
+        .to_string()
 }
 
 fn server(common_name: &str, names: &[&str]) -> CertificateParams {

@@ -20,9 +20,13 @@ pub(super) struct Tls {
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
-    /// Key of the own certificate, PEM, not encrypted
+    /// Key of the own certificate, PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+
+    /// File whose first line is the password of an encrypted key (PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    key_password_file: Option<PathBuf>,
 
     /// Trust the operating system's certificate authorities, also beside --cafile
     #[arg(long)]
@@ -87,6 +91,7 @@ impl Tls {
             use_os_certs: self.tls_use_os_certs,
             cert: self.cert.clone(),
             key: self.key.clone(),
+            key_password: self.key_password_file.clone(),
             insecure: self.insecure,
             pin: self.tls_pin,
             alpn: self.tls_alpn.clone(),
