@@ -78,7 +78,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l keyform -d 'OpenSSL\
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
@@ -155,7 +156,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l keyform -d 'OpenSSL\
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
@@ -234,7 +236,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l keyform -d 'OpenSSL\'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
@@ -336,7 +339,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l keyform -d 'OpenSS
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
