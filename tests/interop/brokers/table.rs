@@ -349,10 +349,10 @@ pub(super) const AMQTT: Facts = Facts {
             says: &[FALLS_BACK],
         },
         Quirk {
-            command: &["pub", "-q", "1", "--connect-timeout", "2s"],
+            command: &["pub", "-q", "1", "--connect-timeout", "1s"],
             over: ALL_TRANSPORTS,
-            status: 0,
-            says: &[FALLS_BACK],
+            status: 3,
+            says: NEVER_AN_ANSWER,
         },
     ],
 };
