@@ -75,10 +75,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l psk-identity -d 'TLS
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file [env: MQTT_CAFILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
@@ -154,10 +156,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l psk-identity -d 'TLS
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file [env: MQTT_CAFILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
@@ -236,10 +240,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l psk-identity -d 'TLS 
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file [env: MQTT_CAFILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
@@ -338,10 +344,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk-identity -d 'T
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file [env: MQTT_CAFILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM, not encrypted [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
@@ -397,7 +405,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l wss-port -d 'Port
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l unix -d 'Path of a Unix socket to listen on as well' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l cert -d 'Certificate of the broker for TLS, PEM, with its intermediate certificates' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l key -d 'Private key of the certificate, PEM' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l client-ca -d 'With TLS: only clients with a certificate of these authorities (PEM) may connect' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l client-ca -d 'With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l password-file -d 'Only users in this file may connect: lines of the form user:password' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-queued -d 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-packet-size -d 'Largest packet that is accepted, in bytes' -r

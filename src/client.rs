@@ -2,10 +2,12 @@
 //! session meets a socket. It must not know the command line or what messages are for.
 
 mod error;
+mod hint;
 mod options;
 mod reconnect;
 
 pub use error::{Error, StreamError};
+pub use hint::Hint;
 pub use options::Options;
 
 use crate::net::{self, ConnectError, Endpoint, Moved, Pipe, Stage, Stream};
@@ -328,6 +330,7 @@ impl Client {
             address: self.address(),
             source,
             version: self.session.options().version,
+            password_sent: self.session.options().password.is_some(),
             hint,
         }
     }

@@ -1,13 +1,13 @@
 //! The table of exit statuses: how an outcome or an error becomes the status of the process, and how an error is shown.
 //! It must not know how anything is done.
 
+mod hint;
 mod mosquitto;
 
 use crate::bench;
 use crate::cli::Usage;
 use crate::cli::drop_in::Tool;
 use crate::client;
-use crate::net;
 use crate::protocol::{EncodeError, ReasonCode};
 use crate::session;
 use std::fmt::Write as _;
@@ -193,12 +193,12 @@ fn render(error: &anyhow::Error) -> String {
         return text.clone();
     }
     let mut text = format!("mqkit: {error}\n");
-    text += &causes(error);
+    text += &causes(error, None);
     text
 }
 
 /// `caused by:` lines, `hint:`.
-fn causes(error: &anyhow::Error) -> String {
+fn causes(error: &anyhow::Error, tool: Option<&Tool>) -> String {
     let mut text = String::new();
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
@@ -209,25 +209,16 @@ fn causes(error: &anyhow::Error) -> String {
             said = cause;
         }
     }
-    if let Some(hint) = error.chain().find_map(hint) {
+    if let Some(hint) = error.chain().find_map(|cause| hint::of(cause, tool)) {
         let _ = writeln!(text, "hint: {hint}");
     }
     text
 }
 
-fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(error) = client_error(cause) {
-        return error.hint();
-    }
-    cause
-        .downcast_ref::<net::ListenError>()
-        .and_then(|error| error.hint().map(str::to_owned))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Address;
+    use crate::net::{self, Address};
     use anyhow::Context;
     use std::time::Duration;
 

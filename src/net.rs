@@ -2,28 +2,34 @@
 //!
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
-//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, ciphers: its files and names)
+//! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, key, ciphers: its files and names)
+//! trust     which certificates are trusted, and as what      (pin: one of them; der: what stands in a certificate)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
-//! websocket handshake, and bytes in frames                   (tungstenite frames them)
+//! websocket handshake, and bytes in frames                   (frames: these)
 //! pipe      a Stream with its buffers' state: what is unflushed, how much to read at once
 //! dial      Target -> Stream, stage by stage                  errors: ConnectError, with the stage in it
 //! listen    address -> Listener -> Pending -> Stream
-//! error     what failed, why in plain words, and what to do   (explain: the TLS half of it)
+//! error     what failed, and why in plain words              (explain: the TLS half of it; hint: what may help, as a value)
 //! ```
 //!
 //! URL schemes and default ports (in [`address`]) are the only words of the protocol above that appear here.
 
 pub mod address;
 mod ciphers;
+mod der;
 pub mod dial;
 pub mod error;
 mod explain;
+mod hint;
 mod http;
+mod key;
 pub mod listen;
 mod pem;
+mod pin;
 pub mod pipe;
 pub mod proxy;
 pub mod tls;
+mod trust;
 pub mod websocket;
 
 #[cfg(test)]
@@ -35,7 +41,9 @@ pub use address::{
 };
 pub use dial::{Endpoint, Target, dial};
 pub use error::{Cause, ConnectError, Stage, foreign_peer_hint, io_hint, io_message};
+pub use hint::{Hint, Refusal};
 pub use listen::{ListenError, Listener, Peer, Pending};
+pub use pin::{PinError, TlsPin};
 pub use pipe::{Moved, Pipe};
 pub use proxy::{Proxy, ProxyKind};
 pub use tls::{TlsError, TlsOptions, TlsVersion};

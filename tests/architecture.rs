@@ -66,12 +66,10 @@ const LAYERS: &[Layer] = &[
         crates: &["net", "base64"],
         external: &[
             "bytes",
-            "futures_core",
-            "futures_sink",
             "memchr",
+            "pkcs8",
             "ring",
             "tokio",
-            "tokio_tungstenite",
             "rustls",
             "tokio_rustls",
             "rustls_native_certs",
@@ -242,14 +240,13 @@ const CRATES: &[&str] = &[
     "etherparse",
     "fastrand",
     "flate2",
-    "futures_core",
-    "futures_sink",
     "hdrhistogram",
     "humantime",
     "indicatif",
     "jiff",
     "memchr",
     "mqkit",
+    "pkcs8",
     "rustix",
     "rustls",
     "rustls_native_certs",
@@ -259,7 +256,6 @@ const CRATES: &[&str] = &[
     "tokio",
     "tokio_rustls",
     "toml",
-    "tokio_tungstenite",
     "rcgen",
     "proptest",
     "ring",
@@ -358,11 +354,93 @@ fn arrows_point_down() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Layers whose texts are for whoever knows the command line to complete: they give hints as values.
+const KNOW_NO_FLAGS: &[&str] = &["net", "client", "session", "protocol", "broker"];
+
+#[test]
+fn lower_layers_name_no_flags() {
+    let source = root().join("src");
+    let mut faults = Vec::new();
+    for path in rust_files(&source) {
+        let module = path.strip_prefix(&source).unwrap().with_extension("");
+        let layer = KNOW_NO_FLAGS.iter().any(|layer| module.starts_with(layer));
+        if !layer || module.ends_with("tests") {
+            continue;
+        }
+        for (number, text) in texts(&fs::read_to_string(&path).unwrap()) {
+            if let Some(flag) = flag(&text) {
+                faults.push(format!("{}:{number}: a text names the flag {flag}", path.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The texts of a file's code, each with the number of its line; one that goes over several lines is taken apart.
+fn texts(file: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut open = false;
+    let lines = file.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+    for (index, line) in lines.enumerate() {
+        if !open && line.trim_start().starts_with("//") {
+            continue;
+        }
+        // `\"` does not end a text, and `'"'` does not begin one.
+        let line = line.replace("\\\\", "").replace("\\\"", "").replace("'\"'", "");
+        for part in line.split_inclusive('"') {
+            let ends = part.ends_with('"');
+            let text = part.trim_end_matches('"');
+            if open && !text.is_empty() {
+                found.push((index + 1, text.to_owned()));
+            }
+            open ^= ends;
+        }
+    }
+    found
+}
+
+/// The first word of a text that looks like a flag: `--name` or `-x`.
+fn flag(text: &str) -> Option<&str> {
+    let words = text.split(|c: char| c.is_whitespace() || "()`'[]=,;:.".contains(c));
+    words.into_iter().find(|word| {
+        let long = word
+            .strip_prefix("--")
+            .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+        let short = word
+            .strip_prefix('-')
+            .is_some_and(|name| name.len() == 1 && name.starts_with(|c: char| c.is_ascii_alphabetic()));
+        long || short
+    })
+}
+
+#[test]
+fn flags_in_texts_are_found() {
+    let file = concat!(
+        "//! Not \"--here\".\n",
+        "let a = \"try --proxy=none\";\n",
+        "    // nor \"-h\"\n",
+        "let b = '\"'; let c = \"with \\\"-V 311\\\" \\\n",
+        "    and (-p)\"; -x; \"a-b - --- d-e\"\n",
+        "#[cfg(test)]\n",
+        "\"--nor-here\"\n",
+    );
+    let found: Vec<_> = texts(file)
+        .iter()
+        .map(|(line, text)| (*line, flag(text).map(str::to_owned)))
+        .collect();
+    let named = |flag: &str| Some(flag.to_owned());
+    assert_eq!(
+        found,
+        [(2, named("--proxy")), (4, named("-V")), (5, named("-p")), (5, None)]
+    );
+}
+
 #[test]
 fn one_file_names_the_crypto_provider() {
     let source = root().join("src");
     let naming: Vec<_> = rust_files(&source)
         .into_iter()
+        .filter(|path| !path.ends_with("tests.rs"))
         .filter(|path| {
             code(&fs::read_to_string(path).unwrap())
                 .iter()

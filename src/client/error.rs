@@ -21,7 +21,7 @@ pub enum Error {
         /// The limit that ran out; none when the broker closed the connection.
         limit: Option<Duration>,
         /// A guess at what it is instead.
-        hint: Option<&'static str>,
+        hint: Option<&'static net::Hint>,
     },
     /// The session ended.
     #[error("connection to {address} failed")]
@@ -32,8 +32,10 @@ pub enum Error {
         source: session::Error,
         /// The version that was spoken.
         version: Version,
+        /// CONNECT had a password: a refusal is because it is wrong, not because it is missing.
+        password_sent: bool,
         /// A guess at what it is instead.
-        hint: Option<&'static str>,
+        hint: Option<&'static net::Hint>,
     },
     /// Reading or writing failed.
     #[error("connection to {address} was lost")]
@@ -57,8 +59,6 @@ pub enum Error {
     },
 }
 
-const NO_QOS2: &str = "a broker that does not support QoS 2 does so, NATS for one: try -q 1";
-
 /// Reading or writing failed; says so in plain words.
 #[derive(Debug)]
 pub struct StreamError(pub io::Error);
@@ -79,27 +79,6 @@ fn no_answer(limit: &Option<Duration>) -> String {
 }
 
 impl Error {
-    /// What may help, in one sentence.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Connect(error) => error.hint(),
-            Self::NoConnack { hint, .. } | Self::Session { hint, .. } if hint.is_some() => hint.map(str::to_owned),
-            Self::NoConnack { limit: None, .. } => Some(
-                "a broker closes without a word when it wants TLS (use mqtts:// or --cafile), another protocol \
-                 version (-V 311), or has no place for more clients"
-                    .to_owned(),
-            ),
-            Self::NoConnack { .. } => {
-                Some("is it an MQTT broker? some brokers never answer version 5: try -V 311".to_owned())
-            }
-            Self::Io { on_qos2: true, .. } => Some(NO_QOS2.to_owned()),
-            Self::Io { source, .. } => net::io_hint(&source.0),
-            Self::GaveUp { source, .. } => source.hint(),
-            Self::Session { source, .. } => session_hint(source),
-        }
-    }
-
     /// Whether connecting again may help.
     pub(super) fn is_transient(&self) -> bool {
         match self {
@@ -125,7 +104,8 @@ impl Error {
         }
     }
 
-    /// Whether it looks like a broker that does not speak version 5.
+    /// Whether another version may do better: the broker refuses this one, or closes the connection, as the older versions
+    /// of the standard want it, or is silent, as amqtt is.
     pub(super) fn suggests_older_version(&self) -> bool {
         use crate::protocol::ReasonCode;
         match self {
@@ -146,37 +126,4 @@ pub(super) fn is_hang_up(error: &io::Error) -> bool {
         error.kind(),
         Kind::UnexpectedEof | Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe
     )
-}
-
-fn session_hint(error: &session::Error) -> Option<String> {
-    use crate::protocol::{PropertyId, ReasonCode as R};
-    if matches!(error, session::Error::EnhancedAuthentication) {
-        return Some("log in with a user name and password, or a client certificate (--cert, --key)".to_owned());
-    }
-    if matches!(error, session::Error::ClosedOnQos2) {
-        return Some(NO_QOS2.to_owned());
-    }
-    let (session::Error::Refused(refusal) | session::Error::Disconnected(refusal)) = error else {
-        return None;
-    };
-    let hint = match refusal.reason {
-        R::BAD_USER_NAME_OR_PASSWORD => "check -u and the password; brokers compare both exactly",
-        R::NOT_AUTHORIZED => "the broker wants a user name and password (-u, --password-file), or forbids this client",
-        R::UNSUPPORTED_PROTOCOL_VERSION => "try -V 311 or -V 5",
-        R::CLIENT_IDENTIFIER_NOT_VALID => "try another client identifier with -i",
-        R::SESSION_TAKEN_OVER => "another client connected with the same identifier: give each its own with -i",
-        R::USE_ANOTHER_SERVER | R::SERVER_MOVED => {
-            return Some(match refusal.properties.text(PropertyId::ServerReference) {
-                Some(server) => format!(
-                    "connect to the server that the broker names: -h {}",
-                    server.escape_debug()
-                ),
-                None => "connect to another server of this broker".to_owned(),
-            });
-        }
-        R::PACKET_TOO_LARGE => "the broker limits the size of a message",
-        R::RECEIVE_MAXIMUM_EXCEEDED => "a smaller --max-inflight may help",
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

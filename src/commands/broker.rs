@@ -59,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "with_tls")]
     key: Option<PathBuf>,
 
-    /// With TLS: only clients with a certificate of these authorities (PEM) may connect
+    /// With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it
     #[arg(long, value_name = "FILE", requires = "with_tls")]
     client_ca: Option<PathBuf>,
 

@@ -88,6 +88,6 @@ pub(super) fn render(error: &anyhow::Error, tool: &Tool) -> String {
             format!("Error: {}\n{usage}", text.trim_end())
         }
         Some(Usage::Bad(text)) => format!("Error: {text}\n{usage}"),
-        None => format!("Error: {error}\n{}", causes(error)),
+        None => format!("Error: {error}\n{}", causes(error, Some(tool))),
     }
 }

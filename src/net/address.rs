@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::Hint;
+
 /// The default port without TLS (`mqtt://`).
 pub const PORT: u16 = 1883;
 
@@ -60,7 +62,7 @@ pub enum AddressError {
     #[error("the host contains {0:?}, which no host name has")]
     HostCharacter(char),
     /// A URL was given where a host belongs.
-    #[error("this is a URL, not a host; give it with --url")]
+    #[error("this is a URL, not a host")]
     UrlAsHost,
     /// A colon without a port behind it.
     #[error("the port is missing after the last `:`")]
@@ -112,6 +114,14 @@ pub enum AddressError {
         /// The part of the URL.
         part: &'static str,
     },
+}
+
+impl AddressError {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        (*self == Self::UrlAsHost).then_some(Hint::UrlAsHost)
+    }
 }
 
 /// Takes `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address apart; the host comes back without brackets.

@@ -1,4 +1,4 @@
-//! Why no connection came about: the stage, the cause in plain words, and a hint. Must not know what the bytes of a
+//! Why no connection came about: the stage, the cause in plain words, and a hint (a value). Must not know what the bytes of a
 //! connection mean, beyond recognising a peer that speaks something else altogether.
 
 use std::fmt;
@@ -6,9 +6,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::explain;
 use super::proxy::ProxyError;
-use super::websocket::{NO_ANSWER_HINT, WebSocketError};
+use super::websocket::WebSocketError;
+use super::{Hint, explain};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,64 +97,47 @@ impl ConnectError {
 
     /// What to do about it, where that is known.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match &self.source {
-            Cause::Lookup(_) => Some(LOOKUP_HINT.to_owned()),
-            Cause::Family { .. } => Some("bind a local address of the host's family".to_owned()),
-            Cause::Bind { error, .. } if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                Some("the address to bind must be one of this computer's own".to_owned())
+            Cause::Lookup(_) => Some(Hint::LookUp),
+            Cause::Family { .. } => Some(Hint::AddressFamily),
+            Cause::Bind { error, .. } => {
+                (error.kind() == io::ErrorKind::AddrNotAvailable).then_some(Hint::ForeignLocalAddress)
             }
-            Cause::Bind { .. } => None,
             // One refusal tells more than the other addresses' faults: somebody is there.
-            Cause::Tcp(failures) => failures
-                .iter()
-                .find_map(|(_, error)| tcp_hint(error.kind()))
-                .map(str::to_owned),
-            Cause::Unix(error) => unix_hint(error.kind()).map(str::to_owned),
-            Cause::Proxy(error) => error.hint().map(str::to_owned),
+            Cause::Tcp(failures) => failures.iter().find_map(|(_, error)| tcp_hint(error.kind())),
+            Cause::Unix(error) => unix_hint(error.kind()),
+            Cause::Proxy(error) => error.hint(),
             Cause::WebSocket(error) => error.hint(),
-            Cause::Tls(error) => io_hint(error).or_else(|| hung_up(error).then(|| explain::NOT_TLS.to_owned())),
-            Cause::TimedOut(_) => Some(
-                match self.stage {
-                    Stage::Lookup => LOOKUP_HINT,
-                    Stage::Tcp => UNREACHABLE_HINT,
-                    Stage::Unix => UNIX_BUSY_HINT,
-                    Stage::Proxy => PROXY_HINT,
-                    // Many services wait for bytes they understand.
-                    Stage::Tls => explain::NOT_TLS,
-                    Stage::WebSocket => NO_ANSWER_HINT,
-                }
-                .to_owned(),
-            ),
+            Cause::Tls(error) => io_hint(error).or_else(|| hung_up(error).then_some(Hint::NotTls)),
+            Cause::TimedOut(_) => Some(match self.stage {
+                Stage::Lookup => Hint::LookUp,
+                Stage::Tcp => Hint::Unreachable,
+                Stage::Unix => Hint::SocketBusy,
+                Stage::Proxy => Hint::ProxySlow,
+                // Many services wait for bytes they understand.
+                Stage::Tls => Hint::NotTls,
+                Stage::WebSocket => Hint::NotWebSocket,
+            }),
         }
     }
 }
 
-const LOOKUP_HINT: &str = "check the spelling of the host name, and that this computer can look up names";
-const UNREACHABLE_HINT: &str = "check the host and the port; a firewall on the way may be dropping the packets";
-
-const PROXY_HINT: &str = "check the proxy, and that the broker's host can be reached from it";
-const UNIX_BUSY_HINT: &str = "the program that listens on the socket takes no more connections";
-
-fn unix_hint(kind: io::ErrorKind) -> Option<&'static str> {
+fn unix_hint(kind: io::ErrorKind) -> Option<Hint> {
     match kind {
-        io::ErrorKind::NotFound => Some("is the broker running, and is that the path of its socket?"),
-        io::ErrorKind::ConnectionRefused => {
-            Some("nobody listens on that socket: the broker has ended, or it is a plain file")
-        }
-        io::ErrorKind::PermissionDenied => Some("the socket, or a directory above it, is not open to this user"),
-        io::ErrorKind::WouldBlock => Some(UNIX_BUSY_HINT),
+        io::ErrorKind::NotFound => Some(Hint::NoSocket),
+        io::ErrorKind::ConnectionRefused => Some(Hint::SocketAbandoned),
+        io::ErrorKind::PermissionDenied => Some(Hint::SocketForbidden),
+        io::ErrorKind::WouldBlock => Some(Hint::SocketBusy),
         _ => None,
     }
 }
 
-fn tcp_hint(kind: io::ErrorKind) -> Option<&'static str> {
+fn tcp_hint(kind: io::ErrorKind) -> Option<Hint> {
     match kind {
-        io::ErrorKind::ConnectionRefused => {
-            Some("is a broker listening on that port? the usual ports are 1883, and 8883 with TLS")
-        }
+        io::ErrorKind::ConnectionRefused => Some(Hint::NobodyListens),
         io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Some(UNREACHABLE_HINT)
+            Some(Hint::Unreachable)
         }
         _ => None,
     }
@@ -211,7 +194,7 @@ fn write_failures(f: &mut fmt::Formatter<'_>, failures: &[(SocketAddr, io::Error
 /// What to do about an error of an established [`Stream`](super::Stream), where that is known: in TLS 1.3 a server
 /// rejects a client's certificate only after the client has finished its handshake.
 #[must_use]
-pub fn io_hint(error: &io::Error) -> Option<String> {
+pub fn io_hint(error: &io::Error) -> Option<Hint> {
     tls_error(error).and_then(explain::hint)
 }
 
@@ -236,13 +219,11 @@ pub fn io_message(error: &io::Error) -> String {
 
 /// What to do when the first bytes that a peer sent on a plain connection belong to another protocol.
 #[must_use]
-pub fn foreign_peer_hint(first: &[u8]) -> Option<&'static str> {
+pub fn foreign_peer_hint(first: &[u8]) -> Option<&'static Hint> {
     match first {
         // A TLS record: an alert, or a handshake message, version 3.x.
-        [0x15 | 0x16, 0x03, ..] => Some("the port speaks TLS: use mqtts:// or a TLS flag such as --cafile"),
-        [b'H', b'T', b'T', b'P', b'/', ..] => {
-            Some("the port speaks HTTP: use ws:// if it is for WebSocket, or the broker's TCP port (usually 1883)")
-        }
+        [0x15 | 0x16, 0x03, ..] => Some(&Hint::SpeaksTls),
+        [b'H', b'T', b'T', b'P', b'/', ..] => Some(&Hint::SpeaksHttp),
         _ => None,
     }
 }
@@ -285,7 +266,7 @@ mod tests {
         let other = io::Error::new(io::ErrorKind::AddrNotAvailable, "No such thing");
         let mixed = error(vec![(v6, other), (v4, refused())]);
         assert_eq!(mixed.source.to_string(), "[::1]:1: no such thing; 127.0.0.1:1: refused");
-        assert!(mixed.hint().is_some_and(|hint| hint.contains("listening")));
+        assert_eq!(mixed.hint(), Some(Hint::NobodyListens));
     }
 
     #[test]
@@ -294,17 +275,13 @@ mod tests {
         let error = ConnectError::timed_out(&address, Stage::Tls, Duration::from_secs(10));
         assert_eq!(error.to_string(), "cannot connect to [::1]:8883 (TLS)");
         assert_eq!(error.source.to_string(), "no success within 10s");
-        assert!(
-            error
-                .hint()
-                .is_some_and(|hint| hint.contains("does not seem to speak TLS"))
-        );
+        assert_eq!(error.hint(), Some(Hint::NotTls));
     }
 
     #[test]
     fn peers_of_another_protocol_are_recognised() {
-        assert!(foreign_peer_hint(&[0x15, 0x03, 0x03, 0x00]).is_some_and(|hint| hint.contains("TLS")));
-        assert!(foreign_peer_hint(b"HTTP/1.1 400").is_some_and(|hint| hint.contains("HTTP")));
+        assert_eq!(foreign_peer_hint(&[0x15, 0x03, 0x03, 0x00]), Some(&Hint::SpeaksTls));
+        assert_eq!(foreign_peer_hint(b"HTTP/1.1 400"), Some(&Hint::SpeaksHttp));
         assert_eq!(foreign_peer_hint(&[0x20, 0x02, 0x00, 0x00]), None);
         assert_eq!(foreign_peer_hint(&[]), None);
     }

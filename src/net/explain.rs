@@ -1,17 +1,14 @@
-//! What a TLS error means, in plain words, and what to do about it. Pure; must not know sockets or files, and must
+//! What a TLS error means: in plain words, and as a hint. Pure; must not know sockets or files, and must
 //! not repeat secrets. Text that the peer chose (names in its certificate) is stripped of control characters.
 
 use std::error::Error;
 use std::fmt::{self, Debug};
 
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+use rustls::{CertificateError, OtherError, PeerIncompatible};
 
-/// Both for a port that answers with something else and for one that hangs up.
-pub(super) const NOT_TLS: &str = "the port does not seem to speak TLS: leave TLS out (mqtt:// and no TLS flags), \
-     or use the broker's TLS port (usually 8883)";
-
-const INSECURE: &str = "--insecure connects without verifying who the server is";
+use super::Hint;
+use super::trust::Distrust;
 
 /// One clause that says what went wrong.
 pub(super) fn describe(error: &rustls::Error) -> String {
@@ -31,44 +28,17 @@ pub(super) fn describe(error: &rustls::Error) -> String {
 }
 
 /// What to do about it, where that is known.
-pub(super) fn hint(error: &rustls::Error) -> Option<String> {
+pub(super) fn hint(error: &rustls::Error) -> Option<Hint> {
     match error {
         rustls::Error::InvalidCertificate(error) => certificate_hint(error),
-        rustls::Error::AlertReceived(alert) => alert_hint(*alert).map(str::to_owned),
-        rustls::Error::InvalidMessage(_) => Some(NOT_TLS.to_owned()),
+        rustls::Error::AlertReceived(alert) => Hint::of_alert(*alert),
+        rustls::Error::InvalidMessage(_) => Some(Hint::NotTls),
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => Some(VERSION_HINT.to_owned()),
-        rustls::Error::NoApplicationProtocol => Some(ALPN_HINT.to_owned()),
+        ) => Some(Hint::TlsVersion),
+        rustls::Error::NoApplicationProtocol => Some(Hint::Alpn),
         _ => None,
     }
-}
-
-const VERSION_HINT: &str = "TLS 1.2 and 1.3 are supported; leave out --tls-version to offer both";
-const ALPN_HINT: &str = "check the names given with --tls-alpn; most brokers want none, some want `mqtt`";
-
-fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
-    use AlertDescription as Alert;
-    Some(match alert {
-        Alert::CertificateRequired | Alert::NoCertificate => {
-            "the server wants a client certificate: give one with --cert and --key"
-        }
-        Alert::HandshakeFailure => {
-            "the server may want a client certificate (--cert and --key), or TLS options that are not offered here"
-        }
-        Alert::UnknownCA => "the server does not trust the authority that signed the client certificate (--cert)",
-        Alert::CertificateExpired => "the client certificate (--cert) has expired, as the server sees it",
-        Alert::CertificateRevoked => "the client certificate (--cert) has been revoked",
-        Alert::BadCertificate
-        | Alert::UnsupportedCertificate
-        | Alert::CertificateUnknown
-        | Alert::AccessDenied
-        | Alert::DecryptError => "the server does not accept the client certificate: check --cert and --key",
-        Alert::ProtocolVersion | Alert::InsufficientSecurity => VERSION_HINT,
-        Alert::UnrecognisedName => "the server does not know the name it was asked for; give another with --servername",
-        Alert::NoApplicationProtocol => ALPN_HINT,
-        _ => return None,
-    })
 }
 
 fn describe_certificate(error: &CertificateError) -> String {
@@ -99,65 +69,56 @@ fn describe_certificate(error: &CertificateError) -> String {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "certificate is signed with an algorithm that is not supported".to_owned()
         }
-        CertificateError::Other(_) if webpki_says(error, "CaUsedAsEndEntity") => {
-            "certificate is a CA certificate (CA:TRUE), used as the server's own".to_owned()
+        CertificateError::Other(_) if says_ca(error) => {
+            "certificate is a CA certificate (CA:TRUE), used as the peer's own".to_owned()
         }
         CertificateError::Other(_) if webpki_says(error, "UnsupportedCertVersion") => {
             "certificate is of X.509 version 1, which cannot be verified".to_owned()
         }
-        CertificateError::Other(other) => format!("certificate cannot be verified: {}", words(&other.0)),
+        CertificateError::Other(other) => match distrust(other) {
+            Some(distrust) => distrust.to_string(),
+            None => format!("certificate cannot be verified: {}", words(&other.0)),
+        },
         other => format!("certificate cannot be verified: {}", words(other)),
     }
 }
 
-fn certificate_hint(error: &CertificateError) -> Option<String> {
+fn certificate_hint(error: &CertificateError) -> Option<Hint> {
     Some(match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the server needs a new certificate, unless this computer's clock is wrong".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "is this computer's clock right?".to_owned()
-        }
-        CertificateError::UnknownIssuer => format!(
-            "give the CA certificate that signed the server's with --cafile \
-             (a self-signed certificate is its own CA; --tls-use-os-certs adds the system's); {INSECURE}"
-        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Hint::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Hint::NotValidYet,
         CertificateError::NotValidForNameContext { expected, presented } => name_hint(expected, presented),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "make it with extendedKeyUsage=serverAuth for a server, clientAuth for a client".to_owned()
-        }
-        CertificateError::Other(_) if webpki_says(error, "CaUsedAsEndEntity") => format!(
-            "give the server a certificate of its own, signed by this CA (CA:FALSE, with a subjectAltName), \
-             and the CA's with --cafile; {INSECURE}"
-        ),
-        CertificateError::Other(_) if webpki_says(error, "UnsupportedCertVersion") => {
-            "make the certificate again with a subjectAltName (`openssl x509 -req -extfile ...`): \
-             that makes it version 3"
-                .to_owned()
-        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => Hint::Purpose,
+        CertificateError::Other(_) if webpki_says(error, "UnsupportedCertVersion") => Hint::CertificateVersion,
+        CertificateError::Other(other) => match distrust(other)? {
+            Distrust::Unknown { pin, is_ca } => Hint::Untrusted {
+                pin: *pin,
+                is_ca: *is_ca,
+            },
+            Distrust::Pin { .. } => return None,
+        },
         _ => return None,
     })
 }
 
-fn name_hint(expected: &ServerName<'_>, presented: &[String]) -> String {
-    let asked = expected.to_str();
+fn name_hint(expected: &ServerName<'_>, presented: &[String]) -> Hint {
+    let asked = expected.to_str().into_owned();
     if presented.is_empty() {
-        let kind = if matches!(expected, ServerName::IpAddress(_)) {
-            "IP"
-        } else {
-            "DNS"
-        };
-        return format!(
-            "the certificate has no subjectAltName, and its common name does not count; \
-             make it again with subjectAltName={kind}:{asked}; {INSECURE}"
-        );
+        let is_address = matches!(expected, ServerName::IpAddress(_));
+        return Hint::NoAltName { asked, is_address };
     }
-    let names: Vec<String> = presented.iter().map(|name| plain_name(name)).collect();
-    format!(
-        "the certificate is for {}, and {asked} was asked for: connect to a name the certificate has, \
-         or give that name with --servername",
-        names.join(", ")
-    )
+    let names = presented.iter().map(|name| plain_name(name)).collect();
+    Hint::OtherNames { asked, names }
+}
+
+/// What our own verifier has to say.
+fn distrust(other: &OtherError) -> Option<&Distrust> {
+    other.0.downcast_ref()
+}
+
+/// Whether webpki refuses it because it is a CA certificate.
+pub(super) fn says_ca(error: &CertificateError) -> bool {
+    webpki_says(error, "CaUsedAsEndEntity")
 }
 
 /// webpki names a certificate's names by their debug form, `DnsName("a.example")` or `IpAddress(::1)`.
@@ -223,7 +184,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 mod tests {
     use std::time::Duration;
 
-    use rustls::InvalidMessage;
+    use rustls::{AlertDescription, InvalidMessage};
 
     use super::*;
 

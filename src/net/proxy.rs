@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::address::{Authority, split_scheme};
 use super::http::{self, HeadError};
-use super::{Address, AddressError, io_message};
+use super::{Address, AddressError, Hint, io_message};
 use crate::base64;
 
 /// How to talk to a proxy.
@@ -189,23 +189,14 @@ impl ProxyError {
         }
     }
 
-    pub(super) fn hint(&self) -> Option<&'static str> {
+    /// What to do about it, where that is known.
+    pub(super) fn hint(&self) -> Option<Hint> {
         match &self.fault {
-            Fault::Unreachable(_) => {
-                Some("check --proxy, or ALL_PROXY in the environment; `--proxy none` connects without one")
-            }
-            Fault::Methods { credentials: false } | Fault::Status(407, _) => {
-                Some("give user name and password in the URL: socks5h://USER:PASSWORD@HOST:PORT, http:// likewise")
-            }
-            Fault::Methods { credentials: true } | Fault::LogIn => {
-                Some("check user name and password in the proxy's URL")
-            }
-            Fault::Io(_) | Fault::NotSocks(_) | Fault::Head(_) | Fault::NoStatus => {
-                Some("is it a proxy of that kind? the schemes are socks5://, socks5h:// and http://")
-            }
-            Fault::Status(403 | 405, _) | Fault::Reply(2) => {
-                Some("the proxy's rules forbid it: many allow port 443 only")
-            }
+            Fault::Unreachable(_) => Some(Hint::ProxyUnreachable),
+            Fault::Methods { credentials: false } | Fault::Status(407, _) => Some(Hint::ProxyCredentialsMissing),
+            Fault::Methods { credentials: true } | Fault::LogIn => Some(Hint::ProxyCredentialsWrong),
+            Fault::Io(_) | Fault::NotSocks(_) | Fault::Head(_) | Fault::NoStatus => Some(Hint::ProxyKind),
+            Fault::Status(403 | 405, _) | Fault::Reply(2) => Some(Hint::ProxyRules),
             Fault::Reply(_) | Fault::Status(..) => None,
         }
     }

@@ -3,12 +3,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
@@ -16,8 +17,9 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
-use super::pem::{certificates, is_certificate_name, private_key};
-use super::{ciphers, explain};
+use super::pem::{certificates, is_certificate_file, password, private_key};
+use super::trust::{ClientTrust, Rule, ServerTrust};
+use super::{Hint, TlsPin, ciphers, explain};
 
 /// A TLS version. Older ones are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,8 @@ pub enum TlsVersion {
 /// What a client may choose about TLS. The default verifies the server against the operating system's certificates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// A PEM file of CA certificates to trust, in place of the operating system's.
+    /// A PEM file of CA certificates to trust, in place of the operating system's. A server's own certificate in it is
+    /// trusted as itself.
     pub cafile: Option<PathBuf>,
     /// A directory of such files: `*.pem`, `*.crt`, `*.cer`, or OpenSSL's hashed names (`0a1b2c3d.0`).
     pub capath: Option<PathBuf>,
@@ -39,11 +42,16 @@ pub struct TlsOptions {
     pub use_os_certs: bool,
     /// The client's certificate chain, PEM, its own certificate first. Needs `key`.
     pub cert: Option<PathBuf>,
-    /// The private key of `cert`, PEM, not encrypted. Needs `cert`.
+    /// The private key of `cert`, PEM. Needs `cert`.
     pub key: Option<PathBuf>,
+    /// A file whose first line is the password of `key`, when that is encrypted as PKCS #8 has it.
+    pub key_password: Option<PathBuf>,
     /// Do not verify the server at all: neither chain, dates and purpose of its certificate nor the name in it.
     /// The connection is encrypted, but anyone on the way can be the peer.
     pub insecure: bool,
+    /// Trust exactly the certificate or the key with this pin, whatever stands in it, and nothing and nobody else: it
+    /// comes before all of the above.
+    pub pin: Option<TlsPin>,
     /// Application protocols to offer (ALPN), best first; each 1 to 255 bytes.
     pub alpn: Vec<String>,
     /// The name to ask for (SNI) and to verify, in place of the host connected to.
@@ -99,18 +107,24 @@ pub enum TlsError {
         what: String,
     },
     /// The operating system has no certificates to trust.
-    #[error("the operating system offers no CA certificates{0}; install them or name a file with --cafile")]
+    #[error("the operating system offers no CA certificates{0}")]
     NoOsCertificates(String),
     /// The file has no private key in it.
     #[error("no private key in {} (a PEM file with `BEGIN PRIVATE KEY` is needed)", .0.display())]
     NoKey(PathBuf),
-    /// The private key is encrypted.
-    #[error(
-        "the private key in {path} is encrypted, which is not supported; \
-         `openssl pkey -in {path} -out {path}.plain` writes one that is not",
-        path = .0.display()
-    )]
+    /// The private key is encrypted, and there is no password, or none that could help.
+    #[error("the private key in {} is encrypted", .0.display())]
     EncryptedKey(PathBuf),
+    /// The private key cannot be decrypted.
+    #[error("the private key in {} cannot be decrypted: {what}", .path.display())]
+    Decrypt {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
+        /// Another password, or another file, would do.
+        is_supported: bool,
+    },
     /// The private key is of a kind that cannot be used.
     #[error("the private key in {} cannot be used: {what}", .path.display())]
     BadKey {
@@ -128,10 +142,10 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// A client certificate without its key.
-    #[error("a certificate needs its private key too: --cert is given, --key is not")]
+    #[error("a certificate needs its private key too")]
     CertWithoutKey,
     /// A key without its certificate.
-    #[error("a private key needs its certificate too: --key is given, --cert is not")]
+    #[error("a private key needs its certificate too")]
     KeyWithoutCert,
     /// An ALPN name of impossible length.
     #[error("an ALPN protocol name has 1 to 255 bytes")]
@@ -154,6 +168,25 @@ pub enum TlsError {
     Setup(String),
 }
 
+impl TlsError {
+    /// What to do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::NoOsCertificates(_) => Some(Hint::NoOsCertificates),
+            Self::EncryptedKey(path)
+            | Self::Decrypt {
+                path,
+                is_supported: false,
+                ..
+            } => Some(Hint::EncryptedKey(path.clone())),
+            Self::CertWithoutKey => Some(Hint::CertWithoutKey),
+            Self::KeyWithoutCert => Some(Hint::KeyWithoutCert),
+            _ => None,
+        }
+    }
+}
+
 /// Makes the configuration of a client; reads all files named in the options and opens the key log.
 ///
 /// # Errors
@@ -170,27 +203,20 @@ pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError
         Some(TlsVersion::V13) => &[&rustls::version::TLS13],
         None => rustls::DEFAULT_VERSIONS,
     };
-    // Files that were named are read even when they will not be used, so that a mistyped name is never ignored.
-    let roots = roots(options)?;
-    let verifier: Arc<dyn ServerCertVerifier> = if options.insecure {
-        Arc::new(NoVerification(provider.signature_verification_algorithms))
-    } else {
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(setup)?
-    };
+    let verifier = verifier(options, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(setup)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
 
+    let password = options.key_password.as_deref().map(password).transpose()?;
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(_), None) => return Err(TlsError::CertWithoutKey),
         (None, Some(_)) => return Err(TlsError::KeyWithoutCert),
         (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .with_client_auth_cert(certificates(cert)?, private_key(key, password.as_deref())?)
             .map_err(|error| identity_error(error, cert, key))?,
     };
     if options.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
@@ -204,7 +230,7 @@ pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError
 }
 
 /// Makes the configuration of a server from PEM files. With `client_ca`, every client must have a certificate that
-/// an authority in that file signed.
+/// an authority in that file signed, or that is itself in it.
 ///
 /// # Errors
 ///
@@ -217,13 +243,15 @@ pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Resul
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
+            let listed = authorities(path)?;
             let mut roots = RootCertStore::empty();
-            add_file(&mut roots, path)?;
+            roots.add_parsable_certificates(listed.iter().cloned());
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(setup)?)
+            let inner = verifier.map_err(setup)?;
+            builder.with_client_cert_verifier(Arc::new(ClientTrust { listed, inner }))
         }
     };
-    let config = builder.with_single_cert(certificates(cert)?, private_key(key)?);
+    let config = builder.with_single_cert(certificates(cert)?, private_key(key, None)?);
     config.map(Arc::new).map_err(|error| identity_error(error, cert, key))
 }
 
@@ -269,64 +297,87 @@ fn identity_error(error: rustls::Error, cert: &Path, key: &Path) -> TlsError {
     }
 }
 
-fn roots(options: &TlsOptions) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
+/// Who is trusted. Files that were named are read even when they will not be used, so that a mistyped name is never
+/// ignored.
+fn verifier(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let mut listed = Vec::new();
     if let Some(path) = &options.cafile {
-        add_file(&mut roots, path)?;
+        listed.extend(authorities(path)?);
     }
     if let Some(path) = &options.capath {
-        add_directory(&mut roots, path)?;
+        listed.extend(directory(path)?);
     }
-    let named = options.cafile.is_some() || options.capath.is_some();
+    let anyone = || Arc::new(NoVerification(provider.signature_verification_algorithms));
+    if let Some(pin) = options.pin {
+        return Ok(Arc::new(ServerTrust {
+            rule: Rule::Pinned(pin),
+            inner: anyone(),
+        }));
+    }
+    if options.insecure {
+        return Ok(anyone());
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(listed.iter().cloned());
     // Reading the system's store costs milliseconds: not for nothing.
-    if !options.insecure && (options.use_os_certs || !named) {
-        let found = rustls_native_certs::load_native_certs();
-        // A system store often has some certificate that rustls cannot use; the others still serve.
-        let (added, _ignored) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            let detail = found
-                .errors
-                .first()
-                .map_or_else(String::new, |error| format!(" ({error})"));
-            return Err(TlsError::NoOsCertificates(detail));
-        }
+    if options.use_os_certs || listed.is_empty() {
+        add_os_certificates(&mut roots)?;
     }
-    Ok(roots)
+    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    Ok(Arc::new(ServerTrust {
+        rule: Rule::Listed(listed),
+        inner: builder.build().map_err(setup)?,
+    }))
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| TlsError::BadCertificate {
-            path: path.to_owned(),
-            what: explain::describe(&error),
-        })?;
+fn add_os_certificates(roots: &mut RootCertStore) -> Result<(), TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    // A system store often has some certificate that rustls cannot use; the others still serve.
+    let (added, _ignored) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let first = found.errors.first();
+        let detail = first.map_or_else(String::new, |error| format!(" ({error})"));
+        return Err(TlsError::NoOsCertificates(detail));
     }
     Ok(())
 }
 
+/// The certificates of a file, all of which must be usable.
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = certificates(path)?;
+    for certificate in &found {
+        let added = RootCertStore::empty().add(certificate.clone());
+        added.map_err(|error| TlsError::BadCertificate {
+            path: path.to_owned(),
+            what: explain::describe(&error),
+        })?;
+    }
+    Ok(found)
+}
+
 /// Takes what is usable: such a directory may hold keys, revocation lists and dead links too.
-fn add_directory(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsError> {
+fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read_error = |source| TlsError::Read {
         path: path.to_owned(),
         source,
     };
-    let mut added = 0;
+    let mut found = Vec::new();
     for entry in fs::read_dir(path).map_err(read_error)? {
         let file = entry.map_err(read_error)?.path();
-        if is_certificate_name(&file) {
-            added += roots
-                .add_parsable_certificates(certificates(&file).unwrap_or_default())
-                .0;
+        if is_certificate_file(&file) {
+            let usable =
+                |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
+            found.extend(certificates(&file).unwrap_or_default().into_iter().filter(usable));
         }
     }
-    if added == 0 {
+    if found.is_empty() {
         Err(TlsError::NoCertificateIn(path.to_owned()))
     } else {
-        Ok(())
+        Ok(found)
     }
 }
 
-/// `--insecure`: any certificate will do. The handshake's signature is still checked, so the peer does own the key
+/// Any certificate will do. The handshake's signature is still checked, so the peer does own the key
 /// of the certificate it shows; whose key that is, nobody knows.
 #[derive(Debug)]
 struct NoVerification(WebPkiSupportedAlgorithms);
@@ -372,6 +423,13 @@ struct KeyLogFile(Mutex<File>);
 
 impl KeyLogFile {
     fn open(path: &Path) -> Result<Self, TlsError> {
+        // To open a pipe that nobody reads waits for ever, and so does writing to a full one.
+        if fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+            return Err(TlsError::KeyLog {
+                path: path.to_owned(),
+                source: io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe"),
+            });
+        }
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
@@ -397,6 +455,8 @@ impl KeyLog for KeyLogFile {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::super::certificates::Certificates;
     use super::*;
 
@@ -473,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_is_refused_with_the_command_that_converts_it() {
+    fn an_encrypted_key_is_refused() {
         let made = Certificates::new();
         let pkcs8 = made.path("encrypted.key");
         let older = made.path("older.key");
@@ -484,17 +544,14 @@ mod tests {
         )
         .unwrap();
         for key in [pkcs8, older] {
-            let command = format!("`openssl pkey -in {0} -out {0}.plain`", key.display());
-            let message = server_config(&made.path("server.pem"), &key, None)
-                .unwrap_err()
-                .to_string();
-            assert!(message.contains(&command), "{message}");
+            let error = server_config(&made.path("server.pem"), &key, None).unwrap_err();
+            assert_eq!(error.hint(), Some(Hint::EncryptedKey(key.clone())));
             let options = TlsOptions {
                 cert: Some(made.path("client.pem")),
                 key: Some(key),
                 ..with_cafile(made.path("ca.pem"))
             };
-            assert!(fault(&options).contains(&command));
+            assert!(fault(&options).contains("is encrypted"));
         }
     }
 
@@ -514,9 +571,9 @@ mod tests {
                 cert: cert.clone(),
                 ..base.clone()
             })
-            .contains("--key is not")
+            .contains("needs its private key too")
         );
-        assert!(fault(&TlsOptions { key, ..base.clone() }).contains("--cert is not"));
+        assert!(fault(&TlsOptions { key, ..base.clone() }).contains("needs its certificate too"));
         let other = Some(made.path("server.key"));
         assert!(
             fault(&TlsOptions {
@@ -587,5 +644,12 @@ mod tests {
             ..with_cafile(made.path("ca.pem"))
         };
         assert!(fault(&nowhere).starts_with("cannot write the TLS key log"));
+        let pipe = made.path("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let unread = TlsOptions {
+            keylog: Some(pipe),
+            ..with_cafile(made.path("ca.pem"))
+        };
+        assert!(fault(&unread).starts_with("cannot write the TLS key log"));
     }
 }

@@ -1,38 +1,26 @@
-//! WebSocket (RFC 6455) over a stream: the opening handshake of either end, then a stream of bytes in binary frames.
-//! Must not know what the bytes mean, nor addresses.
+//! WebSocket (RFC 6455) over a stream: the opening handshake of either end; `frames` has what comes then. Must not know
+//! addresses.
+
+mod frames;
+
+pub use frames::WebSocket;
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
-use futures_core::Stream as _;
-use futures_sink::Sink;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::Stream;
 use super::http::{Head, HeadError, read_request, read_response};
+use super::{Hint, Stream};
 use crate::base64;
+use frames::Role;
 
 /// The path that is asked for when none is given.
 pub const WEBSOCKET_PATH: &str = "/mqtt";
 /// The only sub-protocol that is offered and accepted.
 const SUB_PROTOCOL: &str = "mqtt";
-
-/// Written into one frame at most, so that little is copied at a time.
-const FRAME: usize = 64 * 1024;
-/// Read at once. The library's own 128 KiB are much for a program that runs for an instant.
-const READ: usize = 16 * 1024;
-/// The largest message that is taken: no packet is larger, and more of them in one message than that are no sane peer's.
-const MESSAGE: usize = (256 << 20) + FRAME;
 
 /// What is asked of a WebSocket server.
 ///
@@ -94,39 +82,29 @@ impl WebSocketError {
     }
 
     /// What to do about it, where that is known.
-    pub(super) fn hint(&self) -> Option<String> {
-        let words = match &self.0 {
+    pub(super) fn hint(&self) -> Option<Hint> {
+        match &self.0 {
             // A TLS record: an alert, or a handshake message.
             Fault::Head(HeadError::NotHttp(first)) if matches!(first[..], [0x15 | 0x16, ..]) => {
-                "the port speaks TLS: use wss:// or a TLS flag such as --cafile"
+                Some(Hint::SpeaksTlsBelowWebSocket)
             }
-            Fault::Head(_) => NO_ANSWER_HINT,
+            Fault::Head(_) | Fault::NoStatus(_) | Fault::Answer(_) => Some(Hint::NotWebSocket),
             Fault::Status {
                 location: Some(location),
                 status: 300..=399,
                 ..
-            } => return Some(format!("the server sends its guests to {}", shown(location))),
+            } => Some(Hint::Redirected(shown(location))),
             Fault::Status { status, .. } => match status {
-                401 | 403 => {
-                    "the server wants to know who asks: give it a header such as Authorization with --ws-header"
-                }
-                404 | 405 => "the path may be another one, give it with --ws-path: /mqtt, / and /ws are the usual ones",
-                407 => "there is a proxy on the way that wants a password: give it with --proxy",
-                400..=499 | 200..=299 => "is that a broker's WebSocket port, and the path (--ws-path) the right one?",
-                _ => return None,
+                401 | 403 => Some(Hint::WebSocketCredentials),
+                404 | 405 => Some(Hint::WebSocketPath),
+                407 => Some(Hint::WebSocketProxy),
+                400..=499 | 200..=299 => Some(Hint::WebSocketPlace),
+                _ => None,
             },
-            Fault::SubProtocol(_) => {
-                "brokers answer with the sub-protocol `mqtt`; is this the path of one (--ws-path)?"
-            }
-            Fault::NoStatus(_) | Fault::Answer(_) => NO_ANSWER_HINT,
-        };
-        Some(words.to_owned())
+            Fault::SubProtocol(_) => Some(Hint::SubProtocol),
+        }
     }
 }
-
-/// For a port that does not answer, too.
-pub(super) const NO_ANSWER_HINT: &str =
-    "the port does not seem to speak WebSocket: leave it out (mqtt:// or mqtts://), or use the broker's WebSocket port";
 
 impl std::error::Error for WebSocketError {}
 
@@ -239,7 +217,7 @@ pub(super) async fn connect(mut stream: Stream, request: &WebSocketRequest) -> R
         return fault(Fault::Answer(what));
     }
     match head.header("sec-websocket-protocol") {
-        Some(SUB_PROTOCOL) => Ok(wrapped(stream, Role::Client).await),
+        Some(SUB_PROTOCOL) => Ok(wrapped(stream, Role::Client)),
         other => fault(Fault::SubProtocol(other.map(str::to_owned))),
     }
 }
@@ -306,7 +284,7 @@ pub(super) async fn accept_client(mut stream: Stream) -> io::Result<Stream> {
     stream.write_all(answer.as_bytes()).await?;
     stream.flush().await?;
     let Some(what) = fault else {
-        return Ok(wrapped(stream, Role::Server).await);
+        return Ok(wrapped(stream, Role::Server));
     };
     stream.shutdown().await?;
     // Closing while the client still sends would destroy the answer on its way.
@@ -356,133 +334,8 @@ fn refusal(status: &str, header: &str, what: &str) -> (String, Option<String>) {
     (text, Some(what.to_owned()))
 }
 
-async fn wrapped(stream: Stream, role: Role) -> Stream {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ)
-        .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE))
-        .max_frame_size(Some(MESSAGE));
-    Stream::WebSocket(Box::new(WebSocket {
-        frames: WebSocketStream::from_raw_socket(stream, role, Some(config)).await,
-        role,
-        input: Bytes::new(),
-        ended: false,
-    }))
-}
-
-/// Bytes in binary frames, however the peer cuts them. Pings are answered, pongs ignored.
-#[derive(Debug)]
-pub struct WebSocket {
-    frames: WebSocketStream<Stream>,
-    role: Role,
-    /// Received, and not read yet.
-    input: Bytes,
-    /// Nothing more comes.
-    ended: bool,
-}
-
-impl WebSocket {
-    /// What carries the frames.
-    pub(super) fn carrier(&self) -> &Stream {
-        self.frames.get_ref()
-    }
-
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.input.is_empty() && !self.ended {
-            match ready!(Pin::new(&mut self.frames).poll_next(cx)) {
-                Some(Ok(Message::Binary(bytes))) => self.input = bytes,
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Text(_))) => {
-                    return Poll::Ready(Err(invalid("a text frame where only binary ones are allowed")));
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    self.ended = true;
-                    // The answer to it. A peer that has gone without it does no harm.
-                    let _ = Pin::new(&mut self.frames).poll_flush(cx);
-                    if let Some(error) = frame.as_ref().and_then(unusual_close) {
-                        return Poll::Ready(Err(error));
-                    }
-                }
-                None | Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => self.ended = true,
-                Some(Err(error)) => return Poll::Ready(Err(io_error(error))),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A peer that closes for another reason than that it is done has something to tell.
-fn unusual_close(frame: &CloseFrame) -> Option<io::Error> {
-    if matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status) {
-        return None;
-    }
-    let code = u16::from(frame.code);
-    let reason = shown(frame.reason.as_str());
-    let words = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" \"{reason}\"")
-    };
-    Some(io::Error::new(
-        io::ErrorKind::ConnectionAborted,
-        format!("the peer closed the WebSocket with the code {code}{words}"),
-    ))
-}
-
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the peer broke the WebSocket protocol: {what}"),
-    )
-}
-
-fn io_error(error: Error) -> io::Error {
-    match error {
-        Error::Io(error) => error,
-        Error::ConnectionClosed | Error::AlreadyClosed => io::ErrorKind::BrokenPipe.into(),
-        Error::Protocol(ProtocolError::SendAfterClosing) => io::ErrorKind::BrokenPipe.into(),
-        Error::Protocol(error) => invalid(&error.to_string()),
-        error => invalid(&error.to_string()),
-    }
-}
-
-impl AsyncRead for WebSocket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_input(cx))?;
-        let count = buf.remaining().min(this.input.len());
-        buf.put_slice(&this.input.split_to(count));
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for WebSocket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut frames = Pin::new(&mut self.get_mut().frames);
-        ready!(frames.as_mut().poll_ready(cx)).map_err(io_error)?;
-        let part = &buf[..buf.len().min(FRAME)];
-        frames
-            .start_send(Message::Binary(Bytes::copy_from_slice(part)))
-            .map_err(io_error)?;
-        Poll::Ready(Ok(part.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().frames).poll_flush(cx).map_err(io_error)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        match ready!(Pin::new(&mut this.frames).poll_close(cx)) {
-            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
-            Err(error) => return Poll::Ready(Err(io_error(error))),
-        }
-        match this.role {
-            // The server closes first (RFC 6455, section 7.1.1).
-            Role::Client => Poll::Ready(Ok(())),
-            Role::Server => Pin::new(this.frames.get_mut()).poll_shutdown(cx),
-        }
-    }
+fn wrapped(stream: Stream, role: Role) -> Stream {
+    Stream::WebSocket(Box::new(WebSocket::new(stream, role)))
 }
 
 #[cfg(test)]

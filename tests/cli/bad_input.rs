@@ -55,7 +55,7 @@ fn an_answer_that_is_no_connack_is_explained() {
         (
             &[0x20, 2, 0, 4],
             4,
-            "Bad User Name or Password (0x86)\nhint: check -u and the password",
+            "Bad User Name or Password (0x86)\nhint: the broker wants a user name and password",
         ),
         (&[0x20, 2, 0, 5], 4, "Not authorized"),
     ] {

@@ -271,6 +271,7 @@ fn every_connection_flag_can_be_set_by_the_environment() {
         "protocol-version" => "5",
         "will-qos" => "1",
         "tls-version" => "tlsv1.3",
+        "tls-pin" => "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "property" => "connect receive-maximum 5\nconnect user-property k v",
         flag if flag.ends_with("timeout") || ["retry", "deadline", "resend-interval"].contains(&flag) => "3s",
         _ => "word",

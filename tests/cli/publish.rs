@@ -3,6 +3,7 @@
 use super::{CONNACK_5, CONNACK_311, CONNECT_5, CONNECT_311, DISCONNECT, expect, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
+use predicates::prelude::*;
 use predicates::str::contains;
 
 fn publish(peer: &Peer, flags: &[&str]) -> assert_cmd::Command {
@@ -312,6 +313,13 @@ fn version_5_falls_back_once_and_only_when_nothing_needs_it() {
         .assert()
         .code(4)
         .stderr(contains("Unsupported Protocol Version"));
+    peer.finish();
+    // A broker that is silent may be anything.
+    let peer = Peer::new(vec![vec![expect(CONNECT_5), Step::Silence]]);
+    publish(&peer, &["-m", "x", "--connect-timeout", "200ms"])
+        .assert()
+        .code(3)
+        .stderr(contains("no answer to CONNECT within 0.2s").and(contains("does not speak").not()));
     peer.finish();
 }
 

@@ -145,21 +145,33 @@ fn the_keys_of_the_session_are_logged() {
 }
 
 #[test]
-fn an_encrypted_key_is_refused_with_the_command_that_converts_it() {
+fn an_encrypted_key_needs_its_password() {
     let certificates = Certificates::new();
-    let key = certificates.path("encrypted.key");
-    publish("mqtts://localhost:1")
-        .arg("--cert")
-        .arg(certificates.path("client.pem"))
-        .arg("--key")
-        .arg(&key)
-        .arg("--insecure")
+    let broker = broker(&certificates, "server");
+    let (key, file) = (certificates.path("encrypted.key"), certificates.path("password"));
+    let with_key = || {
+        let mut command = publish(&broker.tls);
+        command.arg("--cafile").arg(certificates.path("ca.pem"));
+        command.arg("--cert").arg(certificates.path("client.pem"));
+        command.arg("--key").arg(&key);
+        command
+    };
+    with_key()
         .assert()
         .code(2)
+        .stderr(contains("--key-password-file"))
         .stderr(contains(format!(
             "`openssl pkey -in {0} -out {0}.plain`",
             key.display()
         )));
+    for (password, words) in [("secret\n", None), ("Secret", Some("the password is wrong"))] {
+        std::fs::write(&file, password).unwrap();
+        let assert = with_key().arg("--key-password-file").arg(&file).assert();
+        match words {
+            None => assert.success(),
+            Some(words) => assert.code(2).stderr(contains(words)),
+        };
+    }
 }
 
 /// The first record that the client sends.

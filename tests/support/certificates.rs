@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pkcs8::PrivateKeyInfoRef;
+use pkcs8::der::pem::LineEnding;
+use pkcs8::pkcs5::pbes2::Parameters;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
 use tempfile::TempDir;
 
 /// A directory with a certificate authority, good certificates and one certificate for each common fault.
@@ -19,9 +24,12 @@ use tempfile::TempDir;
 /// | `expired.pem`, `.key` | as server, but ended on 2020-02-03 |
 /// | `wrong_name.pem`, `.key` | for other.example only |
 /// | `no_san.pem`, `.key` | common name localhost, no subjectAltName |
-/// | `ca_as_server.pem`, `.key` | self-signed, CA:TRUE, for localhost |
+/// | `own.pem`, `.key` | self-signed for localhost, CA:TRUE, as `openssl req -x509` makes it |
+/// | `own_expired.pem`, `.key` | as own, but ended on 2020-02-03 |
+/// | `own_later.pem`, `.key` | as own, but begins on 2999-01-01 |
+/// | `own_no_san.pem`, `.key` | as own, common name localhost, no subjectAltName |
 /// | `client.pem`, `.key` | a client certificate |
-/// | `encrypted.key` | what an encrypted key looks like; there is no way to decrypt it |
+/// | `encrypted.key` | the key of client, encrypted with the password `secret` |
 #[derive(Debug)]
 pub(crate) struct Certificates {
     directory: TempDir,
@@ -48,14 +56,17 @@ impl Certificates {
         made.sign(&ca, "no_san", server("localhost", &[]));
         made.sign(&ca, "client", leaf("client", &[], ExtendedKeyUsagePurpose::ClientAuth));
 
-        let mut ca_as_server = server("localhost", &localhost);
-        ca_as_server.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        made.write("ca_as_server.pem", &ca_as_server.self_signed(&key).unwrap().pem());
-        made.write("ca_as_server.key", &key.serialize_pem());
+        made.sign_itself("own", &localhost, |_| {});
+        made.sign_itself("own_expired", &localhost, |params| {
+            params.not_before = date_time_ymd(2019, 1, 1);
+            params.not_after = date_time_ymd(2020, 2, 3);
+        });
+        made.sign_itself("own_later", &localhost, |params| {
+            params.not_before = date_time_ymd(2999, 1, 1);
+        });
+        made.sign_itself("own_no_san", &[], |_| {});
 
-        let encrypted = key.serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-        made.write("encrypted.key", &encrypted);
+        made.write("encrypted.key", &encrypted(&made.path("client.key")));
         made
     }
 
@@ -77,6 +88,17 @@ impl Certificates {
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
 
+    fn sign_itself(&self, name: &str, names: &[&str], change: impl FnOnce(&mut CertificateParams)) {
+        let mut params = server("localhost", names);
+        params.extended_key_usages.clear();
+        params.use_authority_key_identifier_extension = false;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        self.write(&format!("{name}.pem"), &params.self_signed(&key).unwrap().pem());
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+    }
+
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
@@ -94,6 +116,18 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A key as `openssl pkcs8 -topk8` encrypts it.
+fn encrypted(path: &Path) -> String {
+    let key = PrivatePkcs8KeyDer::from_pem_file(path).unwrap();
+    let parameters = Parameters::generate_pbkdf2_sha256_aes256cbc(2048, b"saltsalt", [7; 16]).unwrap();
+    let key = PrivateKeyInfoRef::try_from(key.secret_pkcs8_der()).unwrap();
+    let encrypted = key.encrypt_with_params(parameters, "secret").unwrap();
+    encrypted
+        .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+        .unwrap()
+        .to_string()
 }
 
 fn server(common_name: &str, names: &[&str]) -> CertificateParams {

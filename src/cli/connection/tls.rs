@@ -1,6 +1,6 @@
 //! The flags of TLS, and the options that they mean. It must not know sockets.
 
-use crate::net::{TlsOptions, TlsVersion};
+use crate::net::{TlsOptions, TlsPin, TlsVersion};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS (any of these switches it on)")]
 pub(super) struct Tls {
-    /// Trust the certificate authorities in this PEM file
+    /// Trust the certificate authorities in this PEM file, or the broker's own certificate
     #[arg(long, value_name = "FILE")]
     cafile: Option<PathBuf>,
 
@@ -20,9 +20,13 @@ pub(super) struct Tls {
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
-    /// Key of the own certificate, PEM, not encrypted
+    /// Key of the own certificate, PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+
+    /// File whose first line is the password of an encrypted key (PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    key_password_file: Option<PathBuf>,
 
     /// Trust the operating system's certificate authorities, also beside --cafile
     #[arg(long)]
@@ -31,6 +35,11 @@ pub(super) struct Tls {
     /// Check neither the broker's certificate nor its name: anyone can listen in
     #[arg(long)]
     insecure: bool,
+
+    /// Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither
+    /// its name nor its dates are checked
+    #[arg(long, value_name = "PIN")]
+    tls_pin: Option<TlsPin>,
 
     /// Application protocol to ask for; several times in the order of preference
     #[arg(long, value_name = "NAME")]
@@ -82,7 +91,9 @@ impl Tls {
             use_os_certs: self.tls_use_os_certs,
             cert: self.cert.clone(),
             key: self.key.clone(),
+            key_password: self.key_password_file.clone(),
             insecure: self.insecure,
+            pin: self.tls_pin,
             alpn: self.tls_alpn.clone(),
             server_name: self.servername.clone(),
             version: self.tls_version.and_then(|versions| versions.0),
