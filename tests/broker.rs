@@ -205,7 +205,7 @@ fn empty_client_identifiers_are_assigned_and_told() {
     let (_, second) = site.accepted(&request(""));
     let told = |accepted: &Accepted| {
         let id = accepted.connack.properties.text(PropertyId::AssignedClientIdentifier);
-        id.cloned().unwrap()
+        id.unwrap()
     };
     assert_eq!(told(&first), first.client_id);
     assert_ne!(told(&first), told(&second));

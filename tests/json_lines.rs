@@ -102,13 +102,13 @@ fn passed_on(properties: &Properties) -> Properties {
     for (id, value) in properties.iter() {
         match id {
             PropertyId::TopicAlias | PropertyId::SubscriptionIdentifier => {}
-            PropertyId::UserProperty if passed.value(*id).is_some() => {}
+            PropertyId::UserProperty if passed.value(id).is_some() => {}
             PropertyId::UserProperty => {
                 for (key, value) in properties.user_properties() {
-                    passed.push(*id, PropertyValue::Pair(key.clone(), value.clone()));
+                    passed.push(id, PropertyValue::Pair(key, value));
                 }
             }
-            _ => passed.push(*id, value.clone()),
+            _ => passed.push(id, value),
         }
     }
     passed

@@ -122,7 +122,7 @@ fn properties(properties: &Properties) -> Value {
                 json!(value.number())
             }
             PropertyValue::Text(text) => json!(text.as_str()),
-            PropertyValue::Binary(bytes) => json!(to_hex(bytes)),
+            PropertyValue::Binary(bytes) => json!(to_hex(&bytes)),
             PropertyValue::Pair(key, value) => json!([key.as_str(), value.as_str()]),
         };
         json!([id.name().replace('-', "_"), value])

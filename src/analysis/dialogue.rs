@@ -349,7 +349,7 @@ impl Dialogue {
         if self.client.packets > 0 {
             view.breaks(rules::FIRST_IS_CONNECT, "is not the first packet of the client");
         }
-        let text = |id| connect.properties.text(id).map(Utf8::detached);
+        let text = |id| connect.properties.text(id).map(|text| text.detached());
         self.opening = Some(Opening {
             keep_alive: connect.keep_alive,
             will: connect.will.is_some(),
@@ -391,7 +391,7 @@ impl Dialogue {
             }
         }
         let method = connack.properties.text(PropertyId::AuthenticationMethod);
-        if method.is_some() && method != opening.authentication_method.as_ref() {
+        if method.is_some() && method != opening.authentication_method {
             view.breaks(
                 rules::AUTH_METHOD_DIFFERS,
                 "has another authentication method than CONNECT",
@@ -411,7 +411,7 @@ impl Dialogue {
                 rules::AUTH_WITHOUT_CONNECT_METHOD,
                 "AUTH without an authentication method in CONNECT",
             ),
-            Some(own) if method.is_some_and(|method| method != own) => view.breaks(
+            Some(own) if method.is_some_and(|method| method != *own) => view.breaks(
                 rules::AUTH_METHOD_DIFFERS,
                 "has another authentication method than CONNECT",
             ),

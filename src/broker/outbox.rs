@@ -1,6 +1,6 @@
 //! The messages that wait for one client, and how full that is. It must not know who sends them.
 
-use crate::protocol::{Properties, PropertyValue, Publish, QoS, Utf8};
+use crate::protocol::{Publish, QoS};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -151,39 +151,15 @@ impl Outbox {
 
 /// What a message costs while it waits.
 pub(super) fn size(publish: &Publish) -> usize {
-    let properties: usize = publish.properties.iter().map(|(_, value)| 48 + length(value)).sum();
-    OVERHEAD + publish.topic.len() + publish.payload.len() + properties
-}
-
-fn length(value: &PropertyValue) -> usize {
-    match value {
-        PropertyValue::Text(text) => text.len(),
-        PropertyValue::Binary(bytes) => bytes.len(),
-        PropertyValue::Pair(key, value) => key.len() + value.len(),
-        _ => 0,
-    }
+    OVERHEAD + publish.topic.len() + publish.payload.len() + publish.properties.size()
 }
 
 /// A copy that keeps no block of a connection alive.
 pub(super) fn detached(publish: &Publish) -> Publish {
-    let text = Utf8::detached;
-    let properties: Properties = publish
-        .properties
-        .iter()
-        .map(|(id, value)| {
-            let value = match value {
-                PropertyValue::Text(value) => PropertyValue::Text(text(value)),
-                PropertyValue::Binary(value) => PropertyValue::Binary(Bytes::copy_from_slice(value)),
-                PropertyValue::Pair(key, value) => PropertyValue::Pair(text(key), text(value)),
-                number => number.clone(),
-            };
-            (*id, value)
-        })
-        .collect();
     Publish {
-        topic: text(&publish.topic),
+        topic: publish.topic.detached(),
         payload: Bytes::copy_from_slice(&publish.payload),
-        properties,
+        properties: publish.properties.detached(),
         ..publish.clone()
     }
 }
@@ -191,6 +167,7 @@ pub(super) fn detached(publish: &Publish) -> Publish {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Properties, Utf8};
 
     fn message(qos: QoS, payload: usize) -> Publish {
         Publish {

@@ -344,8 +344,8 @@ mod tests {
         let flags = one(&["PUBLISH", "Content-Type", "text/plain"]).unwrap();
         let properties = flags.at(Place::Packet(PacketType::Publish));
         assert_eq!(
-            properties.text(PropertyId::ContentType).map(Utf8::as_str),
-            Some("text/plain")
+            properties.text(PropertyId::ContentType),
+            Some(Utf8::new("text/plain").unwrap())
         );
         let flags = one(&["connect", "user-property", "k", "v"]).unwrap();
         assert_eq!(

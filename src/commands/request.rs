@@ -218,7 +218,7 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
             let text = "--no-correlation-data contradicts -D publish correlation-data";
             Err(Usage::Bad(text.to_owned()))
         }
-        Some(given) => Ok(Correlation::Given(given.clone())),
+        Some(given) => Ok(Correlation::Given(given)),
         None if args.no_correlation_data => Ok(Correlation::None),
         // Letters and digits pass through shells and through responders that take them for text.
         None => {

@@ -97,32 +97,32 @@ pub(super) fn properties(properties: &Properties, mask: bool, out: &mut Vec<u8>)
     let start = out.len();
     let mut done: Vec<PropertyId> = Vec::new();
     for (id, value) in properties.iter() {
-        if done.contains(id) {
+        if done.contains(&id) {
             continue;
         }
-        done.push(*id);
+        done.push(id);
         match value {
             PropertyValue::Pair(..) => {
                 key("user-properties", out);
                 list(properties.user_properties(), out, |(name, value), out| {
                     out.push(b'{');
-                    string(name, out);
+                    string(&name, out);
                     out.push(b':');
-                    string(value, out);
+                    string(&value, out);
                     out.push(b'}');
                 });
             }
             PropertyValue::Text(text) => {
                 key(id.name(), out);
-                string(text, out);
+                string(&text, out);
             }
-            PropertyValue::Binary(_) if mask && *id == PropertyId::AuthenticationData => masked(id.name(), out),
-            PropertyValue::Binary(data) => bytes(id.name(), data, out),
+            PropertyValue::Binary(_) if mask && id == PropertyId::AuthenticationData => masked(id.name(), out),
+            PropertyValue::Binary(data) => bytes(id.name(), &data, out),
             PropertyValue::Byte(_) | PropertyValue::U16(_) | PropertyValue::U32(_) | PropertyValue::Varint(_) => {
                 let numbers = || {
                     properties
                         .iter()
-                        .filter(|(other, _)| other == id)
+                        .filter(|(other, _)| *other == id)
                         .filter_map(|(_, v)| v.number())
                 };
                 key(id.name(), out);

@@ -175,19 +175,17 @@ impl Template {
             'S' => property(PropertyId::SubscriptionIdentifier, out),
             'C' => {
                 let text = publish.properties.text(PropertyId::ContentType);
-                pad.text(text.map_or(&[], |text| text.as_bytes()), out);
+                pad.text(text.unwrap_or_default().as_bytes(), out);
             }
             'R' => {
                 if let Some(topic) = publish.properties.text(PropertyId::ResponseTopic) {
                     pad.text(topic.as_bytes(), out);
                 }
             }
-            'D' => out.extend_from_slice(
-                publish
-                    .properties
-                    .binary(PropertyId::CorrelationData)
-                    .map_or(&[][..], |data| data),
-            ),
+            'D' => {
+                let data = publish.properties.binary(PropertyId::CorrelationData);
+                out.extend_from_slice(&data.unwrap_or_default());
+            }
             'P' => {
                 for (index, (key, value)) in publish.properties.user_properties().enumerate() {
                     let _ = write!(out, "{}{key}:{value}", if index > 0 { " " } else { "" });

@@ -1,8 +1,11 @@
-//! The property table of version 5: identifier, name, type, packets, how often, which values; and lists of
-//! properties in wire order. It must not know what a session does with them.
+//! The property table of version 5: identifier, name, type, packets, how often, which values. It must not know what a
+//! session does with them.
 
-use super::wire::{Length, Reader, Sink};
-use super::{DecodeError, EncodeError, Fault, PacketType, Sender, Utf8};
+mod list;
+
+pub use list::Properties;
+
+use super::{Fault, PacketType, Sender, Utf8};
 use bytes::Bytes;
 use std::fmt;
 
@@ -229,213 +232,6 @@ impl PropertyValue {
     }
 }
 
-/// Properties in wire order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Properties(Vec<(PropertyId, PropertyValue)>);
-
-impl Properties {
-    /// No properties.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// True when there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// In wire order.
-    pub fn iter(&self) -> impl Iterator<Item = &(PropertyId, PropertyValue)> {
-        self.0.iter()
-    }
-
-    /// Adds one at the end. Whether it may be there is checked when the packet is written.
-    pub fn push(&mut self, id: PropertyId, value: PropertyValue) {
-        self.0.push((id, value));
-    }
-
-    /// Sets a number in the width that the table gives: in its old place, or at the end.
-    pub fn set_number(&mut self, id: PropertyId, number: u32) {
-        let new = match id.value_type() {
-            PropertyType::Byte => PropertyValue::Byte(u8::try_from(number).unwrap_or(u8::MAX)),
-            PropertyType::U16 => PropertyValue::U16(u16::try_from(number).unwrap_or(u16::MAX)),
-            PropertyType::Varint => PropertyValue::Varint(number),
-            _ => PropertyValue::U32(number),
-        };
-        match self.0.iter_mut().find(|(other, _)| *other == id) {
-            Some((_, value)) => *value = new,
-            None => self.push(id, new),
-        }
-    }
-
-    /// Removes every property with this identifier.
-    pub fn remove(&mut self, id: PropertyId) {
-        self.0.retain(|(other, _)| *other != id);
-    }
-
-    /// The first value with this identifier.
-    #[must_use]
-    pub fn value(&self, id: PropertyId) -> Option<&PropertyValue> {
-        self.0.iter().find(|(other, _)| *other == id).map(|(_, value)| value)
-    }
-
-    /// A number of any width.
-    #[must_use]
-    pub fn number(&self, id: PropertyId) -> Option<u32> {
-        self.value(id).and_then(PropertyValue::number)
-    }
-
-    /// A two byte integer.
-    #[must_use]
-    pub fn u16(&self, id: PropertyId) -> Option<u16> {
-        self.number(id).and_then(|n| u16::try_from(n).ok())
-    }
-
-    /// A string.
-    #[must_use]
-    pub fn text(&self, id: PropertyId) -> Option<&Utf8> {
-        match self.value(id) {
-            Some(PropertyValue::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Binary data.
-    #[must_use]
-    pub fn binary(&self, id: PropertyId) -> Option<&Bytes> {
-        match self.value(id) {
-            Some(PropertyValue::Binary(bytes)) => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// The user properties in order.
-    pub fn user_properties(&self) -> impl Iterator<Item = (&Utf8, &Utf8)> {
-        self.0.iter().filter_map(|(_, value)| match value {
-            PropertyValue::Pair(key, value) => Some((key, value)),
-            _ => None,
-        })
-    }
-
-    pub(super) fn read(reader: &mut Reader<'_>, place: Place) -> Result<Self, DecodeError> {
-        let length_at = reader.offset();
-        let name = match place {
-            Place::Will => "will property length",
-            Place::Packet(_) => "property length",
-        };
-        let length = reader.varint(name)?;
-        let Some(len) = usize::try_from(length).ok().filter(|len| *len <= reader.remaining()) else {
-            return reader.fault(name, length_at, Fault::PropertyLengthPastEnd(length));
-        };
-        if len == 0 {
-            return Ok(Self::new());
-        }
-        let mut properties = Self::new();
-        let mut section = reader.sub(len);
-        while !section.is_empty() {
-            if let Err(error) = properties.read_one(&mut section, place) {
-                // Where the section ends is known, whatever is in it.
-                section.recover(error)?;
-                break;
-            }
-        }
-        if properties.value(PropertyId::AuthenticationData).is_some()
-            && properties.value(PropertyId::AuthenticationMethod).is_none()
-        {
-            section.complain("authentication-data", length_at, Fault::AuthDataWithoutMethod)?;
-        }
-        Ok(properties)
-    }
-
-    fn read_one(&mut self, reader: &mut Reader<'_>, place: Place) -> Result<(), DecodeError> {
-        let at = reader.offset();
-        let number = reader.varint_unlogged("property identifier")?;
-        let Some(id) = PropertyId::from_wire(number) else {
-            return reader.fault("property identifier", at, Fault::PropertyUnknown(number));
-        };
-        let name = id.name();
-        if !id.allowed_at(place) {
-            reader.complain(name, at, Fault::PropertyNotAllowed(id))?;
-        }
-        let value = match id.value_type() {
-            PropertyType::Byte => PropertyValue::Byte(reader.u8(name)?),
-            PropertyType::U16 => PropertyValue::U16(reader.u16(name)?),
-            PropertyType::U32 => PropertyValue::U32(reader.u32(name)?),
-            PropertyType::Varint => PropertyValue::Varint(reader.varint(name)?),
-            PropertyType::Text => PropertyValue::Text(reader.text(name)?),
-            PropertyType::Binary => PropertyValue::Binary(reader.binary(name)?),
-            PropertyType::Pair => {
-                let (key, value) = reader.pair(name)?;
-                PropertyValue::Pair(key, value)
-            }
-        };
-        reader.widen(at);
-        if !id.repeatable_at(place) && self.value(id).is_some() {
-            reader.complain(name, at, Fault::PropertyDuplicate(id))?;
-        }
-        if let Some(fault) = range_fault(id, &value) {
-            reader.complain(name, at, fault)?;
-        }
-        let (allowed, actual) = (id.sender_at(place), reader.context.sender);
-        if allowed != actual && allowed != Sender::Unknown && actual != Sender::Unknown {
-            reader.complain(name, at, Fault::PropertyWrongDirection(id))?;
-        }
-        self.push(id, value);
-        Ok(())
-    }
-
-    /// Checks the properties against the table.
-    ///
-    /// # Errors
-    /// The first property that may not stand at `place`, stands there twice, or has a value out of range.
-    pub fn check(&self, place: Place) -> Result<(), EncodeError> {
-        for (index, (id, value)) in self.0.iter().enumerate() {
-            if !id.allowed_at(place) {
-                return Err(EncodeError::PropertyNotAllowed(*id, place.name()));
-            }
-            if !id.repeatable_at(place) && self.0.iter().take(index).any(|(other, _)| other == id) {
-                return Err(EncodeError::PropertyDuplicate(*id));
-            }
-            if value.value_type() != id.value_type() || range_fault(*id, value).is_some() {
-                return Err(EncodeError::PropertyRange(*id));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn write(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        if self.0.is_empty() {
-            sink.put_byte(0);
-            return Ok(());
-        }
-        let mut length = Length::default();
-        self.write_each(&mut length)?;
-        sink.put_varint(u32::try_from(length.0).map_err(|_| EncodeError::PacketTooLong(length.0))?);
-        self.write_each(sink)
-    }
-
-    fn write_each(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        for (id, value) in &self.0 {
-            sink.put_byte(*id as u8);
-            match value {
-                PropertyValue::Byte(n) => sink.put_byte(*n),
-                PropertyValue::U16(n) => sink.put_number16(*n),
-                PropertyValue::U32(n) => sink.put(&n.to_be_bytes()),
-                PropertyValue::Varint(n) => sink.put_varint(*n),
-                PropertyValue::Text(text) => sink.put_text(text),
-                PropertyValue::Binary(bytes) => sink.put_binary(id.name(), bytes)?,
-                PropertyValue::Pair(key, value) => {
-                    sink.put_text(key);
-                    sink.put_text(value);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 fn range_fault(id: PropertyId, value: &PropertyValue) -> Option<Fault> {
     match (id.range(), value) {
         (Range::ZeroOrOne, PropertyValue::Byte(n)) if *n > 1 => Some(Fault::PropertyNotZeroOrOne(id, *n)),
@@ -445,11 +241,5 @@ fn range_fault(id: PropertyId, value: &PropertyValue) -> Option<Fault> {
             Some(Fault::WildcardInResponseTopic)
         }
         _ => None,
-    }
-}
-
-impl FromIterator<(PropertyId, PropertyValue)> for Properties {
-    fn from_iter<I: IntoIterator<Item = (PropertyId, PropertyValue)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
     }
 }

@@ -303,6 +303,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Bytes of the packet that were read.
+    pub(super) fn slice(&self, range: std::ops::Range<usize>) -> Bytes {
+        self.packet.slice(range)
+    }
+
     /// Skips bytes that [`super::frame`] has already explained.
     pub(super) fn skip(&mut self, len: usize) {
         self.at = self.end.min(self.at + len);

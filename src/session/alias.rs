@@ -1,7 +1,7 @@
 //! Topic aliases (version 5, section 3.3.2.3.4), one table for each direction. It must not know packets beyond PUBLISH.
 
 use super::Error;
-use crate::protocol::{Properties, PropertyId, PropertyValue, Publish, Utf8};
+use crate::protocol::{PropertyId, PropertyValue, Publish, Utf8};
 use std::collections::HashMap;
 
 /// The aliases that the peer sets.
@@ -104,13 +104,9 @@ impl Outgoing {
             None => return None,
         };
         let mut publish = publish.clone();
-        let mut properties: Properties = [(PropertyId::TopicAlias, PropertyValue::U16(alias))]
-            .into_iter()
-            .collect();
-        for (id, value) in publish.properties.iter() {
-            properties.push(*id, value.clone());
-        }
-        publish.properties = properties;
+        publish
+            .properties
+            .push(PropertyId::TopicAlias, PropertyValue::U16(alias));
         if known.is_some() {
             publish.topic = Utf8::default();
         }

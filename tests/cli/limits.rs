@@ -46,3 +46,52 @@ fn a_connack_that_is_no_connack_is_not_read() {
         .stderr(contains("packet of 100000005 bytes exceeds the limit of 65536"));
     peer.finish();
 }
+
+/// A PUBLISH of version 5 to `a` with so many empty user properties, five bytes each, and the payload `x`.
+#[cfg(target_os = "linux")]
+fn empty_user_properties(count: usize) -> Vec<u8> {
+    let varint = |mut value: usize, out: &mut Vec<u8>| {
+        while value >= 0x80 {
+            out.push(0x80 | (value % 0x80) as u8);
+            value /= 0x80;
+        }
+        out.push(value as u8);
+    };
+    let mut body = vec![0, 1, b'a'];
+    varint(count * 5, &mut body);
+    body.extend([0x26, 0, 0, 0, 0].repeat(count));
+    body.push(b'x');
+    let mut packet = vec![0x30];
+    varint(body.len(), &mut packet);
+    packet.extend(body);
+    packet
+}
+
+/// Read as values they would take 30 times their bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn properties_take_no_more_memory_than_they_had_on_the_wire() {
+    use std::io::Read;
+    let packet = empty_user_properties(3_000_000);
+    let size = packet.len();
+    let granted = |subscribe: &[u8]| vec![0x90, 4, subscribe[2], subscribe[3], 0, 0];
+    let peer = Peer::new(vec![vec![
+        Step::ExpectType(0x10),
+        send(super::CONNACK_5),
+        Step::Answer(granted),
+        Step::Send(packet),
+        Step::Silence,
+    ]]);
+    let port = peer.port.to_string();
+    let words = ["sub", "-h", "127.0.0.1", "-p", &port, "-t", "a", "-F", "%p"];
+    let mut running = super::statuses::start(&words, std::process::Stdio::piped());
+    let mut line = [0; 2];
+    running.0.stdout.take().unwrap().read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"x\n");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = peak.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024;
+    drop(running);
+    peer.finish();
+    assert!(peak < size * 5 / 2, "{peak} bytes for a packet of {size}");
+}

@@ -212,7 +212,6 @@ fn with_defaults(mut properties: Properties, defaults: &Properties) -> Propertie
     let missing: Vec<_> = defaults
         .iter()
         .filter(|(id, _)| properties.value(*id).is_none())
-        .cloned()
         .collect();
     for (id, value) in missing {
         properties.push(id, value);

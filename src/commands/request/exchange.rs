@@ -331,7 +331,7 @@ impl Exchange {
         let own = self.wanted.correlation.bytes().filter(|_| version == Version::V5);
         let carried = publish.properties.binary(PropertyId::CorrelationData);
         match (own, carried) {
-            (Some(own), Some(carried)) if own != carried => {
+            (Some(own), Some(carried)) if *own != carried => {
                 let mut text = "it answers another request, correlation data ".to_owned();
                 for byte in carried {
                     let _ = write!(text, "{byte:02x}");

@@ -53,11 +53,11 @@ pub(super) fn variables(publish: &Publish) -> Vec<(String, String)> {
 fn add_properties(properties: &Properties, variables: &mut Vec<(String, String)>) {
     for (id, value) in properties.iter() {
         let (name, value) = match value {
-            PropertyValue::Pair(key, value) => (user_variable(key), value.to_string()),
-            PropertyValue::Text(text) => (variable(*id), text.to_string()),
-            PropertyValue::Binary(data) => binary(*id, data),
+            PropertyValue::Pair(key, value) => (user_variable(&key), value.to_string()),
+            PropertyValue::Text(text) => (variable(id), text.to_string()),
+            PropertyValue::Binary(data) => binary(id, &data),
             PropertyValue::Byte(_) | PropertyValue::U16(_) | PropertyValue::U32(_) | PropertyValue::Varint(_) => {
-                (variable(*id), value.number().unwrap_or_default().to_string())
+                (variable(id), value.number().unwrap_or_default().to_string())
             }
         };
         // Of several with one name the first counts, as it does for subscription identifiers in -F.

@@ -31,9 +31,9 @@ pub(super) fn reply(
     let Some(to) = request.properties.text(PropertyId::ResponseTopic) else {
         return Ok(());
     };
-    topic::check_name(to).map_err(|error| format!("its response topic {error}"))?;
+    topic::check_name(&to).map_err(|error| format!("its response topic {error}"))?;
     if let Some(data) = request.properties.binary(PropertyId::CorrelationData) {
-        properties.push(PropertyId::CorrelationData, PropertyValue::Binary(data.clone()));
+        properties.push(PropertyId::CorrelationData, PropertyValue::Binary(data));
     }
     properties
         .check(Place::Packet(PacketType::Publish))

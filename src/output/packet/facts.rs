@@ -122,7 +122,7 @@ pub(in crate::output) fn facts(explained: &Explained, look: Look, out: &mut Stri
             reason(packet.reason, PacketType::Auth, out);
             if let Some(method) = packet.properties.text(PropertyId::AuthenticationMethod) {
                 out.push_str(", method ");
-                look.word(method, out);
+                look.word(&method, out);
             }
             reason_string(&packet.properties, start, out);
         }
@@ -223,7 +223,7 @@ fn connack(connack: &Connack, version: Version, look: Look, out: &mut String) {
     }
     if let Some(id) = connack.properties.text(PropertyId::AssignedClientIdentifier) {
         out.push_str(", client is ");
-        look.word(id, out);
+        look.word(&id, out);
     }
     if let Some(seconds) = connack.properties.number(PropertyId::ServerKeepAlive) {
         let _ = write!(out, ", keep alive is {seconds} s");
@@ -313,7 +313,7 @@ fn reason(code: ReasonCode, packet: PacketType, out: &mut String) {
 fn reason_string(properties: &Properties, start: usize, out: &mut String) {
     if let Some(text) = properties.text(PropertyId::ReasonString) {
         gap(start, out);
-        quoted(text, REASON, out);
+        quoted(&text, REASON, out);
     }
 }
 

@@ -294,6 +294,7 @@ fn says_all(packet: &Packet, version: Version, frame: &Frame) -> bool {
     if missing(frame) > 0 {
         return false;
     }
+    let none = Properties::new();
     let properties = match packet {
         // Short acknowledgements can be written in one way only, but for the flag bits that 3.1 leaves free.
         Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_)
@@ -319,7 +320,7 @@ fn says_all(packet: &Packet, version: Version, frame: &Frame) -> bool {
         Packet::Unsuback(p) => &p.properties,
         Packet::Disconnect(p) => &p.properties,
         Packet::Auth(p) => &p.properties,
-        Packet::Pingreq | Packet::Pingresp => const { &Properties::new() },
+        Packet::Pingreq | Packet::Pingresp => &none,
     };
     let mut again = BytesMut::with_capacity(bytes.len());
     grouped(properties) && packet.encode(version, &mut again).is_ok() && again[..] == bytes[..]
@@ -330,9 +331,9 @@ fn grouped(properties: &Properties) -> bool {
     let contiguous = |repeated: PropertyId| {
         let mut groups = 0;
         let mut inside = false;
-        for (id, _) in properties.iter() {
-            groups += usize::from(*id == repeated && !inside);
-            inside = *id == repeated;
+        for id in properties.ids() {
+            groups += usize::from(id == repeated && !inside);
+            inside = id == repeated;
         }
         groups <= 1
     };
