@@ -15,9 +15,11 @@ pub mod client;
 pub mod delivery;
 pub mod error;
 mod link;
+mod options;
 pub mod server;
 mod timers;
 
-pub use client::{Client, Event, Options};
+pub use client::{Client, Event};
 pub use delivery::{AckHandle, Delivery};
 pub use error::Error;
+pub use options::Options;

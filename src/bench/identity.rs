@@ -23,7 +23,7 @@ pub(super) struct Identity {
 impl Identity {
     /// The client of this role and number. The identifier is that of the options with its number; the user name is a
     /// template.
-    pub(super) fn new(options: &session::client::Options, run: u64, role: Role, index: u32) -> Self {
+    pub(super) fn new(options: &session::Options, run: u64, role: Role, index: u32) -> Self {
         let letter = match role {
             Role::Publisher => 'p',
             Role::Subscriber => 's',
@@ -74,10 +74,10 @@ pub(super) mod tests {
 
     /// The third publisher of run 255, for the tests of this layer.
     pub(in crate::bench) fn identity() -> Identity {
-        let options = session::client::Options {
+        let options = session::Options {
             client_id: Utf8::new("c").unwrap(),
             username: Some(Utf8::new("u%i").unwrap()),
-            ..session::client::Options::default()
+            ..session::Options::default()
         };
         Identity::new(&options, 255, Role::Publisher, 3)
     }

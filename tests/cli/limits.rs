@@ -72,7 +72,7 @@ fn empty_user_properties(count: usize) -> Vec<u8> {
 #[test]
 fn properties_take_no_more_memory_than_they_had_on_the_wire() {
     use std::io::Read;
-    let packet = empty_user_properties(4_000_000);
+    let packet = empty_user_properties(3_000_000);
     let size = packet.len();
     let granted = |subscribe: &[u8]| vec![0x90, 4, subscribe[2], subscribe[3], 0, 0];
     let peer = Peer::new(vec![vec![
