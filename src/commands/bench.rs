@@ -1,5 +1,6 @@
 //! `mqkit bench`: measures a broker. It must not know how load is made, or how a report is shown.
 
+mod conduct;
 mod environment;
 mod files;
 mod load;
@@ -8,19 +9,17 @@ mod results;
 mod shape;
 mod values;
 
-use super::{Signals, block_on, broker, descriptors, until};
-use crate::bench::{self, Measured, Scenario, Setup};
+use super::{block_on, broker, descriptors};
+use crate::bench::{Scenario, Setup};
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage};
-use crate::exit::{Outcome, Signal};
+use crate::exit::Outcome;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Utf8};
 use anyhow::Context as _;
 use load::{Beside, LoadFlags, RunFlags};
-use progress::Display;
 use results::{OutputFlags, Results, ThresholdFlags};
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Measure a broker: throughput, latency, delivery
@@ -118,8 +117,6 @@ const PLACES: &[Place] = &[
     Place::Packet(PacketType::Disconnect),
     Place::Will,
 ];
-/// Signals within this time are one.
-const ONE_WISH: Duration = Duration::from_millis(300);
 /// Files that a thread has open beside connections, and the process.
 const FILES_OF_WORKER: u64 = 8;
 const OTHER_FILES: u64 = 64;
@@ -129,6 +126,7 @@ const OTHER_FILES: u64 = 64;
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let began = Instant::now();
     let scenario = args.named.or(args.shape);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
@@ -152,67 +150,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         ));
     }
     let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
-    let load = setup.load.clone();
-    let display = Display::new(&plan.console);
-    let (measured, end) = block_on(measure(setup, plan.deadline, display))??;
-    let outcome = match end {
-        End::Planned => Outcome::Done,
-        End::Signal(signal) => Outcome::Signal(signal),
-        End::Deadline => Outcome::TimedOut,
-    };
-    match measured {
-        Some(measured) => results.measured(measured, &load, process, outcome),
-        None => Ok(outcome),
-    }
-}
-
-/// How a run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Planned,
-    Signal(Signal),
-    Deadline,
-}
-
-/// Runs until the end of the plan, a signal or the deadline. Nothing was measured after a second signal, and when the first
-/// came before all clients were there.
-async fn measure(
-    setup: Setup,
-    deadline: Option<Duration>,
-    mut display: Display,
-) -> anyhow::Result<(Option<Measured>, End)> {
-    let deadline = deadline.map(|limit| Instant::now() + limit);
-    let mut signals = Signals::new()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let mut stop = Some(stop);
-    let stopped = async {
-        // The sender is never used, only dropped.
-        let _ = stopped.await;
-    };
-    let mut observe = |progress: bench::Progress<'_>| display.show(progress);
-    let run = bench::run(setup, stopped, &mut observe);
-    tokio::pin!(run);
-    let mut end = End::Planned;
-    let mut asked: Option<Instant> = None;
-    loop {
-        tokio::select! {
-            measured = &mut run => return match measured {
-                Ok(measured) => Ok((Some(measured), end)),
-                Err(bench::Error::Stopped) => Ok((None, end)),
-                Err(error) => Err(error.into()),
-            },
-            signal = signals.next() => {
-                match asked {
-                    // A signal to the whole group comes here twice when the broker is ours: it passes it on.
-                    Some(at) if at.elapsed() < ONE_WISH => {}
-                    Some(_) => return Ok((None, end)),
-                    None => (asked, end) = (Some(Instant::now()), End::Signal(signal)),
-                }
-            }
-            () = until(deadline), if stop.is_some() => end = End::Deadline,
-        }
-        stop = None;
-    }
+    let began = (began, plan.deadline);
+    block_on(conduct::run(setup, results, process, plan.console, began))?
 }
 
 /// Starts a broker, and this program again to measure it.

@@ -1,5 +1,7 @@
 //! `mqkit bench` from outside: what its flags mean, its files, its statuses, and the broker that it brings.
 
+mod ends;
+
 use super::{CONNACK_5, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
