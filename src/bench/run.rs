@@ -10,7 +10,7 @@ use super::record::Record;
 use super::report::{Generator, Row};
 use super::series::Series;
 use super::signal::{Effort, Flow, Note, Order, Shared};
-use super::stamp::Stamp;
+use super::stamp::Form;
 use super::topics::Receivers;
 use super::worker::Worker;
 use super::{Arrival, Counts, Load, Scenario, payload, verdict, watch};
@@ -24,9 +24,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// Bytes that a message carries for measuring: the smallest payload.
-#[allow(clippy::cast_possible_truncation)]
-pub const STAMP: u32 = Stamp::SIZE as u32;
+/// Bytes that a message carries for measuring at least: the smallest payload.
+pub const STAMP: u32 = Form::Short.size();
 
 /// All that a run needs.
 #[derive(Debug, Clone)]

@@ -3,7 +3,8 @@
 
 use super::record::{Measure, Record};
 use super::report::Generator;
-use super::{Counts, Load, Scenario};
+use super::stamp::Form;
+use super::{Arrival, Counts, Load, Scenario};
 use std::time::Duration;
 
 /// Where the standard says that a message of QoS 1 or 2 is not lost. It stands in the sentences of [`super::Report::broken`], as the
@@ -64,6 +65,15 @@ pub(super) fn remark(notes: &mut Vec<String>, load: &Load, counts: &Counts, gran
         notes.push(
             "QoS 0 without subscribers: messages were written to the connection, nobody confirmed them".to_owned(),
         );
+    }
+    if Form::of(load) == Form::Short {
+        let times = match load.arrival {
+            Arrival::Closed => "",
+            _ => ", and not when it was sent: service times are not measured",
+        };
+        notes.push(format!(
+            "payloads below 32 bytes have a short stamp, which says which message it is and when it was due{times}"
+        ));
     }
     if counts.unsent > 0 {
         notes.push(format!(

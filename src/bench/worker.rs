@@ -9,7 +9,7 @@ use super::ledger::Ledger;
 use super::record::{Measure, Record};
 use super::run::Setup;
 use super::signal::{Effort, Note, Order, Shared};
-use super::stamp::Stamp;
+use super::stamp::{Form, Stamp};
 use super::timer::Timer;
 use super::topics::Receivers;
 use super::watch;
@@ -46,6 +46,8 @@ pub(super) struct Worker {
 struct Context {
     worker: Worker,
     timer: Rc<Timer>,
+    /// How payloads are stamped.
+    form: Form,
     record: RefCell<Record>,
     send_queue: Cell<usize>,
     /// When measuring began, with the processor time of then; none before and after it.
@@ -71,6 +73,7 @@ impl Worker {
         let mut orders = self.orders.clone();
         let context = Rc::new(Context {
             timer: Timer::new()?,
+            form: Form::of(&self.setup.load),
             worker: self,
             record: RefCell::default(),
             send_queue: Cell::new(0),

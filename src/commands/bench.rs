@@ -72,10 +72,24 @@ Clients:
 
 Figures:
   Response times count from the moment when a message was due, service times from the moment when it was sent: a broker
-  that stops for a second delays all messages of that second, and only response times show it. Sent messages of QoS 0
-  are only written, as far as anybody knows without a subscriber. The program watches itself, too, and says so when this
-  machine was the limit. The status is 1 when a guarantee of the QoS was broken or a threshold missed; each is named on
-  standard error.
+  that stops for a second delays all messages of that second, and only response times show it. The program watches itself,
+  too, and says so when this machine was the limit.
+    offered   messages that were due, whether or not they could be sent
+    unsent    of these, those that were not sent, as when their client had lost its connection
+    expected  deliveries that all messages that were due should lead to; refused ones are left out
+    lost      of these, those that did not come: lost on the way, not acknowledged, or never sent
+    doubtful  messages of QoS 0 without a subscriber that could tell, on connections that broke, or that the broker did
+              not close after DISCONNECT
+
+Status:
+  A run that came to its end is no success when clients or messages failed; how many, and why, is said on standard error
+  and stands in the report. The first of these decides:
+    4  the broker refused clients
+    5  clients lost their connections, and had none at the end
+    3  clients could not connect
+    4  the broker refused messages
+    1  messages were due and not sent, not acknowledged, or doubtful; the broker closed no connection within 2 s after
+       DISCONNECT; a guarantee of the QoS was broken; a threshold was missed
 
 Examples:
   mqkit bench

@@ -138,7 +138,7 @@ impl Publisher {
         };
         Self {
             schedule: Schedule::new(load, index),
-            payloads: Payloads::new(load.payload.clone(), worker.noise.clone(), seed),
+            payloads: Payloads::new(load, worker.noise.clone(), seed),
             sources: (0..load.topics.max(1)).map(source).collect(),
             random: fastrand::Rng::with_seed(seed ^ 1),
             turn: 0,
@@ -299,10 +299,10 @@ impl Publisher {
             number: *next,
             measured: due.measured,
             due: due.at,
-            sent: now,
+            sent: Some(now),
         };
         *next += 1;
-        let payload = self.payloads.next(&connection.identity, stamp);
+        let payload = self.payloads.next(&connection.identity, &stamp);
         let size = payload.len() as u64;
         let publish = Publish {
             retain: load.retain,
@@ -345,7 +345,8 @@ impl Publisher {
         let now = self.start.elapsed();
         self.progress = now;
         let setup = &self.context.worker.setup;
-        let Some(stamp) = Stamp::read(&publish.payload, setup.run_id).filter(|stamp| stamp.measured) else {
+        let stamp = Stamp::read(self.context.form, &publish.payload, setup.run_id, now);
+        let Some(stamp) = stamp.filter(|stamp| stamp.measured) else {
             return;
         };
         if self.qos == QoS::AtMostOnce {
@@ -371,7 +372,9 @@ impl Publisher {
         }
         record.counts.acknowledged += 1;
         record.last.acknowledged = now.saturating_sub(setup.load.warm_up);
-        record.time(Measure::AckService, now.saturating_sub(stamp.sent));
+        if let Some(sent) = stamp.sent_in(setup.load.arrival) {
+            record.time(Measure::AckService, now.saturating_sub(sent));
+        }
         if setup.load.arrival != Arrival::Closed {
             record.time(Measure::AckResponse, now.saturating_sub(stamp.due));
         }

@@ -168,18 +168,20 @@ impl Subscriber {
     fn take(&mut self, publish: &Publish) {
         let worker = &self.context.worker;
         let load = &worker.setup.load;
-        let stamp = Stamp::read(&publish.payload, worker.setup.run_id);
-        let (Some(stamp), Some(start)) = (stamp, self.start.or_else(|| worker.orders.borrow().start)) else {
+        self.start = self.start.or_else(|| worker.orders.borrow().start);
+        let now = self.start.map(|start| start.elapsed());
+        let stamp = now.and_then(|now| Stamp::read(self.context.form, &publish.payload, worker.setup.run_id, now));
+        let (Some(stamp), Some(now)) = (stamp, now) else {
             // Our publishers take away what they had the broker store.
             let cleared = load.retain && publish.payload.is_empty();
             self.context.count(|counts| counts.foreign += u64::from(!cleared));
             return;
         };
-        self.start = Some(start);
-        let now = start.elapsed();
-        let first = stamp
-            .measured
-            .then(|| self.ledger.borrow_mut().arrived(stamp.source, stamp.number));
+        let first = stamp.measured.then(|| {
+            self.ledger
+                .borrow_mut()
+                .arrived(stamp.source, stamp.number, self.context.form.number_bits())
+        });
         if first != Some(Arrival::Duplicate) {
             let publisher = load.publisher_of(stamp.source);
             if let Some(flow) = worker.shared.flows.get(publisher as usize) {
@@ -207,7 +209,9 @@ impl Subscriber {
         }
         let response = now.saturating_sub(stamp.due);
         record.counts.late += u64::from(response > load.late);
-        record.time(Measure::DeliveryService, now.saturating_sub(stamp.sent));
+        if let Some(sent) = stamp.sent_in(load.arrival) {
+            record.time(Measure::DeliveryService, now.saturating_sub(sent));
+        }
         if load.arrival != Loop::Closed {
             record.time(Measure::DeliveryResponse, response);
         }

@@ -55,7 +55,8 @@ pub(super) struct ThresholdFlags {
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%
+    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by
+    /// its machine, on either side, is a note and no failure
     #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
     max_regression: Option<f64>,
 }
