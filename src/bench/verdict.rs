@@ -69,11 +69,9 @@ pub(super) fn remark(notes: &mut Vec<String>, load: &Load, counts: &Counts, gran
     if Form::of(load) == Form::Short {
         let times = match load.arrival {
             Arrival::Closed => "",
-            _ => ", and not when it was sent: service times are not measured",
+            _ => ": service times are not measured",
         };
-        notes.push(format!(
-            "payloads below 32 bytes have a short stamp, which says which message it is and when it was due{times}"
-        ));
+        notes.push(format!("payloads below 32 bytes, with a short stamp{times}"));
     }
     if counts.unsent > 0 {
         notes.push(format!(

@@ -62,7 +62,7 @@ const AFTER_HELP: &str = "Scenarios:
   fan-in      many publishers, one subscriber that gets everything
   fan-out     one publisher, many subscribers that get everything
   connect     many clients connect at once, stay, and go
-  retained    the broker stores messages; subscribers come and get all of them
+  retained    messages are retained; subscribers come and get all of them
   reconnect   subscribers lose their connections again and again while messages are published
   shared      each message goes to one subscriber of a shared subscription ($share)
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// Signals within this time are one: one to the whole group comes twice to a process that is started by another one, which
 /// passes its own on.
 const ONE_WISH: Duration = Duration::from_millis(300);
-/// How long clients may take to leave after a signal, and after the deadline.
+/// How long clients may take to leave after a signal, and its results to be written; and clients after the deadline.
 const GRACE: Duration = Duration::from_secs(5);
 const HURRY: Duration = Duration::from_millis(300);
 /// What has not ended so long after the deadline is left as it is.
@@ -49,6 +49,9 @@ pub(super) async fn run(
     };
     let end = limits.outcome();
     // Standard output can be a pipe that nobody reads.
+    if limits.end.is_some() {
+        limits.at_last.get_or_insert_with(|| Instant::now() + GRACE);
+    }
     let mut showing = tokio::task::spawn_blocking(move || results.measured(measured, &load, process, end));
     loop {
         tokio::select! {

@@ -70,7 +70,7 @@ pub(super) struct LoadFlags {
     #[arg(long, value_name = "QOS", value_parser = qos)]
     subscribe_qos: Option<QoS>,
 
-    /// Ask the broker to store the messages; they are removed at the end
+    /// Publish retained messages; they are removed at the end
     #[arg(short, long)]
     retain: bool,
 

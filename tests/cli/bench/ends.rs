@@ -8,6 +8,8 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -303,6 +305,48 @@ fn the_deadline_ends_a_run_in_every_state() {
             });
         }
     });
+}
+
+/// The report cannot be written: the deadline, and signals, hold there, too.
+#[test]
+fn a_standard_output_that_nobody_reads_keeps_no_run() {
+    let broker = broker();
+    for (words, signal, status) in [
+        (&["--deadline", "4s"][..], None, 27),
+        (&["--deadline", "1h"], Some("-TERM"), 143),
+    ] {
+        let (unread, mut stdout) = UnixStream::pair().unwrap();
+        stdout.set_nonblocking(true).unwrap();
+        while stdout.write(&[0; 4096]).is_ok() {}
+        stdout.set_nonblocking(false).unwrap();
+        let mut run = Command::new(env!("CARGO_BIN_EXE_mqkit"))
+            .args([
+                "bench",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &broker.1,
+                "--duration",
+                "3s",
+                "--warm-up",
+                "0",
+            ])
+            .args(words)
+            .stdout(OwnedFd::from(stdout))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        if let Some(signal) = signal {
+            published(&broker.1);
+            kill(signal, &run.id().to_string());
+        }
+        let mut stderr = String::new();
+        run.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(run.wait().unwrap().code(), Some(status), "{words:?}: {stderr}");
+        assert!(began.elapsed() < Duration::from_secs(15), "{words:?}");
+        drop(unread);
+    }
 }
 
 /// A broker that accepts clients and does not close a connection; the port.
