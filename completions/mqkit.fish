@@ -341,7 +341,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-keylog -d 'Wri
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l embedded -d 'The broker is this program\'s own'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l random-topics -d 'Take the topics at random'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Ask the broker to store the messages; they are removed at the end'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Publish retained messages; they are removed at the end'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l json -d 'Print the whole report as JSON, with histograms; the schema is in the manual page'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
