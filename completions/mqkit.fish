@@ -283,7 +283,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l clients -d 'Client
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s t -l topic -d 'Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %r the run, a random number, %n the number of the topic below --topics [default: mqkit/bench/%r/%i or mqkit/bench/%r/%i/%n]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l filter -d 'Filter of the subscribers, with %r, and %i, %c and %u of the subscriber [default: the topics of the publisher with the same number, or all of the run; needed with --topic, except when it has no % and is the same]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l topics -d 'Topics of each publisher, used in turn [default: 1; retained: 1000]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l size -d 'Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean) [default: 100]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l size -d 'Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean), at least 16; below 32 they say which message it is and when it was due, and not when it was sent, so that a --rate has no service times [default: 100]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s f -l file -d 'Payload: the contents of a file, and 32 bytes behind them that say which message it is' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s m -l message -d 'Payload: a text with %i %c %u %r %n as in the topic, and 32 bytes behind it that say which message it is' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s q -l qos -d 'QoS of the messages: 0, 1 or 2 [default: 1]' -r
@@ -310,7 +310,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l junit -d 'Write th
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l merge -d 'Add up the JSON reports of several machines, as if one had made the load; no broker is contacted' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l assert -d 'Fail unless this holds: \'p99<50ms\', \'lost=0\', \'rate>10000\', \'ack_response.p99.9<1s\'; several times for several' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l baseline -d 'Compare with an older JSON report' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l max-regression -d 'Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l max-regression -d 'Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by its machine, on either side, is a note and no failure' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
@@ -357,7 +357,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-keylog -d 'Wri
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l embedded -d 'The broker is this program\'s own'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l random-topics -d 'Take the topics at random'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Ask the broker to store the messages; they are removed at the end'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Publish retained messages; they are removed at the end'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l json -d 'Print the whole report as JSON, with histograms; the schema is in the manual page'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'

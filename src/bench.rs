@@ -2,6 +2,8 @@
 //! command line, or how a report is shown.
 
 pub mod baseline;
+mod error;
+pub mod failure;
 pub mod figure;
 pub mod histogram;
 mod identity;
@@ -10,6 +12,7 @@ mod load;
 mod options;
 mod payload;
 mod probe;
+mod progress;
 pub mod quantity;
 pub mod record;
 pub mod report;
@@ -25,8 +28,11 @@ pub mod verdict;
 mod watch;
 mod worker;
 
+pub use error::Error;
+pub use failure::Failure;
 pub use load::{Arrival, Given, Load, Payload, Scenario, Size};
+pub use progress::{Phase, Progress};
 pub use record::{Counts, Measure, Record};
 pub use report::Report;
-pub use run::{Error, Measured, Phase, Progress, STAMP, Setup, run};
+pub use run::{Measured, STAMP, Setup, run};
 pub use threshold::{Outcome, Threshold, Verdict};

@@ -110,6 +110,9 @@ enum Step {
     Confirm,
 }
 
+/// So many moves without an event, and others get their turn: a peer that always has something to say that says nothing
+/// must not keep the clock and signals from being looked at.
+const MOVES: u32 = 4;
 /// How long a broker may take to close the connection after DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -263,6 +266,7 @@ impl Client {
 
     /// Moves bytes until the session has an event, or (`None`) has room again for messages that wait outside.
     async fn drive(&mut self) -> Result<Option<session::Event>, Error> {
+        let mut moves = 0_u32;
         loop {
             let now = Instant::now();
             match self.session.poll_event(now) {
@@ -285,6 +289,10 @@ impl Client {
                     }
                     if !was_ready && self.session.is_ready() {
                         return Ok(None);
+                    }
+                    moves += 1;
+                    if moves % MOVES == 0 {
+                        tokio::task::yield_now().await;
                     }
                 }
                 Some(Ok(Moved::End)) if connack.is_some() && self.session.input().is_empty() => {

@@ -23,6 +23,10 @@ pub enum Outcome {
     No,
     /// The broker refused something, which was named on stderr.
     Refused(ReasonCode),
+    /// Connections were lost for good, which was named on stderr.
+    Lost,
+    /// Clients could not connect, which was named on stderr.
+    Unconnected,
     /// A time limit ran out.
     TimedOut,
     /// A signal came before the work was done.
@@ -105,6 +109,8 @@ impl Outcome {
             Self::Done => DONE,
             Self::No => NO,
             Self::Refused(_) => REFUSED,
+            Self::Lost => LOST,
+            Self::Unconnected => UNREACHABLE,
             Self::TimedOut => TIMED_OUT,
             Self::Signal(Signal::Interrupt) => INTERRUPTED,
             Self::Signal(Signal::Terminate) => TERMINATED,
@@ -245,6 +251,8 @@ mod tests {
             Outcome::Done,
             Outcome::No,
             Outcome::Refused(ReasonCode::NOT_AUTHORIZED),
+            Outcome::Lost,
+            Outcome::Unconnected,
             Outcome::TimedOut,
             Outcome::Signal(Signal::Interrupt),
             Outcome::Signal(Signal::Terminate),

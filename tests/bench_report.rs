@@ -6,14 +6,14 @@ use crate::json_lines::check;
 use hdrhistogram::Histogram as Hdr;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use mqkit::bench::failure::Kind;
 use mqkit::bench::histogram::Histogram;
 use mqkit::bench::report::{Generator, Interval, Process, Row};
-use mqkit::bench::{Arrival, Counts, Error, Load, Measure, Measured, Payload, Record, Report, Scenario, Size};
+use mqkit::bench::{Arrival, Counts, Failure, Load, Measure, Measured, Payload, Record, Report, Scenario, Size};
 use mqkit::output::report::json::ReadError;
 use mqkit::output::report::{csv, hdr, json};
 use proptest::prelude::*;
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const MAIN: Measure = Measure::DeliveryResponse;
@@ -125,13 +125,12 @@ fn measured() -> Measured {
         connecting_from: begin(),
         connecting: Duration::ZERO,
         generator: Generator::default(),
+        failures: Vec::new(),
         broken: Vec::new(),
         notes: Vec::new(),
         protocol: "5.0".to_owned(),
         transport: None,
         broker_version: None,
-        failed: None,
-        refused: None,
         stopped: false,
     }
 }
@@ -205,6 +204,7 @@ fn full(run: &str) -> Report {
             limited: true,
             reasons: vec!["A thread was busy 90 % of the time.".to_owned()],
         },
+        failures: Vec::new(),
         broken: vec!["2 messages were lost at QoS 1.".to_owned()],
         notes: vec!["The same everywhere.".to_owned(), format!("Only {run}.")],
         transport: Some("TLS 1.3".to_owned()),
@@ -342,25 +342,51 @@ fn rates_are_by_the_clock() {
 
 #[test]
 fn an_early_end_is_noted() {
-    let source = mqkit::client::Error::Io {
-        address: "localhost:1883".to_owned(),
-        source: mqkit::client::StreamError(std::io::Error::other("no more")),
-        on_qos2: false,
-    };
     let measured = Measured {
-        failed: Some(Arc::new(Error::Client {
-            id: "bench-7".to_owned(),
-            source: Box::new(source),
-        })),
         stopped: true,
         ..measured()
     };
     let report = Report::new(measured, &load(), process("a"));
-    assert_eq!(
-        report.notes[0],
-        "client \"bench-7\" failed: connection to localhost:1883 was lost: no more"
-    );
-    assert!(report.notes[1].contains("stopped"), "{:?}", report.notes);
+    assert!(report.notes[0].contains("stopped"), "{:?}", report.notes);
+}
+
+fn lost(count: u64) -> Failure {
+    Failure {
+        kind: Kind::ConnectionsLost,
+        count,
+        reason: None,
+        text: format!("{count} clients lost their connections"),
+    }
+}
+
+#[test]
+fn failures_are_read_as_they_were_written_and_older_reports_have_none() {
+    let measured = Measured {
+        failures: vec![lost(2)],
+        ..measured()
+    };
+    let report = Report::new(measured, &load(), process("a"));
+    let text = String::from_utf8(text(&report)).unwrap();
+    assert_eq!(json::read(text.as_bytes()).unwrap(), report);
+    let mut older: Value = serde_json::from_str(&text).unwrap();
+    older.as_object_mut().unwrap().remove("failures");
+    older["counts"].as_object_mut().unwrap().remove("doubtful");
+    let older = json::read(older.to_string().as_bytes()).unwrap();
+    assert_eq!((older.failures, older.counts.doubtful), (Vec::new(), 0));
+}
+
+#[test]
+fn failures_of_processes_are_added_up_causes_first() {
+    let report =
+        |run: &str, failures: Vec<Failure>| Report::new(Measured { failures, ..measured() }, &load(), process(run));
+    let unsent = Failure {
+        kind: Kind::MessagesUnsent,
+        ..lost(7)
+    };
+    let merged = Report::merge(vec![report("a", vec![unsent]), report("b", vec![lost(2)])]).unwrap();
+    let kinds: Vec<_> = merged.failures.iter().map(|failure| failure.kind).collect();
+    assert_eq!(kinds, [Kind::ConnectionsLost, Kind::MessagesUnsent]);
+    assert!(merged.failures[0].text.contains("run b"), "{:?}", merged.failures);
 }
 
 #[test]

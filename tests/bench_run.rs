@@ -1,6 +1,7 @@
 //! `bench` against brokers whose doings are known: every figure must be what has happened.
 
 mod arrivals;
+mod failures;
 mod faults;
 mod freeze;
 mod messages;
@@ -92,7 +93,7 @@ fn measure(setup: Setup) -> Measured {
 
 fn watch(
     setup: Setup,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = Duration>,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Measured, Box<bench::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -208,7 +209,7 @@ fn check_whole(measured: &Measured, load: &Load, sent: u64, copies: u64) {
         );
     }
     assert_eq!(measured.broken, Vec::<String>::new());
-    assert!(measured.failed.is_none(), "{:?}", measured.failed);
+    assert_eq!(measured.failures, []);
     assert!(!measured.stopped);
     check_conservation(measured, load.qos);
 }

@@ -60,6 +60,7 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     }
     // What the baseline was about: when it is gone now, that is no success.
     let measure = baseline.main_measure().or_else(|| now.main_measure());
+    let limited = limited(now, baseline);
     let mut verdicts = Vec::new();
     let times = measure
         .into_iter()
@@ -91,6 +92,9 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
         if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
             verdicts.push(compare_figure(name, figure, now, baseline, max_regression));
         }
+    }
+    if let (Some(limited), Some(_)) = (limited, max_regression) {
+        spare(&mut verdicts, limited);
     }
     Ok(Comparison {
         max_regression,
@@ -194,12 +198,32 @@ fn notes(now: &Report, baseline: &Report) -> Vec<String> {
         let (new, old) = (now.processes.len(), baseline.processes.len());
         notes.push(format!("load from {new} processes, was {old}"));
     }
-    for (name, report) in [("this run", now), ("the baseline", baseline)] {
-        if report.generator.limited {
-            notes.push(format!("{name} was limited by the machine that made the load"));
+    notes.extend(
+        limited(now, baseline)
+            .map(|who| format!("{who} by the machine that made the load: worse rates and times are no failure")),
+    );
+    notes
+}
+
+/// Which of the runs, if any, say more about the machine that made the load than about the broker.
+fn limited(now: &Report, baseline: &Report) -> Option<&'static str> {
+    match (now.generator.limited, baseline.generator.limited) {
+        (false, false) => None,
+        (true, false) => Some("this run was limited"),
+        (false, true) => Some("the baseline was limited"),
+        (true, true) => Some("both runs were limited"),
+    }
+}
+
+/// Rates and times that the machine limited are no failures of the broker; losses are.
+fn spare(verdicts: &mut [Verdict], limited: &str) {
+    for verdict in verdicts {
+        let worse = verdict.outcome == Outcome::Failed && verdict.value.is_some() && verdict.baseline.is_some();
+        if worse && !LOSSES.contains(&verdict.name.as_str()) {
+            verdict.outcome = Outcome::NotJudged;
+            verdict.why = format!("not judged: {limited}");
         }
     }
-    notes
 }
 
 /// What the processes of a run say, each answer once.

@@ -156,7 +156,9 @@ impl Figure {
         let counts = &report.counts;
         let (whole, missing) = match self {
             Self::Count("sent" | "unsent") => (counts.offered as f64, "no message was due"),
-            Self::Count("acknowledged" | "refused" | "unacknowledged") => (counts.sent as f64, "no message was sent"),
+            Self::Count("acknowledged" | "refused" | "unacknowledged" | "doubtful") => {
+                (counts.sent as f64, "no message was sent")
+            }
             Self::Count("received" | "lost" | "duplicated" | "out_of_order" | "late") => {
                 (counts.expected as f64, "no delivery was expected")
             }
@@ -271,7 +273,7 @@ enum Topic {
 
 fn topic(count: &str) -> Topic {
     match count {
-        "offered" | "sent" | "unsent" | "bytes_sent" => Topic::Sending,
+        "offered" | "sent" | "unsent" | "doubtful" | "bytes_sent" => Topic::Sending,
         "acknowledged" | "refused" | "unacknowledged" => Topic::Acknowledging,
         "connected" | "failed_connections" | "lost_connections" => Topic::Connecting,
         _ => Topic::Delivery,

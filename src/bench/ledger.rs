@@ -19,9 +19,24 @@ pub(super) enum Arrival {
 pub(super) struct Ledger(HashMap<u32, Seen>);
 
 impl Ledger {
-    /// A message of a source has arrived.
-    pub(super) fn arrived(&mut self, source: u32, number: u64) -> Arrival {
-        self.0.entry(source).or_default().arrived(number)
+    /// A message of a source has arrived, and these are the low `bits` of its number: it is the one of those that is nearest
+    /// to the messages before.
+    pub(super) fn arrived(&mut self, source: u32, number: u64, bits: u32) -> Arrival {
+        let seen = self.0.entry(source).or_default();
+        seen.arrived(nearest(seen.next, number, bits))
+    }
+}
+
+/// The number with these low bits that is nearest to another one.
+fn nearest(near: u64, low: u64, bits: u32) -> u64 {
+    let span = 1_u64 << bits;
+    let number = near & !(span - 1) | low & (span - 1);
+    if number + span / 2 < near {
+        number + span
+    } else if number > near + span / 2 && number >= span {
+        number - span
+    } else {
+        number
     }
 }
 
@@ -86,9 +101,33 @@ mod tests {
                     false => Arrival::OutOfOrder,
                 };
                 set.insert(number);
-                prop_assert_eq!(ledger.arrived(1, number), expected);
+                prop_assert_eq!(ledger.arrived(1, number, 39), expected);
             }
         }
+    }
+
+    #[test]
+    fn low_bits_are_enough_as_long_as_not_half_of_their_numbers_are_missing() {
+        for (near, number) in [
+            (0, 0),
+            (0, 7),
+            (3, 0),
+            (7, 8),
+            (8, 7),
+            (17, 12),
+            (23, 30),
+            (1 << 40, (1 << 40) - 5),
+        ] {
+            assert_eq!(nearest(near, number & 15, 4), number, "{near} {number}");
+        }
+        let mut ledger = Ledger::default();
+        for number in 0..100_u64 {
+            assert_eq!(ledger.arrived(1, number & 15, 4), Arrival::InOrder, "{number}");
+            assert_eq!(ledger.arrived(1, number & 15, 4), Arrival::Duplicate, "{number}");
+        }
+        assert_eq!(ledger.arrived(1, 106 & 15, 4), Arrival::InOrder);
+        assert_eq!(ledger.arrived(1, 103 & 15, 4), Arrival::OutOfOrder);
+        assert_eq!(ledger.arrived(1, 103 & 15, 4), Arrival::Duplicate);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Makes the payloads of a publisher, each with its stamp. It must not know who gets them.
 
 use super::identity::Identity;
-use super::stamp::Stamp;
-use super::{Payload, Size};
+use super::stamp::{Form, Stamp};
+use super::{Load, Payload, Size};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Payloads of one publisher.
 #[derive(Debug)]
 pub(super) struct Payloads {
     what: Payload,
+    form: Form,
     /// Random bytes, as many as the largest payload has.
     noise: Bytes,
     random: fastrand::Rng,
@@ -21,9 +22,10 @@ const BLOCK: usize = 16 * 1024;
 
 impl Payloads {
     /// `noise` is shared by all publishers: see [`noise`].
-    pub(super) fn new(what: Payload, noise: Bytes, seed: u64) -> Self {
+    pub(super) fn new(load: &Load, noise: Bytes, seed: u64) -> Self {
         Self {
-            what,
+            what: load.payload.clone(),
+            form: Form::of(load),
             noise,
             random: fastrand::Rng::with_seed(seed),
             buffer: BytesMut::new(),
@@ -31,11 +33,12 @@ impl Payloads {
     }
 
     /// The next payload.
-    pub(super) fn next(&mut self, who: &Identity, stamp: Stamp) -> Bytes {
+    pub(super) fn next(&mut self, who: &Identity, stamp: &Stamp) -> Bytes {
+        let stamped = usize::try_from(self.form.size()).unwrap_or_default();
         let template;
         let body: &[u8] = match &self.what {
             Payload::Random(size) => {
-                let size = pick(*size, &mut self.random).saturating_sub(Stamp::SIZE);
+                let size = pick(*size, &mut self.random).saturating_sub(stamped);
                 self.noise.get(..size).unwrap_or(&self.noise)
             }
             Payload::Bytes(given) => given.bytes(),
@@ -44,12 +47,12 @@ impl Payloads {
                 template.as_bytes()
             }
         };
-        let length = body.len() + Stamp::SIZE;
+        let length = body.len() + stamped;
         if self.buffer.capacity() < length {
             self.buffer = BytesMut::with_capacity(length.max(BLOCK));
         }
         self.buffer.put_slice(body);
-        self.buffer.put_slice(&stamp.to_bytes());
+        stamp.write(self.form, &mut self.buffer);
         self.buffer.split().freeze()
     }
 }
@@ -85,11 +88,17 @@ fn pick(size: Size, random: &mut fastrand::Rng) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::identity::tests::identity;
+    use super::super::load::tests::load;
     use super::*;
     use std::time::Duration;
 
     fn lengths(what: &Payload) -> Vec<usize> {
-        let mut payloads = Payloads::new(what.clone(), noise(what, 1), 2);
+        let load = Load {
+            payload: what.clone(),
+            ..load()
+        };
+        let form = Form::of(&load);
+        let mut payloads = Payloads::new(&load, noise(what, 1), 2);
         let who = identity();
         (0..10_000)
             .map(|number| {
@@ -99,10 +108,10 @@ mod tests {
                     number,
                     measured: true,
                     due: Duration::ZERO,
-                    sent: Duration::ZERO,
+                    sent: Some(Duration::ZERO).filter(|_| form == Form::Long),
                 };
-                let payload = payloads.next(&who, stamp);
-                assert_eq!(Stamp::read(&payload, 9), Some(stamp));
+                let payload = payloads.next(&who, &stamp);
+                assert_eq!(Stamp::read(form, &payload, 9, Duration::ZERO), Some(stamp));
                 payload.len()
             })
             .collect()
@@ -110,28 +119,26 @@ mod tests {
 
     #[test]
     fn sizes_are_those_that_were_asked_for() {
-        assert!(
-            lengths(&Payload::Random(Size::Fixed(100)))
-                .iter()
-                .all(|length| *length == 100)
-        );
-        let uniform = lengths(&Payload::Random(Size::Uniform(40, 49)));
-        for length in 40..50 {
-            let count = uniform.iter().filter(|other| **other == length).count();
-            assert!((800..1200).contains(&count), "{length}: {count}");
+        for size in [16, 17, 31, 32, 33, 100] {
+            let found = lengths(&Payload::Random(Size::Fixed(size)));
+            assert!(found.iter().all(|length| *length == size as usize), "{size}");
+        }
+        for (least, most) in [(40, 49), (16, 25), (28, 37)] {
+            let uniform = lengths(&Payload::Random(Size::Uniform(least, most)));
+            for length in least..=most {
+                let count = uniform.iter().filter(|other| **other == length as usize).count();
+                assert!((800..1200).contains(&count), "{length}: {count}");
+            }
         }
         let exponential = lengths(&Payload::Random(Size::Exponential(1000)));
         let mean = exponential.iter().sum::<usize>() / exponential.len();
         assert!((950..1050).contains(&mean), "{mean}");
-        assert!(exponential.iter().all(|length| (Stamp::SIZE..=10_000).contains(length)));
+        assert!(exponential.iter().all(|length| (32..=10_000).contains(length)));
     }
 
     #[test]
     fn own_payloads_have_the_stamp_behind_them() {
-        assert_eq!(
-            lengths(&Payload::Bytes(Bytes::from_static(b"abc").into()))[0],
-            3 + Stamp::SIZE
-        );
-        assert_eq!(lengths(&Payload::Template("%i-%n".to_owned()))[123], 5 + Stamp::SIZE);
+        assert_eq!(lengths(&Payload::Bytes(Bytes::from_static(b"abc").into()))[0], 3 + 32);
+        assert_eq!(lengths(&Payload::Template("%i-%n".to_owned()))[123], 5 + 32);
     }
 }

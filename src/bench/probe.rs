@@ -1,10 +1,13 @@
 //! The first connection of a run: shows that the broker can be reached, which version it speaks, and what it calls itself.
 //! It must not know the load.
 
-use super::run::Error;
+use super::error::{Error, with_causes};
+use super::failure::CLOSE_TIMEOUT;
+use super::signal::{Shared, Trouble};
 use crate::client::{self, Client, Event};
 use crate::protocol::{Properties, QoS, Subscription, Utf8, Version};
 use crate::session;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What was found out.
@@ -22,7 +25,7 @@ const NAME_FILTERS: [&str; 2] = [NAME_TOPIC, "$SYS/brokers/+/version"];
 const NAME_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Connects once, under this user name where one is needed, and asks.
-pub(super) async fn ask(options: &client::Options, username: &str) -> Result<Broker, Error> {
+pub(super) async fn ask(options: &client::Options, username: &str, shared: &Arc<Shared>) -> Result<Broker, Error> {
     let mut options = options.clone();
     options.session.username = options
         .session
@@ -31,9 +34,15 @@ pub(super) async fn ask(options: &client::Options, username: &str) -> Result<Bro
     options.session.client_id = Utf8::new(format!("{}-0", options.session.client_id)).unwrap_or_default();
     let id = options.session.client_id.to_string();
     let mut client = Client::new(options);
+    let mut trouble = None;
     loop {
         match client.next().await {
             Ok(Event::Session(session::Event::Connected(_))) => break,
+            Ok(Event::Retrying(error, _)) => {
+                // The older one counts no more.
+                drop(trouble.take());
+                trouble = Some(Trouble::new(with_causes(&error), shared));
+            }
             Ok(_) => {}
             Err(source) => {
                 return Err(Error::Client {
@@ -47,7 +56,7 @@ pub(super) async fn ask(options: &client::Options, username: &str) -> Result<Bro
     let transport = client.stream_summary();
     let asked = tokio::time::timeout(NAME_TIMEOUT, name(&mut client)).await;
     let name = asked.ok().flatten();
-    let _ = client.close(false).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.close(false)).await;
     Ok(Broker {
         version,
         transport,

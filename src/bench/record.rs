@@ -87,11 +87,14 @@ pub struct Counts {
     pub unacknowledged: u64,
     /// Messages that were due and not sent.
     pub unsent: u64,
-    /// Deliveries that the sent and not refused messages should lead to.
+    /// Messages of QoS 0 without a subscriber that could tell, sent on a connection that broke, or that the broker did not
+    /// close at the end.
+    pub doubtful: u64,
+    /// Deliveries that the messages that were due, sent or not, and not refused should lead to.
     pub expected: u64,
     /// Deliveries, each message once for each subscriber.
     pub received: u64,
-    /// Expected and not received.
+    /// Expected and not received: lost on the way, not acknowledged, or never sent.
     pub lost: u64,
     /// Deliveries of what had been delivered.
     pub duplicated: u64,
@@ -116,7 +119,7 @@ pub struct Counts {
 impl Counts {
     /// Names and values, in the order of a report.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 18] {
+    pub fn named(&self) -> [(&'static str, u64); 19] {
         [
             ("offered", self.offered),
             ("sent", self.sent),
@@ -124,6 +127,7 @@ impl Counts {
             ("refused", self.refused),
             ("unacknowledged", self.unacknowledged),
             ("unsent", self.unsent),
+            ("doubtful", self.doubtful),
             ("expected", self.expected),
             ("received", self.received),
             ("lost", self.lost),
@@ -147,6 +151,7 @@ impl Counts {
         self.refused = self.refused.saturating_add(other.refused);
         self.unacknowledged = self.unacknowledged.saturating_add(other.unacknowledged);
         self.unsent = self.unsent.saturating_add(other.unsent);
+        self.doubtful = self.doubtful.saturating_add(other.doubtful);
         self.expected = self.expected.saturating_add(other.expected);
         self.received = self.received.saturating_add(other.received);
         self.lost = self.lost.saturating_add(other.lost);

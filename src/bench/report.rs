@@ -6,7 +6,7 @@ mod merge;
 
 pub use merge::MergeError;
 
-use super::{Counts, Load, Measure, Record};
+use super::{Counts, Failure, Load, Measure, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,9 @@ pub struct Report {
     pub timeline: Vec<Row>,
     /// Whether the load generator was the limit.
     pub generator: Generator,
+    /// Clients and messages that came to grief; none when all went well, or a person stopped it.
+    #[serde(default)]
+    pub failures: Vec<Failure>,
     /// Guarantees of the standard that did not hold, in words, each with its numbers.
     pub broken: Vec<String>,
     /// What else a reader should know before believing the figures.

@@ -1,19 +1,20 @@
 //! One run from the first connection to the last: threads are started, told when, and their records put together. It must
 //! not know what the figures are for.
 
+use super::error::Error;
+use super::failure::{Failure, Failures};
 use super::identity::{Identity, Role};
 use super::probe::{self, Broker};
+use super::progress::{Phase, Progress};
 use super::record::Record;
 use super::report::{Generator, Row};
 use super::series::Series;
 use super::signal::{Effort, Flow, Note, Order, Shared};
-use super::stamp::Stamp;
+use super::stamp::Form;
 use super::topics::Receivers;
 use super::worker::Worker;
 use super::{Arrival, Counts, Load, Scenario, payload, verdict, watch};
 use crate::client;
-use crate::protocol::ReasonCode;
-use crate::session::client::PublishError;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,9 +24,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// Bytes that a message carries for measuring: the smallest payload.
-#[allow(clippy::cast_possible_truncation)]
-pub const STAMP: u32 = Stamp::SIZE as u32;
+/// Bytes that a message carries for measuring at least: the smallest payload.
+pub const STAMP: u32 = Form::Short.size();
 
 /// All that a run needs.
 #[derive(Debug, Clone)]
@@ -74,103 +74,25 @@ pub struct Measured {
     pub transport: Option<String>,
     /// What the broker calls itself.
     pub broker_version: Option<String>,
-    /// Why a client gave up during the run; its figures count until then.
-    pub failed: Option<Arc<Error>>,
-    /// The first reason with which messages were refused.
-    pub refused: Option<ReasonCode>,
+    /// What makes the run a failure although it came to its end; the figures of clients that gave up count until then.
+    pub failures: Vec<Failure>,
     /// A stop was asked for before the plan was done.
     pub stopped: bool,
 }
 
-/// Why there is no report, or not a whole one.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A client could not connect, or not go on.
-    #[error("client \"{id}\" failed")]
-    Client {
-        /// Its identifier.
-        id: String,
-        /// Why.
-        source: Box<client::Error>,
-    },
-    /// The broker refused a subscription.
-    #[error("the broker refused the subscription of client \"{id}\" to \"{filter}\": {}", .reason.name())]
-    Refused {
-        /// Its identifier.
-        id: String,
-        /// The filter.
-        filter: String,
-        /// The reason code of SUBACK.
-        reason: ReasonCode,
-    },
-    /// A message cannot be published to this broker.
-    #[error("client \"{id}\" cannot publish")]
-    Publish {
-        /// Its identifier.
-        id: String,
-        /// Why.
-        source: PublishError,
-    },
-    /// The system gave no timer, thread or runtime.
-    #[error("the load generator cannot work")]
-    System(#[source] std::io::Error),
-    /// The run was stopped before there was anything to report.
-    #[error("stopped before all clients were connected")]
-    Stopped,
-}
-
-impl Error {
-    /// What failed, and why, in one line.
-    pub(super) fn with_causes(&self) -> String {
-        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
-        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
-    }
-}
-
-/// Where a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// So many of the clients are connected (and subscribed).
-    Connecting(u32, u32),
-    /// All are there; the start time has not come.
-    Waiting,
-    /// Publishing, not yet measuring.
-    WarmUp,
-    /// Publishing and measuring.
-    Measuring,
-    /// Waiting for what is on its way.
-    Draining,
-}
-
-/// For somebody who watches; about five times a second.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress<'a> {
-    /// Where the run is.
-    pub phase: Phase,
-    /// Time in this phase.
-    pub elapsed: Duration,
-    /// What the current phase takes at most, when that is known.
-    pub total: Option<Duration>,
-    /// The interval that was completed last.
-    pub row: Option<&'a Row>,
-}
-
-/// Makes the load and measures. When `stop` is done the publishers end, and what is on its way is waited for no longer.
+/// Makes the load and measures. When `stop` is done the publishers end, what is on its way is waited for no longer, and after
+/// the time that it gives clients are dropped, whatever they have not done.
 ///
 /// # Errors
-/// A client could not connect before the start. Later failures are in [`Measured::failed`].
+/// A client could not connect before the start. Later failures are in [`Measured::failures`].
 pub async fn run(
     setup: Setup,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = Duration>,
     observe: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Measured, Error> {
     let stop: &mut Stop<'_> = &mut pin!(stop);
     let first = setup.identity(Role::Publisher, 0);
-    let broker = tokio::select! {
-        () = stop.as_mut() => return Err(Error::Stopped),
-        broker = probe::ask(&setup.client, &first.username) => broker?,
-    };
+    let broker = ask(&setup, &first.username, stop, observe).await?;
     let mut setup = setup;
     // From here on all clients speak what the first one did.
     setup.client.fall_back = false;
@@ -181,10 +103,45 @@ pub async fn run(
     }
     let mut run = Run::start(setup)?;
     let outcome = run.go(stop, observe).await;
-    run.orders.send_modify(|order| (order.quit, order.end) = (true, true));
-    let (efforts, last) = run.join().await?;
+    let gone_by = run.grace.map(|grace| Instant::now() + grace);
+    run.orders
+        .send_modify(|order| (order.quit, order.end, order.gone_by) = (true, true, gone_by));
+    let (efforts, last) = run.join(stop, observe).await?;
     outcome?;
     Ok(run.measured(&efforts, last, broker))
+}
+
+/// Finds out what the broker is.
+async fn ask(
+    setup: &Setup,
+    username: &str,
+    stop: &mut Stop<'_>,
+    observe: &mut dyn FnMut(Progress<'_>),
+) -> Result<Broker, Error> {
+    let began = Instant::now();
+    let mut ticks = ticks(TICK);
+    let trouble = Arc::default();
+    let mut asking = pin!(probe::ask(&setup.client, username, &trouble));
+    loop {
+        tokio::select! {
+            _ = stop.as_mut() => return Err(Error::Stopped),
+            broker = &mut asking => return broker,
+            _ = ticks.tick() => observe(progress(&trouble, Phase::Asking, began, None)),
+        }
+    }
+}
+
+/// Without figures.
+fn progress(shared: &Shared, phase: Phase, began: Instant, total: Option<Duration>) -> Progress<'static> {
+    let (away, trouble) = shared.trouble();
+    Progress {
+        phase,
+        elapsed: began.elapsed(),
+        total,
+        row: None,
+        away,
+        trouble,
+    }
 }
 
 /// From the order to start to the start: all threads have heard it by then.
@@ -212,6 +169,8 @@ struct Run {
     busy: Option<f64>,
     cpu: Duration,
     settled: Settled,
+    /// A stop was asked for; clients have so long to be gone.
+    grace: Option<Duration>,
 }
 
 /// What publishers and clients said in the end.
@@ -219,17 +178,15 @@ struct Run {
 struct Settled {
     publishers: u32,
     expected: u64,
+    missing: u64,
     stalled: u32,
-    failed: Option<Arc<Error>>,
-    failures: u64,
-    refused: Option<ReasonCode>,
+    failures: Failures,
     granted: Option<u8>,
-    unconnected: Option<Error>,
     remarks: Vec<String>,
     stopped: bool,
 }
 
-type Stop<'a> = std::pin::Pin<&'a mut dyn Future<Output = ()>>;
+type Stop<'a> = std::pin::Pin<&'a mut dyn Future<Output = Duration>>;
 
 impl Run {
     fn start(setup: Setup) -> Result<Self, Error> {
@@ -281,6 +238,7 @@ impl Run {
             busy: None,
             cpu: Duration::ZERO,
             settled: Settled::default(),
+            grace: None,
             setup,
         })
     }
@@ -310,40 +268,39 @@ impl Run {
     async fn connect(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
         let clients = self.setup.load.clients();
         let (mut ready, mut absent) = (0, 0);
+        let mut first = None;
         let mut ticks = ticks(TICK);
         while ready + absent < clients {
             tokio::select! {
-                () = stop.as_mut() => return Err(Error::Stopped),
-                _ = ticks.tick() => observe(Progress {
-                    phase: Phase::Connecting(ready, clients),
-                    elapsed: self.connect_at.elapsed(),
-                    total: None,
-                    row: None,
-                }),
+                grace = stop.as_mut() => return Err(self.stopped(grace)),
+                _ = ticks.tick() => {
+                    let phase = Phase::Connecting(ready, clients);
+                    observe(progress(&self.shared, phase, self.connect_at, None));
+                }
                 note = self.notes.recv() => match note {
                     Some(Note::Ready) => ready += 1,
                     Some(Note::Unconnected(error)) => {
                         absent += 1;
-                        self.settled.unconnected.get_or_insert(error);
+                        self.settled.failures.client(&error, false);
+                        first.get_or_insert(error);
                     }
-                    Some(Note::Failed(error)) => return Err(error),
+                    Some(Note::Failed(error, _)) => return Err(error),
                     Some(note) => self.hear(note),
                     None => return Ok(()),
                 },
             }
         }
         self.connecting = self.connect_at.elapsed();
-        match self.settled.unconnected.take() {
+        match first {
             // There is nothing to report.
             Some(error) if ready == 0 => Err(error),
-            Some(error) => {
-                let first = error.with_causes();
-                let remark = format!("{absent} of {clients} clients could not connect; the first: {first}");
-                self.settled.remarks.push(remark);
-                Ok(())
-            }
-            None => Ok(()),
+            _ => Ok(()),
         }
+    }
+
+    fn stopped(&mut self, grace: Duration) -> Error {
+        self.grace = Some(grace);
+        Error::Stopped
     }
 
     /// Until the time to begin has come.
@@ -362,16 +319,11 @@ impl Run {
         let mut done = pin!(sleep(left));
         loop {
             tokio::select! {
-                () = stop.as_mut() => return Err(Error::Stopped),
+                grace = stop.as_mut() => return Err(self.stopped(grace)),
                 () = &mut done => return Ok(()),
-                _ = ticks.tick() => observe(Progress {
-                    phase: Phase::Waiting,
-                    elapsed: began.elapsed(),
-                    total: Some(left),
-                    row: None,
-                }),
+                _ = ticks.tick() => observe(progress(&self.shared, Phase::Waiting, began, Some(left))),
                 note = self.notes.recv() => match note {
-                    Some(Note::Failed(error)) => return Err(error),
+                    Some(Note::Failed(error, _)) => return Err(error),
                     Some(note) => self.hear(note),
                     None => return Ok(()),
                 },
@@ -396,7 +348,8 @@ impl Run {
                 break;
             }
             tokio::select! {
-                () = stop.as_mut() => {
+                grace = stop.as_mut() => {
+                    self.grace = Some(grace);
                     self.settled.stopped = true;
                     break;
                 }
@@ -405,14 +358,7 @@ impl Run {
                     figures = Some((watch::process_time(), watch::Machine::now()));
                 }
                 _ = ticks.tick() => {
-                    let now = Instant::now();
-                    let (phase, since, total) = match began.checked_duration_since(now) {
-                        Some(left) if !left.is_zero() => {
-                            (Phase::WarmUp, load.warm_up.saturating_sub(left), Some(load.warm_up))
-                        }
-                        _ => (Phase::Measuring, now - began, load.count.is_none().then_some(load.duration)),
-                    };
-                    observe(Progress { phase, elapsed: since, total, row: self.series.last() });
+                    observe(self.publishing(began));
                 }
                 note = self.notes.recv() => match note {
                     Some(note) => self.hear(note),
@@ -440,6 +386,30 @@ impl Run {
         }
     }
 
+    /// How far publishing is; measuring began, or will begin, at this moment.
+    fn publishing(&self, began: Instant) -> Progress<'_> {
+        let load = &self.setup.load;
+        let now = Instant::now();
+        let left = load.publishers.saturating_sub(self.settled.publishers);
+        let planned = load.count.is_none().then_some(load.duration);
+        let (phase, since, total) = match began.checked_duration_since(now) {
+            Some(left) if !left.is_zero() => {
+                let warm_up = began.checked_sub(load.warm_up).unwrap_or(now);
+                (Phase::WarmUp, warm_up, Some(load.warm_up))
+            }
+            _ if load.scenario == Scenario::Connect => (Phase::Measuring, began, planned),
+            _ => match planned.filter(|planned| now - began > *planned) {
+                Some(planned) => (Phase::Settling(left), began + planned, None),
+                None => (Phase::Measuring, began, planned),
+            },
+        };
+        Progress {
+            row: self.series.last(),
+            elapsed: now.saturating_duration_since(since),
+            ..progress(&self.shared, phase, since, total)
+        }
+    }
+
     /// Until everything that is expected has come and nothing more comes, or the time for it is over.
     async fn drain(&mut self, stop: &mut Stop<'_>, observe: &mut dyn FnMut(Progress<'_>)) {
         let began = Instant::now();
@@ -448,7 +418,8 @@ impl Run {
         let mut last = (0, began);
         loop {
             tokio::select! {
-                () = stop.as_mut() => {
+                grace = stop.as_mut() => {
+                    self.grace = Some(grace);
                     self.settled.stopped = true;
                     return;
                 }
@@ -461,11 +432,10 @@ impl Run {
                     if complete || began.elapsed() >= limit {
                         return;
                     }
+                    let phase = Phase::Draining(self.settled.expected.saturating_sub(received));
                     observe(Progress {
-                        phase: Phase::Draining,
-                        elapsed: began.elapsed(),
-                        total: Some(limit),
                         row: self.series.last(),
+                        ..progress(&self.shared, phase, began, Some(limit))
                     });
                 }
                 note = self.notes.recv() => match note {
@@ -480,18 +450,20 @@ impl Run {
         let settled = &mut self.settled;
         match note {
             Note::Ready => {}
-            Note::Published { expected, stalled } => {
+            Note::Published {
+                expected,
+                missing,
+                stalled,
+            } => {
                 settled.publishers += 1;
                 settled.expected += expected;
+                settled.missing = settled.missing.saturating_add(missing);
                 settled.stalled += u32::from(stalled);
             }
-            Note::Unconnected(error) | Note::Failed(error) => {
-                settled.failures += 1;
-                settled.failed.get_or_insert_with(|| Arc::new(error));
-            }
-            Note::Refused(reason) => {
-                settled.refused.get_or_insert(reason);
-            }
+            Note::Unconnected(error) => settled.failures.client(&error, false),
+            Note::Failed(error, established) => settled.failures.client(&error, established),
+            Note::Absent(why) => settled.failures.absent(why),
+            Note::Refused(refusal) => settled.failures.message(refusal),
             Note::Granted(qos) => {
                 settled.granted = Some(settled.granted.map_or(qos, |granted| granted.min(qos)));
             }
@@ -504,13 +476,33 @@ impl Run {
         }
     }
 
-    /// What the threads took, and what they counted behind the last interval.
-    async fn join(&mut self) -> Result<(Vec<Effort>, Record), Error> {
+    /// What the threads took, and what they counted behind the last interval. A stop that comes now hurries clients.
+    async fn join(
+        &mut self,
+        stop: &mut Stop<'_>,
+        observe: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Vec<Effort>, Record), Error> {
         let mut efforts = Vec::new();
         let mut last = Record::default();
+        let began = Instant::now();
+        let mut ticks = ticks(TICK);
         for thread in std::mem::take(&mut self.threads) {
             // A runtime of its own thread is not held up by a thread that is closing connections.
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            let mut joining = tokio::task::spawn_blocking(move || thread.join());
+            let joined = loop {
+                tokio::select! {
+                    joined = &mut joining => break joined,
+                    grace = stop.as_mut(), if self.grace.is_none() => {
+                        self.grace = Some(grace);
+                        self.orders.send_modify(|order| order.gone_by = Some(Instant::now() + grace));
+                    }
+                    _ = ticks.tick() => {
+                        let clients = self.setup.load.clients();
+                        let left = clients.saturating_sub(self.shared.gone.load(Ordering::Relaxed));
+                        observe(progress(&self.shared, Phase::Closing(left, clients), began, None));
+                    }
+                }
+            };
             let (effort, record) = match joined {
                 Ok(Ok(result)) => result.map_err(Error::System)?,
                 _ => {
@@ -532,8 +524,8 @@ impl Run {
         let load = &self.setup.load;
         let settled = std::mem::take(&mut self.settled);
         let (mut record, rows, cut) = self.series.finish(last, self.started.0.elapsed());
-        record.counts.expected = settled.expected;
-        record.counts.lost = settled.expected.saturating_sub(record.counts.received);
+        record.counts.expected = settled.expected.saturating_add(settled.missing);
+        record.counts.lost = record.counts.expected.saturating_sub(record.counts.received);
         let ended_early = load.count.is_some() || settled.stopped;
         let planned = if ended_early {
             self.published.min(record.last.sent)
@@ -543,19 +535,20 @@ impl Run {
         let effective_qos = load.qos.min(load.subscribe_qos).min(settled.granted.unwrap_or(2));
         let mut notes = settled.remarks;
         notes.extend(cut);
-        verdict::remark(
-            &mut notes,
-            load,
-            &record.counts,
-            settled.granted,
-            settled.stalled,
-            settled.failures,
-        );
+        verdict::remark(&mut notes, load, &record.counts, settled.granted, settled.stalled);
         let broken = if settled.stopped {
             Vec::new()
         } else {
             verdict::broken(load, &record.counts, effective_qos)
         };
+        let silent = match self.shared.closed.load(Ordering::Relaxed) {
+            // A stop leaves no time to find out.
+            0 if self.grace.is_none() => self.shared.unclosed.load(Ordering::Relaxed),
+            _ => 0,
+        };
+        let failures = settled
+            .failures
+            .list(load, &record.counts, silent.into(), settled.stopped);
         let generator = generator(efforts, &record, self.cpu, self.busy);
         Measured {
             rows,
@@ -569,8 +562,7 @@ impl Run {
             protocol: broker.version.name().to_owned(),
             transport: broker.transport,
             broker_version: broker.name,
-            failed: settled.failed,
-            refused: settled.refused,
+            failures,
             stopped: settled.stopped,
             record,
         }

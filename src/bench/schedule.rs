@@ -96,6 +96,11 @@ impl Schedule {
         rest
     }
 
+    /// How many measured messages are still to come; `None` when the duration ends it.
+    pub(super) fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     /// Whether no message can be due any more.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         self.end.is_some_and(|end| now >= end) || self.left == Some(0)

@@ -1,6 +1,8 @@
-//! The last 32 bytes of each payload: which message it is, when it was due and when it was sent. It must not know the
-//! clock: all times are given.
+//! The end of each payload: which message it is, when it was due and, where there is room, when it was sent. It must not
+//! know the clock: all times are given.
 
+use super::{Arrival, Load, Payload, Size};
+use bytes::{BufMut, BytesMut};
 use std::time::Duration;
 
 /// Which message of which run, and when.
@@ -10,74 +12,201 @@ pub struct Stamp {
     pub run: u64,
     /// The topic of a publisher: its messages are numbered. Below [`Self::SOURCES`].
     pub source: u32,
-    /// The number of the message, of 39 bits; those of the warm-up have their own.
+    /// The number of the message, of [`Form::number_bits`]; those of the warm-up have their own.
     pub number: u64,
     /// False in the warm-up.
     pub measured: bool,
     /// When it was due, from the start of publishing.
     pub due: Duration,
-    /// When it was sent, from the start of publishing.
-    pub sent: Duration,
+    /// When it was sent, from the start of publishing; `None` when the stamp does not tell.
+    pub sent: Option<Duration>,
+}
+
+/// How a stamp is written. All messages of a load have the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// 32 bytes: run (64 bits), source (24), measured (1), number (39), due and sent (64 each, in nanoseconds).
+    Long,
+    /// 16 bytes: run (24 bits), source (24), measured (1), number (31), due (48, in nanoseconds). What is higher follows
+    /// from the messages before, and from the time of the reader.
+    Short,
+}
+
+impl Form {
+    /// The form of a load: the long one where every payload has room for it.
+    #[must_use]
+    pub fn of(load: &Load) -> Self {
+        match load.payload {
+            Payload::Random(Size::Fixed(least) | Size::Uniform(least, _) | Size::Exponential(least))
+                if least < Self::Long.size() =>
+            {
+                Self::Short
+            }
+            _ => Self::Long,
+        }
+    }
+
+    /// Bytes of a stamp.
+    #[must_use]
+    pub const fn size(self) -> u32 {
+        match self {
+            Self::Long => 32,
+            Self::Short => 16,
+        }
+    }
+
+    /// How many bits of the number it has.
+    #[must_use]
+    pub const fn number_bits(self) -> u32 {
+        match self {
+            Self::Long => 39,
+            Self::Short => 31,
+        }
+    }
 }
 
 impl Stamp {
-    /// Bytes of a stamp.
-    pub const SIZE: usize = 32;
     /// No more sources than these.
     pub const SOURCES: u32 = 1 << 24;
 
-    /// As it stands in a payload.
+    /// When it was sent: in a closed loop when it was due, and else as far as the stamp tells.
     #[must_use]
-    pub fn to_bytes(self) -> [u8; Self::SIZE] {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).to_be_bytes();
-        let measured = if self.measured { MEASURED } else { 0 };
-        let which = u64::from(self.source) << SOURCE | measured | self.number & (MEASURED - 1);
-        let mut bytes = [0; Self::SIZE];
-        bytes[..8].copy_from_slice(&self.run.to_be_bytes());
-        bytes[8..16].copy_from_slice(&which.to_be_bytes());
-        bytes[16..24].copy_from_slice(&nanos(self.due));
-        bytes[24..].copy_from_slice(&nanos(self.sent));
-        bytes
+    pub fn sent_in(&self, arrival: Arrival) -> Option<Duration> {
+        match arrival {
+            Arrival::Closed => Some(self.sent.unwrap_or(self.due)),
+            _ => self.sent,
+        }
     }
 
-    /// The stamp of a payload of this run; `None` when it is foreign.
+    /// Appends it to a payload.
+    pub fn write(&self, form: Form, out: &mut BytesMut) {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let measured = u64::from(self.measured) << form.number_bits();
+        let number = self.number & (measured_bit(form) - 1) | measured;
+        match form {
+            Form::Long => {
+                out.put_u64(self.run);
+                out.put_u64(u64::from(self.source) << SOURCE | number);
+                out.put_u64(nanos(self.due));
+                out.put_u64(nanos(self.sent.unwrap_or(self.due)));
+            }
+            Form::Short => {
+                out.put_uint(self.run & RUN, 3);
+                out.put_uint(self.source.into(), 3);
+                out.put_uint(number, 4);
+                out.put_uint(nanos(self.due) & DUE, 6);
+            }
+        }
+    }
+
+    /// The stamp of a payload of this run, read `now` (from the start of publishing); `None` when it is foreign.
     #[must_use]
-    pub fn read(payload: &[u8], run: u64) -> Option<Self> {
-        let bytes: &[u8; Self::SIZE] = payload.last_chunk()?;
-        let long = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u64::from_be_bytes(*word));
-        let which = long(8);
-        (long(0) == run).then(|| Self {
-            run,
-            source: u32::try_from(which >> SOURCE).unwrap_or_default(),
-            number: which & (MEASURED - 1),
-            measured: which & MEASURED != 0,
-            due: Duration::from_nanos(long(16)),
-            sent: Duration::from_nanos(long(24)),
-        })
+    pub fn read(form: Form, payload: &[u8], run: u64, now: Duration) -> Option<Self> {
+        match form {
+            Form::Long => {
+                let [tag, which, due, sent] = fields(payload, [8; 4])?;
+                (tag == run).then(|| Self {
+                    run,
+                    source: u32::try_from(which >> SOURCE).unwrap_or_default(),
+                    number: which & (measured_bit(form) - 1),
+                    measured: which & measured_bit(form) != 0,
+                    due: Duration::from_nanos(due),
+                    sent: Some(Duration::from_nanos(sent)),
+                })
+            }
+            Form::Short => {
+                let [tag, source, number, due] = fields(payload, [3, 3, 4, 6])?;
+                let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+                // It was due less than 78 hours ago.
+                let ago = now.wrapping_sub(due) & DUE;
+                (tag == run & RUN).then(|| Self {
+                    run,
+                    source: u32::try_from(source).unwrap_or_default(),
+                    number: number & (measured_bit(form) - 1),
+                    measured: number & measured_bit(form) != 0,
+                    due: Duration::from_nanos(now.saturating_sub(ago)),
+                    sent: None,
+                })
+            }
+        }
     }
 }
 
-/// The bit behind the number, and where the source begins behind that.
-const MEASURED: u64 = 1 << 39;
+/// The bit behind the number.
+const fn measured_bit(form: Form) -> u64 {
+    1 << form.number_bits()
+}
+
+/// The fields of so many bytes at the end of a payload.
+fn fields(payload: &[u8], sizes: [usize; 4]) -> Option<[u64; 4]> {
+    let mut rest = payload.get(payload.len().checked_sub(sizes.iter().sum())?..)?;
+    let mut fields = [0; 4];
+    for (field, size) in fields.iter_mut().zip(sizes) {
+        let (bytes, behind) = rest.split_at_checked(size)?;
+        *field = bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        rest = behind;
+    }
+    Some(fields)
+}
+
+/// Long: where the source begins.
 const SOURCE: u32 = 40;
+/// Short: what there is of the run, and of the due time.
+const RUN: u64 = (1 << 24) - 1;
+const DUE: u64 = (1 << 48) - 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stamp_is_read_from_the_end_of_a_payload_of_the_same_run_only() {
-        let stamp = Stamp {
-            run: 7,
-            source: 3,
+    const NOW: Duration = Duration::from_secs(1_000_000);
+
+    fn stamp() -> Stamp {
+        Stamp {
+            run: 0x0102_0304_0506_0708,
+            source: Stamp::SOURCES - 1,
             number: 9,
             measured: true,
-            due: Duration::from_nanos(1_000_000_001),
-            sent: Duration::from_nanos(1_000_000_002),
+            due: NOW - Duration::from_nanos(123_456_789),
+            sent: Some(NOW),
+        }
+    }
+
+    fn payload(form: Form, stamp: &Stamp) -> Vec<u8> {
+        let mut bytes = BytesMut::from("text");
+        stamp.write(form, &mut bytes);
+        bytes.to_vec()
+    }
+
+    #[test]
+    fn a_stamp_is_read_from_the_end_of_a_payload_of_the_same_run_only() {
+        for form in [Form::Long, Form::Short] {
+            let size = usize::try_from(form.size()).unwrap();
+            for measured in [true, false] {
+                let stamp = Stamp { measured, ..stamp() };
+                let payload = payload(form, &stamp);
+                assert_eq!(payload.len(), 4 + size);
+                let expected = Stamp {
+                    sent: stamp.sent.filter(|_| form == Form::Long),
+                    ..stamp
+                };
+                assert_eq!(Stamp::read(form, &payload, stamp.run, NOW), Some(expected), "{form:?}");
+                assert_eq!(Stamp::read(form, &payload, stamp.run + 1, NOW), None);
+                assert_eq!(Stamp::read(form, &payload[..size - 1], stamp.run, NOW), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_stamp_has_the_low_bits_of_a_number_and_exact_times() {
+        let large = Stamp {
+            number: (5 << 31) + 7,
+            ..stamp()
         };
-        let payload = [b"text".as_slice(), &stamp.to_bytes()].concat();
-        assert_eq!(Stamp::read(&payload, 7), Some(stamp));
-        assert_eq!(Stamp::read(&payload, 8), None);
-        assert_eq!(Stamp::read(&payload[..31], 7), None);
+        let read = Stamp::read(Form::Short, &payload(Form::Short, &large), large.run, NOW).unwrap();
+        assert_eq!((read.number, read.measured), (7, true));
+        // Beyond the 78 hours that 48 bits have.
+        assert!(NOW.as_nanos() > u128::from(DUE));
+        assert_eq!(read.due, large.due);
     }
 }

@@ -3,7 +3,8 @@
 
 use super::record::{Measure, Record};
 use super::report::Generator;
-use super::{Counts, Load, Scenario};
+use super::stamp::Form;
+use super::{Arrival, Counts, Load, Scenario};
 use std::time::Duration;
 
 /// Where the standard says that a message of QoS 1 or 2 is not lost. It stands in the sentences of [`super::Report::broken`], as the
@@ -19,11 +20,11 @@ pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
     let mut broken = Vec::new();
     // Who loses its connection without a session to come back to has no claim.
     let keeps = load.persistent || counts.lost_connections == 0;
-    // What was not acknowledged was not promised, either; each such message has had as many receivers as the others.
-    let receivers = counts.expected.div_ceil(counts.sent.max(1));
-    let lost = counts
-        .lost
-        .saturating_sub(counts.unacknowledged.saturating_mul(receivers));
+    // What was not acknowledged, or not even sent, was not promised, either; each such message would have had as many
+    // receivers as the others.
+    let receivers = counts.expected.div_ceil(counts.offered.max(counts.sent).max(1));
+    let unpromised = counts.unacknowledged.saturating_add(counts.unsent);
+    let lost = counts.lost.saturating_sub(unpromised.saturating_mul(receivers));
     if qos >= 1 && keeps && lost > 0 {
         broken.push(format!(
             "{lost} of {} deliveries at QoS {qos} were lost, though their messages had been acknowledged {NO_LOSS}",
@@ -53,14 +54,7 @@ pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
 }
 
 /// Adds what a reader should know before believing the figures.
-pub(super) fn remark(
-    notes: &mut Vec<String>,
-    load: &Load,
-    counts: &Counts,
-    granted: Option<u8>,
-    stalled: u32,
-    failures: u64,
-) {
+pub(super) fn remark(notes: &mut Vec<String>, load: &Load, counts: &Counts, granted: Option<u8>, stalled: u32) {
     if let Some(granted) = granted {
         notes.push(format!(
             "the broker granted QoS {granted} to subscribers that asked for QoS {}",
@@ -72,9 +66,16 @@ pub(super) fn remark(
             "QoS 0 without subscribers: messages were written to the connection, nobody confirmed them".to_owned(),
         );
     }
+    if Form::of(load) == Form::Short {
+        let times = match load.arrival {
+            Arrival::Closed => "",
+            _ => ": service times are not measured",
+        };
+        notes.push(format!("payloads below 32 bytes, with a short stamp{times}"));
+    }
     if counts.unsent > 0 {
         notes.push(format!(
-            "{} messages were due and not sent: response times are too good by those",
+            "response times are too good by the {} messages that were due and not sent",
             counts.unsent
         ));
     }
@@ -83,9 +84,6 @@ pub(super) fn remark(
             "{stalled} publishers gave up waiting for acknowledgements after {}s without any",
             load.drain.as_secs_f64()
         ));
-    }
-    if failures > 1 {
-        notes.push(format!("{failures} clients gave up during the run"));
     }
     if counts.lost_connections > 0 {
         notes.push(format!(

@@ -4,11 +4,12 @@ mod connection;
 mod publisher;
 mod subscriber;
 
+use super::error::Error;
 use super::ledger::Ledger;
 use super::record::{Measure, Record};
-use super::run::{Error, Setup};
+use super::run::Setup;
 use super::signal::{Effort, Note, Order, Shared};
-use super::stamp::Stamp;
+use super::stamp::{Form, Stamp};
 use super::timer::Timer;
 use super::topics::Receivers;
 use super::watch;
@@ -45,6 +46,8 @@ pub(super) struct Worker {
 struct Context {
     worker: Worker,
     timer: Rc<Timer>,
+    /// How payloads are stamped.
+    form: Form,
     record: RefCell<Record>,
     send_queue: Cell<usize>,
     /// When measuring began, with the processor time of then; none before and after it.
@@ -70,6 +73,7 @@ impl Worker {
         let mut orders = self.orders.clone();
         let context = Rc::new(Context {
             timer: Timer::new()?,
+            form: Form::of(&self.setup.load),
             worker: self,
             record: RefCell::default(),
             send_queue: Cell::new(0),
@@ -81,10 +85,13 @@ impl Worker {
         let load = &context.worker.setup.load;
         let own = |index: &u32| index % load.workers.max(1) == context.worker.index;
         for index in (0..load.publishers).filter(own) {
-            tasks.spawn_local(publisher::run(Rc::clone(&context), index));
+            tasks.spawn_local(counted(Rc::clone(&context), publisher::run(Rc::clone(&context), index)));
         }
         for index in (0..load.subscribers).filter(|index| context.has_subscriber(*index)) {
-            tasks.spawn_local(subscriber::run(Rc::clone(&context), index));
+            tasks.spawn_local(counted(
+                Rc::clone(&context),
+                subscriber::run(Rc::clone(&context), index),
+            ));
         }
         {
             let watching = context.watch(&mut orders);
@@ -106,6 +113,12 @@ impl Worker {
         };
         Ok((effort, context.record.take()))
     }
+}
+
+/// Runs a client to its end, and counts it.
+async fn counted(context: Rc<Context>, client: impl Future<Output = ()>) {
+    client.await;
+    context.worker.shared.gone.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Context {

@@ -1,5 +1,6 @@
 //! `mqkit bench`: measures a broker. It must not know how load is made, or how a report is shown.
 
+mod conduct;
 mod environment;
 mod files;
 mod load;
@@ -8,19 +9,17 @@ mod results;
 mod shape;
 mod values;
 
-use super::{Signals, block_on, broker, descriptors, until};
-use crate::bench::{self, Measured, Scenario, Setup};
+use super::{block_on, broker, descriptors};
+use crate::bench::{Scenario, Setup};
 use crate::cli::connection::{Plan, Wishes};
 use crate::cli::{Connection, Usage};
-use crate::exit::{Outcome, Signal};
+use crate::exit::Outcome;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Utf8};
 use anyhow::Context as _;
 use load::{Beside, LoadFlags, RunFlags};
-use progress::Display;
 use results::{OutputFlags, Results, ThresholdFlags};
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Measure a broker: throughput, latency, delivery
@@ -63,7 +62,7 @@ const AFTER_HELP: &str = "Scenarios:
   fan-in      many publishers, one subscriber that gets everything
   fan-out     one publisher, many subscribers that get everything
   connect     many clients connect at once, stay, and go
-  retained    the broker stores messages; subscribers come and get all of them
+  retained    messages are retained; subscribers come and get all of them
   reconnect   subscribers lose their connections again and again while messages are published
   shared      each message goes to one subscriber of a shared subscription ($share)
 
@@ -73,10 +72,24 @@ Clients:
 
 Figures:
   Response times count from the moment when a message was due, service times from the moment when it was sent: a broker
-  that stops for a second delays all messages of that second, and only response times show it. Sent messages of QoS 0
-  are only written, as far as anybody knows without a subscriber. The program watches itself, too, and says so when this
-  machine was the limit. The status is 1 when a guarantee of the QoS was broken or a threshold missed; each is named on
-  standard error.
+  that stops for a second delays all messages of that second, and only response times show it. The program watches itself,
+  too, and says so when this machine was the limit.
+    offered   messages that were due, whether or not they could be sent
+    unsent    of these, those that were not sent, as when their client had lost its connection
+    expected  deliveries that all messages that were due should lead to; refused ones are left out
+    lost      of these, those that did not come: lost on the way, not acknowledged, or never sent
+    doubtful  messages of QoS 0 without a subscriber that could tell, on connections that broke, or that the broker did
+              not close after DISCONNECT
+
+Status:
+  A run that came to its end is no success when clients or messages failed; how many, and why, is said on standard error
+  and stands in the report. The first of these decides:
+    4  the broker refused clients
+    5  clients lost their connections, and had none at the end
+    3  clients could not connect
+    4  the broker refused messages
+    1  messages were due and not sent, not acknowledged, or doubtful; the broker closed no connection within 2 s after
+       DISCONNECT; a guarantee of the QoS was broken; a threshold was missed
 
 Examples:
   mqkit bench
@@ -118,8 +131,6 @@ const PLACES: &[Place] = &[
     Place::Packet(PacketType::Disconnect),
     Place::Will,
 ];
-/// Signals within this time are one.
-const ONE_WISH: Duration = Duration::from_millis(300);
 /// Files that a thread has open beside connections, and the process.
 const FILES_OF_WORKER: u64 = 8;
 const OTHER_FILES: u64 = 64;
@@ -129,6 +140,7 @@ const OTHER_FILES: u64 = 64;
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
+    let began = Instant::now();
     let scenario = args.named.or(args.shape);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
@@ -152,67 +164,8 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         ));
     }
     let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
-    let load = setup.load.clone();
-    let display = Display::new(&plan.console);
-    let (measured, end) = block_on(measure(setup, plan.deadline, display))??;
-    let outcome = match end {
-        End::Planned => Outcome::Done,
-        End::Signal(signal) => Outcome::Signal(signal),
-        End::Deadline => Outcome::TimedOut,
-    };
-    match measured {
-        Some(measured) => results.measured(measured, &load, process, outcome),
-        None => Ok(outcome),
-    }
-}
-
-/// How a run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Planned,
-    Signal(Signal),
-    Deadline,
-}
-
-/// Runs until the end of the plan, a signal or the deadline. Nothing was measured after a second signal, and when the first
-/// came before all clients were there.
-async fn measure(
-    setup: Setup,
-    deadline: Option<Duration>,
-    mut display: Display,
-) -> anyhow::Result<(Option<Measured>, End)> {
-    let deadline = deadline.map(|limit| Instant::now() + limit);
-    let mut signals = Signals::new()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let mut stop = Some(stop);
-    let stopped = async {
-        // The sender is never used, only dropped.
-        let _ = stopped.await;
-    };
-    let mut observe = |progress: bench::Progress<'_>| display.show(progress);
-    let run = bench::run(setup, stopped, &mut observe);
-    tokio::pin!(run);
-    let mut end = End::Planned;
-    let mut asked: Option<Instant> = None;
-    loop {
-        tokio::select! {
-            measured = &mut run => return match measured {
-                Ok(measured) => Ok((Some(measured), end)),
-                Err(bench::Error::Stopped) => Ok((None, end)),
-                Err(error) => Err(error.into()),
-            },
-            signal = signals.next() => {
-                match asked {
-                    // A signal to the whole group comes here twice when the broker is ours: it passes it on.
-                    Some(at) if at.elapsed() < ONE_WISH => {}
-                    Some(_) => return Ok((None, end)),
-                    None => (asked, end) = (Some(Instant::now()), End::Signal(signal)),
-                }
-            }
-            () = until(deadline), if stop.is_some() => end = End::Deadline,
-        }
-        stop = None;
-    }
+    let began = (began, plan.deadline);
+    block_on(conduct::run(setup, results, process, plan.console, began))?
 }
 
 /// Starts a broker, and this program again to measure it.

@@ -95,15 +95,25 @@ const EXAMPLES: &str = "Examples:
 /// # Errors
 /// A file cannot be used, an address cannot be bound, the command cannot be started, or standard output is gone.
 pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    block_on(run_async(args))?
+    block_on(run_async(args, Interrupt::OfTerminal))?
 }
 
-/// Runs a command with a broker for it alone, which keeps what clients are slow to take.
+/// What becomes of SIGINT while a command runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Interrupt {
+    /// A terminal sends it to the command itself.
+    OfTerminal,
+    /// The command gets it, once more or for the first time.
+    PassedOn,
+}
+
+/// Runs a command with a broker for it alone, which keeps what clients are slow to take. It gets all signals, SIGINT twice
+/// when it comes from a terminal.
 ///
 /// # Errors
 /// An address cannot be bound, or the command cannot be started.
 pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
-    run(Args {
+    let args = Args {
         port: None,
         bind: Ipv4Addr::LOCALHOST.to_string(),
         tls_port: None,
@@ -118,10 +128,11 @@ pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
         max_packet_size: None,
         verbose: false,
         command,
-    })
+    };
+    block_on(run_async(args, Interrupt::PassedOn))?
 }
 
-async fn run_async(args: Args) -> anyhow::Result<Outcome> {
+async fn run_async(args: Args, interrupt: Interrupt) -> anyhow::Result<Outcome> {
     let options = options(&args)?;
     let port = args.port.unwrap_or(if args.command.is_empty() { PORT } else { 0 });
     let plain = Listener::bind(&Address::new(&*args.bind, port), None).await?;
@@ -153,7 +164,7 @@ async fn run_async(args: Args) -> anyhow::Result<Outcome> {
     descriptors::raise();
     let (ended, end) = oneshot::channel::<()>();
     let command = async {
-        let status = attend(signals, child).await;
+        let status = attend(signals, child, interrupt).await;
         drop(ended);
         status
     };
@@ -273,24 +284,25 @@ fn search_path() -> Option<OsString> {
 }
 
 /// Waits for the command, and passes on what should end it.
-async fn attend(mut signals: Signals, mut child: Child) -> std::io::Result<ExitStatus> {
+async fn attend(mut signals: Signals, mut child: Child, interrupt: Interrupt) -> std::io::Result<ExitStatus> {
+    use rustix::process::Signal as Kill;
     loop {
         tokio::select! {
             status = child.wait() => return status,
             signal = signals.next() => match signal {
-                // A terminal sends it to the command itself.
-                Signal::Interrupt => {}
-                Signal::Terminate => forward_terminate(&child),
+                Signal::Interrupt if interrupt == Interrupt::OfTerminal => {}
+                Signal::Interrupt => forward(&child, Kill::INT, "SIGINT"),
+                Signal::Terminate => forward(&child, Kill::TERM, "SIGTERM"),
             },
         }
     }
 }
 
-fn forward_terminate(child: &Child) {
+fn forward(child: &Child, signal: rustix::process::Signal, name: &str) {
     let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     // Without one it has ended.
-    if let Some(Err(error)) = id.map(|id| kill_process(id, rustix::process::Signal::TERM)) {
-        say(format_args!("cannot pass SIGTERM on to the command: {error}"));
+    if let Some(Err(error)) = id.map(|id| kill_process(id, signal)) {
+        say(format_args!("cannot pass {name} on to the command: {error}"));
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) fn outcome(outcome: Outcome, tool: &Tool) -> u8 {
         Outcome::Done => 0,
         Outcome::No => FAILED,
         Outcome::Refused(reason) => reason.0,
+        Outcome::Lost => CONNECTION_LOST,
+        Outcome::Unconnected => FAILED,
         Outcome::TimedOut => TIMED_OUT,
         Outcome::Signal(_) if tool.signal_is_success => 0,
         Outcome::Signal(Signal::Interrupt | Signal::Terminate) => outcome.status(),

@@ -81,6 +81,7 @@ pub(crate) fn empty() -> Report {
         latency: Default::default(),
         timeline: Vec::new(),
         generator: Generator::default(),
+        failures: Vec::new(),
         broken: Vec::new(),
         notes: Vec::new(),
     }

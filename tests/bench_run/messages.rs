@@ -1,7 +1,7 @@
 //! What is sent: the broker sees the topics, payloads, identifiers and flags that the plan asked for.
 
 use super::{STAMP, against, against_with, at_once, check_whole, load, open, samples};
-use crate::support::scripted::Policy;
+use crate::support::scripted::{Fault, Policy};
 use bytes::Bytes;
 use mqkit::bench::{Arrival, Load, Measure, Payload, Size};
 use mqkit::protocol::Version;
@@ -100,7 +100,8 @@ fn payloads_are_as_large_as_they_should_be() {
         let payloads = payloads(Payload::Random(size), count);
         payloads.iter().map(Vec::len).collect::<Vec<_>>()
     };
-    assert_eq!(lengths(Size::Fixed(STAMP), 20), [32; 20]);
+    assert_eq!(lengths(Size::Fixed(STAMP), 20), [16; 20]);
+    assert_eq!(lengths(Size::Fixed(32), 20), [32; 20]);
     assert_eq!(lengths(Size::Fixed(100_000), 20), [100_000; 20]);
     let uniform = lengths(Size::Uniform(40, 49), 500);
     assert!(uniform.iter().all(|length| (40..50).contains(length)), "{uniform:?}");
@@ -115,6 +116,55 @@ fn payloads_are_as_large_as_they_should_be() {
     // Half of them are below ln 2 of the mean.
     let small = exponential.iter().filter(|length| **length < 139).count();
     assert!((420..=580).contains(&small), "{small}");
+}
+
+/// What is lost, comes twice or out of order, and when, is known from 16 bytes, too.
+#[test]
+fn the_smallest_payloads_keep_every_count_and_exact_times() {
+    let fault = |number, fault| ("t/0".to_owned(), number, fault);
+    let policy = Policy {
+        delivery_delay: Duration::from_millis(30),
+        faults: vec![
+            fault(10, Fault::Lose),
+            fault(20, Fault::Repeat),
+            fault(30, Fault::Swap),
+            fault(40, Fault::Foreign(&[0; 16])),
+        ],
+        ..Policy::default()
+    };
+    for arrival in [Arrival::Constant, Arrival::Closed] {
+        let rate = (arrival != Arrival::Closed).then_some(500.0);
+        let load = Load {
+            payload: Payload::Random(Size::Fixed(STAMP)),
+            arrival,
+            rate,
+            drain: Duration::from_millis(300),
+            ..load()
+        };
+        let (measured, record) = against(policy.clone(), load);
+        assert!(record.messages.iter().all(|message| message.payload.len() == 16));
+        let counts = measured.record.counts;
+        let found = (counts.received, counts.lost, counts.duplicated, counts.out_of_order);
+        assert_eq!((found, counts.foreign), ((99, 1, 1, 1), 1), "{counts:?}");
+        // Service times need room, or a closed loop, where a message is sent when it is due.
+        let (service, response) = if rate.is_some() { (0, 99) } else { (99, 0) };
+        assert_eq!(samples(&measured, Measure::DeliveryService), service);
+        assert_eq!(samples(&measured, Measure::DeliveryResponse), response);
+        let main = if rate.is_some() {
+            Measure::DeliveryResponse
+        } else {
+            Measure::DeliveryService
+        };
+        let times = measured.record.histogram(main).unwrap();
+        let median = times.quantile(0.5);
+        assert!(times.min() >= Duration::from_millis(30), "{:?}", times.min());
+        assert!(median < Duration::from_secs(1), "{median:?}");
+        assert!(
+            measured.notes.iter().any(|note| note.contains("short stamp")),
+            "{:?}",
+            measured.notes
+        );
+    }
 }
 
 #[test]

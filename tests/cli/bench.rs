@@ -1,5 +1,7 @@
 //! `mqkit bench` from outside: what its flags mean, its files, its statuses, and the broker that it brings.
 
+mod ends;
+
 use super::{CONNACK_5, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
@@ -279,7 +281,7 @@ fn report_of_kept(port: &str, words: &[&str]) {
 fn usage_errors_say_what_to_do() {
     for (words, part) in [
         (&["sideways"][..], "must be one of round-trip, fan-in"),
-        (&["--size", "8"], "at least 32"),
+        (&["--size", "8"], "at least 16"),
         (&["--size", "exp:x"], "must be bytes"),
         (&["--rate", "0"], "must be a number per second"),
         (&["--count", "1.5"], "must be a whole number"),

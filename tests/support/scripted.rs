@@ -35,6 +35,10 @@ pub(crate) struct Policy {
     pub(crate) faults: Vec<(String, u64, Fault)>,
     /// PUBLISH is neither answered nor delivered.
     pub(crate) silent: bool,
+    /// Connections stay open after DISCONNECT, and when the client has closed its half.
+    pub(crate) keeps_connections: bool,
+    /// After so many clients CONNACK refuses, with this reason.
+    pub(crate) refuses_clients: Option<(u32, ReasonCode)>,
     /// Every subscription is refused.
     pub(crate) refuses_subscriptions: bool,
     /// What `$SYS/broker/version` says; without it all of `$SYS` is refused.
@@ -278,6 +282,7 @@ impl Core {
                 };
                 self.connections.insert(number, connection);
             }
+            Input::Gone(_) if self.policy.keeps_connections => {}
             Input::Gone(number) => self.close(number),
             Input::Packet(number, at, packet) => {
                 // What came behind a packet that ended the connection is not looked at.
@@ -307,13 +312,18 @@ impl Core {
                 let connection = self.connections.get_mut(&number).unwrap();
                 connection.version = connect.version;
                 connection.client.clone_from(&client);
+                let refused = self.policy.refuses_clients;
+                let refused = refused.filter(|(most, _)| self.record.connections > *most);
                 let connack = Connack {
-                    session_present: known,
-                    reason: ReasonCode::SUCCESS,
+                    session_present: known && refused.is_none(),
+                    reason: refused.map_or(ReasonCode::SUCCESS, |(_, reason)| reason),
                     properties: Properties::new(),
                 };
                 let due = now + self.policy.connack_delay;
                 self.later(due, Job::Send(number, Packet::Connack(connack), None));
+                if refused.is_some() {
+                    self.later(due, Job::Close(number));
+                }
                 for (publish, place) in waiting {
                     self.later(due, Job::Deliver(client.clone(), publish, place));
                 }
@@ -382,6 +392,7 @@ impl Core {
                 self.later(now, Job::Send(number, pubrel, None));
             }
             Packet::Pingreq => self.later(now, Job::Send(number, Packet::Pingresp, None)),
+            Packet::Disconnect(_) if self.policy.keeps_connections => {}
             Packet::Disconnect(_) => self.close(number),
             _ => {}
         }

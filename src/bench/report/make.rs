@@ -2,13 +2,12 @@
 
 use super::{Interval, Latency, Process, Rates, Report, Row, SCHEMA, Span};
 use crate::bench::histogram::Histogram;
-use crate::bench::{self, Arrival, Counts, Load, Measure, Measured};
+use crate::bench::{Arrival, Counts, Load, Measure, Measured};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 impl Report {
-    /// The report of one process. What `measured` knows about the connection goes into `process`; a client that gave up and
-    /// an early stop are noted.
+    /// The report of one process. What `measured` knows about the connection goes into `process`; an early stop is noted.
     #[must_use]
     pub fn new(measured: Measured, load: &Load, process: Process) -> Self {
         let record = &measured.record;
@@ -27,7 +26,6 @@ impl Report {
             .filter_map(|measure| Some((measure.name().to_owned(), Latency::new(record.histogram(measure)?))))
             .collect();
         let mut notes = measured.notes;
-        notes.extend(measured.failed.as_deref().map(bench::Error::with_causes));
         if measured.stopped {
             notes.push("The run was stopped before its plan was done.".to_owned());
         }
@@ -46,6 +44,7 @@ impl Report {
             latency,
             timeline: measured.rows,
             generator: measured.generator,
+            failures: measured.failures,
             broken: measured.broken,
             notes,
         }

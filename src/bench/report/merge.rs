@@ -3,7 +3,7 @@
 
 use super::{Generator, Latency, Process, Rates, Report, Row, SCHEMA, Span, main_measure};
 use crate::bench::histogram::{BadHistogram, Histogram};
-use crate::bench::{Counts, Load, Measure, Scenario};
+use crate::bench::{Counts, Failure, Load, Measure, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of the merged time of sending during which all processes should have been sending.
@@ -76,9 +76,14 @@ impl Report {
         }
         let latency = latency(&reports)?;
         let load = load(&reports, &first.load);
+        let mut failures = Vec::new();
         let mut broken = Vec::new();
         let mut notes = Vec::new();
         for report in &reports {
+            failures.extend(report.failures.iter().map(|failure| Failure {
+                text: labelled(report, std::slice::from_ref(&failure.text)).concat(),
+                ..failure.clone()
+            }));
             broken.extend(labelled(report, &report.broken));
             let common = |note: &String| reports.iter().all(|other| other.notes.contains(note));
             let (shared, own): (Vec<_>, Vec<_>) = report.notes.iter().cloned().partition(common);
@@ -89,6 +94,8 @@ impl Report {
             }
             notes.extend(labelled(report, &own));
         }
+        // Causes first.
+        failures.sort_by_key(|failure| failure.kind);
         notes.extend(differences(&reports));
         notes.extend(apart(&reports, &offsets, &span));
         Ok(Self {
@@ -101,6 +108,7 @@ impl Report {
             span,
             counts,
             latency,
+            failures,
             broken,
             notes,
         })

@@ -1,12 +1,19 @@
 //! One client of the load: who it is, its first connection, its end. It must not know what it is for.
 
-use super::{Context, Error, Measure, Note, Rc};
+use super::{Context, Error, Measure, Note, Ordering, Rc};
 use crate::bench::Scenario;
+use crate::bench::error::with_causes;
+use crate::bench::failure::CLOSE_TIMEOUT;
 use crate::bench::identity::{Identity, Role};
+use crate::bench::signal::{Order, Shared, Trouble};
 use crate::client::{self, Client, Event};
 use crate::protocol::{Utf8, Version};
 use crate::session;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
+use tokio::sync::watch::Receiver;
 
 /// A client and its name.
 pub(super) struct Connection {
@@ -16,6 +23,11 @@ pub(super) struct Connection {
     connected: bool,
     /// When a connection was lost, until the next one.
     lost: Option<Instant>,
+    /// How often it was lost.
+    pub(super) losses: u64,
+    /// An attempt has failed, or the connection was lost, and there is no new one.
+    trouble: Option<Trouble>,
+    shared: Arc<Shared>,
 }
 
 impl Connection {
@@ -56,6 +68,9 @@ impl Connection {
             identity,
             connected: false,
             lost: None,
+            losses: 0,
+            trouble: None,
+            shared: Arc::clone(&context.worker.shared),
         });
         loop {
             if let Event::Session(session::Event::Connected(_)) = connection.next(context).await? {
@@ -72,14 +87,23 @@ impl Connection {
                 match &event {
                     Event::Session(session::Event::Connected(_)) => {
                         self.connected = true;
+                        self.trouble = None;
                         context.count(|counts| counts.connected += 1);
                         if let Some(lost) = self.lost.take() {
                             context.time(Measure::Reconnect, lost.elapsed());
                         }
                     }
-                    Event::Retrying(..) if std::mem::take(&mut self.connected) => {
-                        self.lost = Some(Instant::now());
-                        context.count(|counts| counts.lost_connections += 1);
+                    Event::Retrying(error, _) => {
+                        let why = with_causes(error);
+                        self.trouble = Some(match self.trouble.take() {
+                            Some(trouble) => trouble.because(why),
+                            None => Trouble::new(why, &self.shared),
+                        });
+                        if std::mem::take(&mut self.connected) {
+                            self.lost = Some(Instant::now());
+                            self.losses += 1;
+                            context.count(|counts| counts.lost_connections += 1);
+                        }
                     }
                     _ => {}
                 }
@@ -87,6 +111,7 @@ impl Connection {
             }
             Err(source) => {
                 if std::mem::take(&mut self.connected) {
+                    self.losses += 1;
                     context.count(|counts| counts.lost_connections += 1);
                 }
                 Err(self.failed(source))
@@ -120,11 +145,22 @@ impl Connection {
         }
     }
 
-    /// Disconnects, and has the broker forget the session.
-    pub(super) async fn close(mut self: Box<Self>, context: &Context) {
+    /// Disconnects, and has the broker forget the session. True when the broker closed the connection, as it does after
+    /// it has read everything.
+    pub(super) async fn close(mut self: Box<Self>, context: &Context) -> bool {
+        if let Some(trouble) = &self.trouble {
+            context.note(Note::Absent(trouble.why.clone()));
+            return false;
+        }
         let load = &context.worker.setup.load;
-        // What goes wrong here changes no figure.
-        let _ = self.client.close(false).await;
+        let closed = match tokio::time::timeout(CLOSE_TIMEOUT, self.client.close(true)).await {
+            Ok(result) => result.is_ok(),
+            Err(_) => {
+                self.shared.unclosed.fetch_add(1, Ordering::Relaxed);
+                return false;
+            }
+        };
+        self.shared.closed.fetch_add(1, Ordering::Relaxed);
         let session = self.client.session().options();
         if load.persistent && session.version != Version::V5 && load.scenario != Scenario::Connect {
             let mut options = context.worker.setup.client.clone();
@@ -139,6 +175,15 @@ impl Connection {
             };
             let _ = tokio::time::timeout(FORGET_TIMEOUT, forget).await;
         }
+        closed
+    }
+}
+
+/// Does what is to be done at the end of a client, as far as there is time for it; `None` when there was not enough.
+pub(super) async fn in_time<T>(context: &Context, end: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = end => Some(done),
+        () = Order::gone(context.worker.orders.clone()) => None,
     }
 }
 
@@ -169,7 +214,7 @@ pub(super) fn unconnected(context: &Context, error: Error) {
         context.count(|counts| counts.failed_connections += 1);
         context.note(Note::Unconnected(error));
     } else {
-        context.note(Note::Failed(error));
+        context.note(Note::Failed(error, false));
     }
 }
 
@@ -179,4 +224,19 @@ pub(super) async fn at(timer: &super::super::timer::Alarm, moment: Option<Instan
         Some(moment) => timer.at(moment).await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether an order was given that has not been looked at.
+pub(super) fn is_told(orders: &Receiver<Order>) -> bool {
+    orders.has_changed().unwrap_or(true)
+}
+
+/// Whether there is an order, each time when it is asked: first in a `select!`, it sees to it that a connection that is always
+/// ready does not keep orders waiting. It wakes nobody.
+pub(super) async fn told(orders: &Receiver<Order>) {
+    poll_fn(|_| match is_told(orders) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }

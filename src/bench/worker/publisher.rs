@@ -9,7 +9,7 @@ use crate::bench::schedule::{Due, Schedule};
 use crate::bench::{Arrival, Scenario};
 use crate::client::Event;
 use crate::protocol::{Publish, QoS, Utf8};
-use crate::session;
+use crate::session::{self, error::Refusal};
 use bytes::Bytes;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -21,29 +21,51 @@ pub(super) async fn run(context: Rc<Context>, index: u32) {
         Err(error) => return connection::unconnected(&context, error),
     };
     context.note(Note::Ready);
+    let mut publisher = None;
     if context.worker.setup.load.scenario != Scenario::Connect {
-        let mut publisher = Publisher::new(&context, &connection, index);
+        let publisher = publisher.insert(Publisher::new(&context, &connection, index));
         let result = publisher.publish(&mut connection).await;
-        publisher.settle();
+        let missing = publisher.settle();
         let stalled = *result.as_ref().unwrap_or(&false);
-        let failed = result.err().map(Note::Failed);
+        let failed = result.err();
         let gone = failed.is_some();
-        failed.into_iter().for_each(|note| context.note(note));
+        if gone {
+            publisher.doubt();
+        }
+        failed
+            .into_iter()
+            .for_each(|error| context.note(Note::Failed(error, true)));
         context.note(Note::Published {
             expected: publisher.expected,
+            missing,
             stalled,
         });
         if gone {
             return;
         }
     }
-    if let Err(error) = connection.linger(&context).await {
-        return context.note(Note::Failed(error));
+    let lingered = connection.linger(&context).await;
+    if let Some(publisher) = &mut publisher {
+        publisher.look(&connection);
     }
+    let closed = match lingered {
+        Ok(()) => connection::in_time(&context, leave(&context, connection, index)).await,
+        Err(error) => {
+            context.note(Note::Failed(error, true));
+            None
+        }
+    };
+    if let Some(publisher) = publisher.as_mut().filter(|_| closed != Some(true)) {
+        publisher.doubt();
+    }
+}
+
+/// Removes retained messages and disconnects; true when the broker closed the connection.
+async fn leave(context: &Rc<Context>, mut connection: Box<Connection>, index: u32) -> bool {
     if context.worker.setup.load.retain {
-        clear(&context, &mut connection, index).await;
+        clear(context, &mut connection, index).await;
     }
-    connection.close(&context).await;
+    connection.close(context).await
 }
 
 struct Publisher {
@@ -71,6 +93,10 @@ struct Publisher {
     expected: u64,
     /// A message was refused, and the first reason is known.
     refused: bool,
+    /// Measured messages of QoS 0 that no subscriber tells of, sent on this connection.
+    unconfirmed: u64,
+    /// Losses of the connection that were looked at.
+    losses: u64,
     /// Deliveries of all messages, for the window at QoS 0.
     outgoing: u64,
     /// Deliveries that are waited for no longer.
@@ -112,7 +138,7 @@ impl Publisher {
         };
         Self {
             schedule: Schedule::new(load, index),
-            payloads: Payloads::new(load.payload.clone(), worker.noise.clone(), seed),
+            payloads: Payloads::new(load, worker.noise.clone(), seed),
             sources: (0..load.topics.max(1)).map(source).collect(),
             random: fastrand::Rng::with_seed(seed ^ 1),
             turn: 0,
@@ -127,6 +153,8 @@ impl Publisher {
             settled: 0,
             expected: 0,
             refused: false,
+            unconfirmed: 0,
+            losses: connection.losses,
             outgoing: 0,
             given_up: Cell::new(0),
             progress: Duration::ZERO,
@@ -162,6 +190,7 @@ impl Publisher {
         tokio::pin!(patience);
         let alarm = context.timer.alarm();
         let mut waiting = true;
+        let mut told = orders.clone();
         loop {
             let more = self.send_due(connection, &mut waiting)?;
             if self.over && connection.client.session().is_idle() {
@@ -170,6 +199,13 @@ impl Publisher {
             let wake = self.wake(connection, ends).filter(|_| !more);
             tokio::select! {
                 biased;
+                () = connection::told(&told) => {
+                    let order = *told.borrow_and_update();
+                    if order.quit || order.end || told.has_changed().is_err() {
+                        self.stopped = Some(self.start.elapsed());
+                        return Ok(false);
+                    }
+                }
                 event = connection.next(&context) => self.handle(event?),
                 () = std::future::ready(()), if more => {}
                 result = connection::at(&alarm, wake), if wake.is_some() => {
@@ -245,6 +281,7 @@ impl Publisher {
     }
 
     fn send(&mut self, connection: &mut Connection, due: Due, now: Duration) -> Result<(), Error> {
+        self.look(connection);
         let load = &self.context.worker.setup.load;
         let chosen = match load.random_topics {
             true => self.random.usize(..self.sources.len()),
@@ -262,10 +299,10 @@ impl Publisher {
             number: *next,
             measured: due.measured,
             due: due.at,
-            sent: now,
+            sent: Some(now),
         };
         *next += 1;
-        let payload = self.payloads.next(&connection.identity, stamp);
+        let payload = self.payloads.next(&connection.identity, &stamp);
         let size = payload.len() as u64;
         let publish = Publish {
             retain: load.retain,
@@ -285,6 +322,7 @@ impl Publisher {
         if due.measured {
             self.sent += 1;
             self.expected += source.receivers;
+            self.unconfirmed += u64::from(self.qos == QoS::AtMostOnce && source.receivers == 0);
             let mut record = self.context.record.borrow_mut();
             record.counts.offered += 1;
             record.counts.sent += 1;
@@ -295,13 +333,20 @@ impl Publisher {
     }
 
     fn handle(&mut self, event: Event) {
-        let Event::Session(session::Event::Published { publish, reason, .. }) = event else {
+        let Event::Session(session::Event::Published {
+            publish,
+            reason,
+            properties,
+            by,
+        }) = event
+        else {
             return;
         };
         let now = self.start.elapsed();
         self.progress = now;
         let setup = &self.context.worker.setup;
-        let Some(stamp) = Stamp::read(&publish.payload, setup.run_id).filter(|stamp| stamp.measured) else {
+        let stamp = Stamp::read(self.context.form, &publish.payload, setup.run_id, now);
+        let Some(stamp) = stamp.filter(|stamp| stamp.measured) else {
             return;
         };
         if self.qos == QoS::AtMostOnce {
@@ -317,13 +362,19 @@ impl Publisher {
             self.expected = self.expected.saturating_sub(receivers);
             drop(record);
             if !std::mem::replace(&mut self.refused, true) {
-                self.context.note(Note::Refused(reason));
+                self.context.note(Note::Refused(Refusal {
+                    packet: by,
+                    reason,
+                    properties,
+                }));
             }
             return;
         }
         record.counts.acknowledged += 1;
         record.last.acknowledged = now.saturating_sub(setup.load.warm_up);
-        record.time(Measure::AckService, now.saturating_sub(stamp.sent));
+        if let Some(sent) = stamp.sent_in(setup.load.arrival) {
+            record.time(Measure::AckService, now.saturating_sub(sent));
+        }
         if setup.load.arrival != Arrival::Closed {
             record.time(Measure::AckResponse, now.saturating_sub(stamp.due));
         }
@@ -368,16 +419,18 @@ impl Publisher {
         }
     }
 
-    /// Counts what was not sent, and what has no acknowledgement.
-    fn settle(&mut self) {
-        let mut unsent = 0;
-        if !self.schedule.is_closed() {
-            let until = self.stopped;
-            let pending = self.pending.filter(|due| until.is_none_or(|until| due.at <= until));
-            if let Some(due) = pending {
-                unsent = u64::from(due.measured) + self.schedule.rest(until);
+    /// Counts what was not sent, and what has no acknowledgement. Returns the deliveries that the former would have led to.
+    fn settle(&mut self) -> u64 {
+        let until = self.stopped;
+        let unsent = match (self.schedule.is_closed(), self.pending) {
+            // Without a count, and before its end, nothing more was due.
+            (true, _) if until.is_some() => 0,
+            (true, _) => self.schedule.left().unwrap_or_default(),
+            (false, Some(due)) if until.is_none_or(|until| due.at <= until) => {
+                u64::from(due.measured) + self.schedule.rest(until)
             }
-        }
+            (false, _) => 0,
+        };
         let unacknowledged = match self.qos {
             QoS::AtMostOnce => 0,
             _ => self.sent - self.settled,
@@ -387,6 +440,36 @@ impl Publisher {
             counts.unsent += unsent;
             counts.unacknowledged += unacknowledged;
         });
+        self.receivers_of_next(unsent)
+    }
+
+    /// Deliveries that so many more messages would lead to; at random topics on average.
+    fn receivers_of_next(&self, messages: u64) -> u64 {
+        let topics = self.sources.len() as u64;
+        let receivers =
+            |sources: &mut dyn Iterator<Item = &Source>| sources.map(|source| source.receivers).sum::<u64>();
+        let all = receivers(&mut self.sources.iter());
+        if self.context.worker.setup.load.random_topics {
+            return messages.saturating_mul(all) / topics;
+        }
+        let rest = usize::try_from(messages % topics).unwrap_or_default();
+        let first = self.turn % self.sources.len();
+        let rest = receivers(&mut self.sources.iter().cycle().skip(first).take(rest));
+        (messages / topics).saturating_mul(all).saturating_add(rest)
+    }
+
+    /// Doubts what was sent on a connection that has broken since.
+    fn look(&mut self, connection: &Connection) {
+        if self.losses != connection.losses {
+            self.losses = connection.losses;
+            self.doubt();
+        }
+    }
+
+    /// The connection broke, or was not closed by the broker: nobody knows how much of it was read.
+    fn doubt(&mut self) {
+        let doubtful = std::mem::take(&mut self.unconfirmed);
+        self.context.count(|counts| counts.doubtful += doubtful);
     }
 }
 

@@ -7,8 +7,8 @@ use crate::bench::identity::Role;
 use crate::bench::ledger::Arrival;
 use crate::client::Event;
 use crate::protocol::topic::Shared;
-use crate::protocol::{Properties, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
-use crate::session;
+use crate::protocol::{PacketType, Properties, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
+use crate::session::{self, error::Refusal};
 use std::cell::RefCell;
 use std::time::Instant;
 
@@ -20,8 +20,10 @@ pub(super) async fn run(context: Rc<Context>, index: u32) {
     };
     let mut subscriber = Subscriber::new(&context, &connection);
     match subscriber.run(&mut connection).await {
-        Ok(()) => connection.close(&context).await,
-        Err(error) => context.note(Note::Failed(error)),
+        Ok(()) => {
+            let _ = connection::in_time(&context, connection.close(&context)).await;
+        }
+        Err(error) => context.note(Note::Failed(error, true)),
     }
 }
 
@@ -63,15 +65,27 @@ impl Subscriber {
         } else {
             self.subscribe(connection)?;
         }
+        let mut waiting = orders.clone();
         let alarm = context.timer.alarm();
         let mut drop_at = None;
         let mut subscribed = !retained;
         loop {
+            if connection::is_told(&orders) {
+                let order = *orders.borrow_and_update();
+                if orders.has_changed().is_err() || order.end {
+                    return Ok(());
+                }
+                if self.start.is_none() && order.start.is_some() && load.scenario == Scenario::Reconnect {
+                    drop_at = order.start.map(|start| start + load.warm_up + load.drop_every);
+                }
+                self.start = order.start;
+                if order.subscribe && !std::mem::replace(&mut subscribed, true) {
+                    self.subscribe(connection)?;
+                }
+            }
             tokio::select! {
                 biased;
-                event = connection.next(&context) => {
-                    self.handle(connection, event?, &mut drop_at)?;
-                }
+                () = connection::told(&orders) => {}
                 result = connection::at(&alarm, drop_at), if drop_at.is_some() => {
                     result.map_err(Error::System)?;
                     drop_at = None;
@@ -80,19 +94,10 @@ impl Subscriber {
                         self.interrupted = true;
                     }
                 }
-                changed = orders.changed() => {
-                    let order = *orders.borrow_and_update();
-                    if changed.is_err() || order.end {
-                        return Ok(());
-                    }
-                    if self.start.is_none() && order.start.is_some() && load.scenario == Scenario::Reconnect {
-                        drop_at = order.start.map(|start| start + load.warm_up + load.drop_every);
-                    }
-                    self.start = order.start;
-                    if order.subscribe && !std::mem::replace(&mut subscribed, true) {
-                        self.subscribe(connection)?;
-                    }
+                event = connection.next(&context) => {
+                    self.handle(connection, event?, &mut drop_at)?;
                 }
+                _ = waiting.changed() => {}
             }
         }
     }
@@ -124,13 +129,17 @@ impl Subscriber {
                 let acknowledged = connection.client.acknowledge(handle);
                 acknowledged.map_err(|source| connection.failed(source))
             }
-            Event::Session(session::Event::Subscribed { granted, .. }) => {
+            Event::Session(session::Event::Subscribed { granted, properties }) => {
                 for (filter, reason) in granted {
                     if reason.is_failure() {
                         return Err(Error::Refused {
                             id: connection.identity.client_id.clone(),
                             filter: filter.to_string(),
-                            reason,
+                            refusal: Refusal {
+                                packet: PacketType::Suback,
+                                reason,
+                                properties,
+                            },
                         });
                     }
                     if reason.0 < load.subscribe_qos {
@@ -159,18 +168,20 @@ impl Subscriber {
     fn take(&mut self, publish: &Publish) {
         let worker = &self.context.worker;
         let load = &worker.setup.load;
-        let stamp = Stamp::read(&publish.payload, worker.setup.run_id);
-        let (Some(stamp), Some(start)) = (stamp, self.start.or_else(|| worker.orders.borrow().start)) else {
+        self.start = self.start.or_else(|| worker.orders.borrow().start);
+        let now = self.start.map(|start| start.elapsed());
+        let stamp = now.and_then(|now| Stamp::read(self.context.form, &publish.payload, worker.setup.run_id, now));
+        let (Some(stamp), Some(now)) = (stamp, now) else {
             // Our publishers take away what they had the broker store.
             let cleared = load.retain && publish.payload.is_empty();
             self.context.count(|counts| counts.foreign += u64::from(!cleared));
             return;
         };
-        self.start = Some(start);
-        let now = start.elapsed();
-        let first = stamp
-            .measured
-            .then(|| self.ledger.borrow_mut().arrived(stamp.source, stamp.number));
+        let first = stamp.measured.then(|| {
+            self.ledger
+                .borrow_mut()
+                .arrived(stamp.source, stamp.number, self.context.form.number_bits())
+        });
         if first != Some(Arrival::Duplicate) {
             let publisher = load.publisher_of(stamp.source);
             if let Some(flow) = worker.shared.flows.get(publisher as usize) {
@@ -198,7 +209,9 @@ impl Subscriber {
         }
         let response = now.saturating_sub(stamp.due);
         record.counts.late += u64::from(response > load.late);
-        record.time(Measure::DeliveryService, now.saturating_sub(stamp.sent));
+        if let Some(sent) = stamp.sent_in(load.arrival) {
+            record.time(Measure::DeliveryService, now.saturating_sub(sent));
+        }
         if load.arrival != Loop::Closed {
             record.time(Measure::DeliveryResponse, response);
         }

@@ -48,7 +48,9 @@ pub(super) struct LoadFlags {
     #[arg(long)]
     random_topics: bool,
 
-    /// Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean) [default: 100]
+    /// Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean), at least 16; below 32
+    /// they say which message it is and when it was due, and not when it was sent, so that a --rate has no service times
+    /// [default: 100]
     #[arg(long, value_name = "BYTES", value_parser = values::size, conflicts_with_all = ["file", "message"])]
     size: Option<Size>,
 
@@ -68,7 +70,7 @@ pub(super) struct LoadFlags {
     #[arg(long, value_name = "QOS", value_parser = qos)]
     subscribe_qos: Option<QoS>,
 
-    /// Ask the broker to store the messages; they are removed at the end
+    /// Publish retained messages; they are removed at the end
     #[arg(short, long)]
     retain: bool,
 

@@ -2,16 +2,17 @@
 
 use super::files::OutputFile;
 use crate::bench::baseline::{self, compare, percent};
+use crate::bench::failure::Kind;
 use crate::bench::report::Process;
 use crate::bench::threshold::{Judged, Threshold};
-use crate::bench::{Load, Measured, Report, Scenario};
+use crate::bench::{Failure, Load, Measured, Report, Scenario};
 use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::output::report::{csv, hdr, html, json, junit, text};
+use crate::protocol::ReasonCode;
 use anyhow::Context as _;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What is made of the report.
 #[derive(Debug, clap::Args)]
@@ -54,7 +55,8 @@ pub(super) struct ThresholdFlags {
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 
-    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%
+    /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by
+    /// its machine, on either side, is a note and no failure
     #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
     max_regression: Option<f64>,
 }
@@ -98,11 +100,11 @@ impl Results {
         })
     }
 
-    /// Shows what a run has measured. What ended it before its time, or a client in it, decides on the status; then refused
-    /// messages; then thresholds.
+    /// Shows what a run has measured. What ended it before its time decides on the status; then what happened to clients and
+    /// messages; then guarantees and thresholds.
     ///
     /// # Errors
-    /// A result cannot be written, or a client gave up.
+    /// A result cannot be written.
     pub(super) fn measured(
         self,
         measured: Measured,
@@ -110,26 +112,11 @@ impl Results {
         process: Process,
         end: Outcome,
     ) -> anyhow::Result<Outcome> {
-        let failed = measured.failed.clone();
-        let refused = measured.refused;
-        let report = Report::new(measured, load, process);
-        let verdict = self.show(&report)?;
-        if end != Outcome::Done {
-            return Ok(end);
-        }
-        // The report was the only other one that had it.
-        if let Some(error) = failed.and_then(Arc::into_inner) {
-            return Err(error.into());
-        }
-        if let Some(reason) = refused {
-            let count = report.counts.refused;
-            say(&format!(
-                "the broker refused {count} messages, the first with: {}",
-                reason.name()
-            ));
-            return Ok(Outcome::Refused(reason));
-        }
-        Ok(verdict)
+        let verdict = self.show(&Report::new(measured, load, process))?;
+        Ok(match end {
+            Outcome::Done => verdict,
+            ended => ended,
+        })
     }
 
     /// Adds up reports and shows the sum.
@@ -170,6 +157,9 @@ impl Results {
             true => json::write(report, out),
             false => text::write(report, &judged, colour(), out),
         }))?;
+        for failure in &report.failures {
+            say(&failure.text);
+        }
         for broken in &report.broken {
             say(broken);
         }
@@ -180,10 +170,28 @@ impl Results {
             };
             say(&format!("not met: {}, but {}{why}", verdict.name, verdict.measured));
         }
+        // Causes come first.
+        if let Some(failure) = report.failures.first() {
+            return Ok(status(failure));
+        }
         match report.broken.is_empty() && judged.failed().next().is_none() {
             true => Ok(Outcome::Done),
             false => Ok(Outcome::No),
         }
+    }
+}
+
+fn status(failure: &Failure) -> Outcome {
+    let reason = failure.reason.map_or(ReasonCode::UNSPECIFIED_ERROR, ReasonCode);
+    match failure.kind {
+        Kind::ClientsRefused | Kind::MessagesRefused => Outcome::Refused(reason),
+        Kind::ConnectionsLost => Outcome::Lost,
+        Kind::ClientsUnconnected => Outcome::Unconnected,
+        Kind::ClientsFailed
+        | Kind::MessagesUnsent
+        | Kind::MessagesUnacknowledged
+        | Kind::MessagesDoubtful
+        | Kind::BrokerSilent => Outcome::No,
     }
 }
 
@@ -222,7 +230,8 @@ fn write_stdout(text: &[u8]) -> Result<(), OutputError> {
     }
 }
 
-fn say(line: &str) {
+/// Says what explains the status, whatever else is to be heard.
+pub(super) fn say(line: &str) {
     // Nobody is left to hear of a stderr that cannot be written.
     let _ = writeln!(std::io::stderr().lock(), "mqkit: {line}");
 }

@@ -1,5 +1,5 @@
-//! Verdicts as JUnit XML, which continuous integration systems show: a test case for each guarantee that the run could
-//! break, each threshold and each figure of a comparison. It must not know how verdicts are reached.
+//! Verdicts as JUnit XML, which continuous integration systems show: a test case for the run,
+//! each guarantee that it could break, each threshold and each figure of a comparison. It must not know how verdicts are reached.
 
 use super::super::time;
 use crate::bench::threshold::Judged;
@@ -17,7 +17,8 @@ struct Case {
 
 /// Appends a document with one test suite.
 pub fn write(report: &Report, judged: &Judged, out: &mut Vec<u8>) {
-    let mut cases = guarantees(report);
+    let mut cases = vec![run(report)];
+    cases.extend(guarantees(report));
     if let Some(comparison) = &judged.comparison {
         cases.extend(comparison.verdicts.iter().map(|verdict| case("baseline", verdict)));
     }
@@ -53,6 +54,25 @@ fn case(class: &'static str, verdict: &Verdict) -> Case {
         name: verdict.name.clone(),
         outcome: verdict.outcome,
         message: verdict.to_string(),
+    }
+}
+
+/// Whether all clients and messages got through.
+fn run(report: &Report) -> Case {
+    let failures: Vec<_> = report.failures.iter().map(|failure| failure.text.as_str()).collect();
+    let counts = &report.counts;
+    let (outcome, message) = match failures.join("; ") {
+        message if !message.is_empty() => (Outcome::Failed, message),
+        _ if counts.offered == 0 && counts.connected == 0 => {
+            (Outcome::NotJudged, "nothing was sent and nobody connected".to_owned())
+        }
+        _ => (Outcome::Passed, String::new()),
+    };
+    Case {
+        class: "run",
+        name: "no client and no message failed".to_owned(),
+        outcome,
+        message,
     }
 }
 

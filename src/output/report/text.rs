@@ -57,6 +57,14 @@ fn heading(name: &str, style: Style, out: &mut String) {
 
 /// What must be read before the figures.
 fn warnings(report: &Report, style: Style, out: &mut String) {
+    if !report.failures.is_empty() {
+        out.push('\n');
+        style.paint(Ink::Fault, out, |out| out.push_str("FAILED"));
+        out.push('\n');
+        for failure in &report.failures {
+            let _ = writeln!(out, "  {}", safe(&failure.text));
+        }
+    }
     if !report.broken.is_empty() {
         out.push('\n');
         style.paint(Ink::Fault, out, |out| out.push_str("BROKEN GUARANTEE"));
@@ -258,6 +266,7 @@ fn conservation(report: &Report, style: Style, out: &mut String) {
         parts.extend(some(counts.refused, "refused"));
         parts.extend(some(counts.unacknowledged, "unacknowledged"));
         parts.extend(some(counts.unsent, "due but not sent"));
+        parts.extend(some(counts.doubtful, "doubtful"));
         if !parts.is_empty() {
             parts.insert(0, format!("{} due", count(counts.offered)));
             lines.push(("publishing", parts));

@@ -65,6 +65,12 @@ pub(super) fn started(report: &Report) -> String {
 fn verdict(report: &Report, out: &mut String) {
     let generator = &report.generator;
     let counts = &report.counts;
+    if !report.failures.is_empty() {
+        out.push_str("<div class=\"verdict bad\"><p><span aria-hidden=\"true\">✗</span> The run failed:</p>\n");
+        let texts: Vec<_> = report.failures.iter().map(|failure| failure.text.clone()).collect();
+        list(&texts, out);
+        out.push_str("</div>\n");
+    }
     if report.broken.is_empty() && counts.sent == 0 && counts.received == 0 && counts.connected == 0 {
         let text = "Nothing was sent and nobody connected: nothing was tested.";
         out.push_str(&format!(

@@ -32,9 +32,12 @@ pub(super) fn counted_thing(name: &str) -> &'static str {
         "refused" => "messages that the broker refused with a reason code",
         "unacknowledged" => "messages of QoS 1 and 2 without an answer at the end",
         "unsent" => "messages that were due and not sent",
-        "expected" => "deliveries that the sent and not refused messages should lead to: received and lost",
+        "doubtful" => {
+            "messages of QoS 0 without a subscriber that could tell, on connections that broke or that the broker did not close"
+        }
+        "expected" => "deliveries that the due and not refused messages should lead to: received and lost",
         "received" => "deliveries, each message once for each subscriber",
-        "lost" => "expected deliveries that did not come",
+        "lost" => "expected deliveries that did not come: lost on the way, not acknowledged, or never sent",
         "duplicated" => "deliveries of what had been delivered before",
         "out_of_order" => "first deliveries behind a later message of the same publisher and topic",
         "late" => "deliveries later after their due time than the limit",
