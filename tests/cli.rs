@@ -1,6 +1,7 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod bad_values;
 mod bench;
 mod config;
 mod decode;
@@ -18,6 +19,7 @@ mod shortcomings;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;
+mod suggestions;
 mod tls;
 mod tls_flags;
 mod transports;

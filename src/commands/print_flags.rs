@@ -1,11 +1,13 @@
 //! The flags that say how received messages are printed, the same in `sub` and `rr`. It must not know where messages come
 //! from or go to.
 
+use crate::cli::settings::typed::from_text;
 use crate::output::message::Format;
 use crate::output::template::Template;
+use serde::Deserialize;
 
 /// How messages are printed.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 pub(super) struct PrintFlags {
     /// Print topic and payload
     #[arg(short, long, conflicts_with = "format")]
@@ -21,11 +23,16 @@ pub(super) struct PrintFlags {
 
     /// Print each message by this format; see Format in `mqkit sub --help`
     #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
+    #[serde(deserialize_with = "read_template")]
     format: Option<Template>,
 
     /// Print JSON over several lines, also of %j and %J
     #[arg(long, conflicts_with_all = ["verbose", "raw"])]
     pretty: bool,
+}
+
+from_text! {
+    read_template: Template = Template::parse;
 }
 
 impl PrintFlags {

@@ -7,8 +7,10 @@ mod source;
 mod totals;
 
 use super::block_on;
-use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Usage, values};
+use crate::cli::connection::{Invocation, Needs, Plan};
+use crate::cli::settings::typed::{from_text, path};
+use crate::cli::values::{self, read};
+use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::input::encoding::Encoding;
 use crate::protocol::property::Place;
@@ -17,16 +19,18 @@ use bytes::Bytes;
 use changed::Fetch;
 use pace::Pace;
 use run::Run;
+use serde::Deserialize;
 use source::{Input, LineForm, Source};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Publish a message, a file, or a stream of lines
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Topic name to publish to; may stand in the URL instead
     #[arg(short, long, value_name = "TOPIC", value_parser = values::topic_name)]
+    #[serde(deserialize_with = "read::topic_name")]
     topic: Option<Utf8>,
 
     #[command(flatten)]
@@ -34,6 +38,7 @@ pub struct Args {
 
     /// The payload is written in hex or base64; white space in it means nothing
     #[arg(long, value_name = "ENCODING", value_parser = encoding, conflicts_with_all = ["json", "null_message"])]
+    #[serde(deserialize_with = "read_encoding")]
     encoding: Option<Encoding>,
 
     /// Each line is TOPIC, a tab, and the payload; implies --stdin-line
@@ -42,15 +47,18 @@ pub struct Args {
 
     /// What ends a line: a character, or \0 \t \n \r \\ \x1e [default: \n]
     #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
+    #[serde(deserialize_with = "read::delimiter")]
     delimiter: Option<u8>,
 
     /// Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast
     #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
+    #[serde(deserialize_with = "read::speed")]
     replay: Option<f64>,
 
-    /// QoS: 0, 1 or 2
-    #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
-    qos: QoS,
+    /// QoS: 0, 1 or 2 [default: 0]
+    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
+    #[serde(deserialize_with = "read::qos")]
+    qos: Option<QoS>,
 
     /// Ask the broker to store the message for later subscribers
     #[arg(short, long)]
@@ -61,13 +69,15 @@ pub struct Args {
     if_changed: bool,
 
     /// Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+    #[arg(long, value_name = "N", value_parser = values::positive_u64,
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    #[serde(deserialize_with = "read::positive_u64")]
     repeat: Option<u64>,
 
     /// Wait so long before each repetition
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true,
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    #[serde(deserialize_with = "read::duration")]
     repeat_delay: Option<Duration>,
 
     /// Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5
@@ -79,15 +89,16 @@ pub struct Args {
 }
 
 /// One of these.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[group(multiple = false)]
 struct Payload {
     /// Payload: the text as it stands
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<String>,
+    message: Vec<String>,
 
     /// Payload: the contents of a file
     #[arg(short, long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     file: Option<PathBuf>,
 
     /// An empty payload; with --retain it deletes the stored message
@@ -140,19 +151,22 @@ const PLACES: &[Place] = &[
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
+pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let input = args.input()?;
-    let wishes = Wishes {
+    let qos = args.qos.unwrap_or(QoS::AtMostOnce);
+    let needs = Needs {
         retry_lost: Some(RETRY_LOST),
-        resume: args.qos != QoS::AtMostOnce || args.payload.json,
+        resume: qos != QoS::AtMostOnce || args.payload.json,
+        places: PLACES,
+        choose_aliases: args.topic_alias,
+        ..Needs::default()
     };
-    let mut plan = args.connection.plan(wishes)?;
-    plan.sends_only(PLACES)?;
-    plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
+    let plan = args.connection.plan(&needs, invocation)?;
+    args.check_aliases(&plan)?;
     let template = Publish {
         retain: args.retain || args.if_changed,
         properties: plan.properties.at(Place::Packet(PacketType::Publish)),
-        ..Publish::new(args.topic(&plan)?, args.qos, Bytes::new())
+        ..Publish::new(args.topic(&plan)?, qos, Bytes::new())
     };
     let pace = match (args.replay, args.repeat) {
         (Some(speed), _) => Pace::replay(speed),
@@ -196,8 +210,12 @@ impl Args {
             return Ok(Input::Lines { form, delimiter });
         }
         let encoding = self.encoding;
-        match (message, file) {
-            (Some(text), _) => Ok(Input::Text(text.clone(), encoding)),
+        match (&message[..], file) {
+            ([text], _) => Ok(Input::Text(text.clone(), encoding)),
+            ([_, _, ..], _) => Err(Usage::Bad(
+                "only one --message can be sent at once: --stdin-line and --json take several from standard input"
+                    .to_owned(),
+            )),
             (_, Some(path)) => Ok(Input::File(path.clone(), encoding)),
             _ if *stdin_file => Ok(Input::Stdin(encoding)),
             _ if *null_message => Ok(Input::Nothing),
@@ -225,21 +243,24 @@ impl Args {
         }
     }
 
-    fn choose_aliases(&self, plan: &Plan) -> Result<bool, Usage> {
+    fn check_aliases(&self, plan: &Plan) -> Result<(), Usage> {
         let publish = plan.properties.at(Place::Packet(PacketType::Publish));
         if self.topic_alias && publish.value(PropertyId::TopicAlias).is_some() {
-            return Err(Usage::Bad(
-                "--topic-alias chooses what -D publish topic-alias gives".to_owned(),
-            ));
+            let text = "--topic-alias chooses what -D publish topic-alias gives";
+            return Err(Usage::Bad(text.to_owned()));
         }
-        let version = plan.client.session.version;
-        if self.topic_alias && version != Version::V5 {
-            return Err(Usage::Bad(format!(
+        match plan.client.session.version {
+            Version::V5 => Ok(()),
+            version if self.topic_alias => Err(Usage::Bad(format!(
                 "--topic-alias needs MQTT 5, and -V asks for {version}"
-            )));
+            ))),
+            _ => Ok(()),
         }
-        Ok(self.topic_alias)
     }
+}
+
+from_text! {
+    read_encoding: Encoding = encoding;
 }
 
 fn encoding(text: &str) -> Result<Encoding, String> {

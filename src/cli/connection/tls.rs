@@ -1,27 +1,34 @@
 //! The flags of TLS, and the options that they mean. It must not know sockets.
 
+use crate::cli::Usage;
+use crate::cli::settings::typed::{from_text, path};
 use crate::net::{TlsOptions, TlsVersion};
 use clap::Args;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Any of these switches TLS on.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize)]
 #[command(next_help_heading = "TLS (any of these switches it on)")]
 pub(super) struct Tls {
     /// Trust the certificate authorities in this PEM file
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     cafile: Option<PathBuf>,
 
     /// Trust the certificate authorities in the PEM files of this directory
     #[arg(long, value_name = "DIR")]
+    #[serde(deserialize_with = "path")]
     capath: Option<PathBuf>,
 
     /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     cert: Option<PathBuf>,
 
     /// Key of the own certificate, PEM, not encrypted
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     key: Option<PathBuf>,
 
     /// Trust the operating system's certificate authorities, also beside --cafile
@@ -38,6 +45,7 @@ pub(super) struct Tls {
 
     /// The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]
     #[arg(long, value_name = "VERSION", value_parser = versions)]
+    #[serde(deserialize_with = "read_versions")]
     tls_version: Option<Versions>,
 
     /// Cipher suites to offer, in the order of preference: their names with colons between them
@@ -46,6 +54,7 @@ pub(super) struct Tls {
 
     /// Write the session keys to this file, for Wireshark
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     tls_keylog: Option<PathBuf>,
 
     /// Name that the broker's certificate must have [default: the host]
@@ -73,7 +82,23 @@ fn versions(text: &str) -> Result<Versions, String> {
     }
 }
 
+from_text! {
+    read_versions: Versions = versions;
+}
+
 impl Tls {
+    /// Flags that mean something beside another one only.
+    ///
+    /// # Errors
+    /// A certificate without its key, or the reverse.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        match (&self.cert, &self.key) {
+            (Some(_), None) => Err(Usage::Bad("--cert needs --key".to_owned())),
+            (None, Some(_)) => Err(Usage::Bad("--key needs --cert".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     /// Nothing when none of the flags was given.
     pub(super) fn options(&self) -> Option<TlsOptions> {
         let options = TlsOptions {
