@@ -337,7 +337,7 @@ impl Connection {
             ("ack_timeout", self.ack_timeout.is_some(), time(ACK_TIMEOUT)),
         ] {
             if !given {
-                outcomes.push(Outcome { flag, value, by: None });
+                outcomes.push((flag, value, None));
             }
         }
         Ok((outcomes, remarks))

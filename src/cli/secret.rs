@@ -27,43 +27,27 @@ enum Part {
     File,
 }
 
-/// A flag with a secret.
-struct Secret {
-    /// Its identity.
-    flag: &'static str,
-    part: Part,
-    /// It is meant for the host that stands beside it.
-    follows_host: bool,
-}
-
-const fn secret(flag: &'static str, part: Part, follows_host: bool) -> Secret {
-    Secret {
-        flag,
-        part,
-        follows_host,
-    }
-}
-
-/// All of them.
-const SECRETS: &[Secret] = &[
-    secret("password", Part::All, true),
-    secret("password_file", Part::File, true),
-    secret("url", Part::Password, true),
-    secret("proxy", Part::Password, false),
-    secret("ws_header", Part::Behind, true),
-    secret("property", Part::Property("authentication-data"), false),
-    secret("key", Part::File, true),
-    secret("cert", Part::File, true), // of no use without its key
+/// The flags with a secret: which part of it is one, and whether it is meant for the host that stands beside it.
+const SECRETS: &[(&str, Part, bool)] = &[
+    ("password", Part::All, true),
+    ("password_file", Part::File, true),
+    ("url", Part::Password, true),
+    ("proxy", Part::Password, false),
+    ("ws_header", Part::Behind, true),
+    ("property", Part::Property("authentication-data"), false),
+    ("key", Part::File, true),
+    ("cert", Part::File, true), // of no use without its key
 ];
 
-fn of(flag: &str) -> Option<&'static Secret> {
-    SECRETS.iter().find(|secret| secret.flag == flag)
+fn secret(flag: &str) -> Option<(Part, bool)> {
+    let found = SECRETS.iter().find(|(secret, ..)| *secret == flag);
+    found.map(|(_, part, follows_host)| (*part, *follows_host))
 }
 
 /// The values of a flag, without what must not be seen.
 #[must_use]
 pub fn masked(flag: &str, values: &[String]) -> Vec<String> {
-    match (of(flag).map(|secret| secret.part), values) {
+    match (secret(flag).map(|(part, _)| part), values) {
         (Some(Part::All), _) => vec![MASK.to_owned()],
         (Some(Part::Password), [url]) => vec![url_masked(url)],
         (Some(Part::Behind), [header]) => vec![match header.split_once([':', '=']) {
@@ -116,10 +100,10 @@ pub(super) fn with_their_hosts(command: &Command, layers: Vec<Layer>) -> (Vec<La
 }
 
 fn follows_host(setting: &Setting) -> bool {
-    of(setting.flag.as_str()).is_some_and(|secret| match secret.part {
-        Part::Password => secret.follows_host && url_masked(&setting.text()) != setting.text(),
-        _ => secret.follows_host,
-    })
+    match secret(setting.flag.as_str()) {
+        Some((Part::Password, true)) => url_masked(&setting.text()) != setting.text(),
+        found => found.is_some_and(|(_, follows_host)| follows_host),
+    }
 }
 
 /// Of the flags that follow their host: one of those that give the password.
@@ -257,8 +241,8 @@ mod tests {
         let connection = crate::cli::settings::environment::connection();
         let mut connection = connection.disable_help_flag(true);
         connection.build();
-        for secret in SECRETS {
-            let arg = by_id(&connection, secret.flag).unwrap();
+        for (flag, ..) in SECRETS {
+            let arg = by_id(&connection, flag).unwrap();
             assert!(arg.to_string().starts_with(&shown(arg)), "{arg}");
         }
     }

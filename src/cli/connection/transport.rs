@@ -147,18 +147,9 @@ impl Connection {
                     Some(_) => format!("transport: {}, through a proxy", carrier("TCP")),
                     None => format!("transport: {}", carrier("TCP")),
                 };
-                let outcomes = vec![
-                    Outcome {
-                        flag: "host",
-                        value: host,
-                        by: self.host.as_ref().map(|_| "host").or(from_url),
-                    },
-                    Outcome {
-                        flag: "port",
-                        value: port.unwrap_or_else(|| default_port(url, tls)).to_string(),
-                        by,
-                    },
-                ];
+                let port = port.unwrap_or_else(|| default_port(url, tls)).to_string();
+                let named = self.host.as_ref().map(|_| "host").or(from_url);
+                let outcomes = vec![("host", host, named), ("port", port, by)];
                 let tls = format!("TLS: {}", if tls { "yes" } else { "no" });
                 Ok((outcomes, vec![transport, tls]))
             }

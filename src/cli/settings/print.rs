@@ -6,16 +6,8 @@ use crate::cli::secret;
 use clap::{Arg, ArgAction, Command};
 use std::fmt::Display;
 
-/// A flag as it comes out.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The identity of the flag.
-    pub flag: &'static str,
-    /// Its value.
-    pub value: String,
-    /// The flag that has set it; none when that is built in.
-    pub by: Option<&'static str>,
-}
+/// A flag as it comes out: its identity, its value, and the flag that has set it; none when that is built in.
+pub type Outcome = (&'static str, String, Option<&'static str>);
 
 /// The text: what was set, and what comes out where nothing is or another flag decides.
 #[must_use]
@@ -23,10 +15,10 @@ pub fn print(connection: &Command, settings: &Settings, outcomes: &[Outcome], re
     let mut lines = Vec::new();
     for arg in connection.get_arguments().filter(|arg| can_be_set(arg)) {
         let (id, key) = (arg.get_id().as_str(), arg.get_long().unwrap_or_default());
-        let (uses, origin) = match (outcomes.iter().find(|outcome| outcome.flag == id), settings.get(id)) {
-            (Some(outcome), _) => {
-                let by = outcome.by.and_then(|flag| settings.get(flag));
-                (vec![vec![outcome.value.clone()]], by.map(|setting| &setting.origin))
+        let (uses, origin) = match (outcomes.iter().find(|(flag, ..)| *flag == id), settings.get(id)) {
+            (Some((_, value, by)), _) => {
+                let by = by.and_then(|flag| settings.get(flag));
+                (vec![vec![value.clone()]], by.map(|setting| &setting.origin))
             }
             (None, Some(setting)) => {
                 let words = setting

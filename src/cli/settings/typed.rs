@@ -17,7 +17,12 @@ use std::path::PathBuf;
 /// # Errors
 /// A value that a flag does not take.
 pub fn typed<T: DeserializeOwned>(command: &Command, settings: &[Setting]) -> Result<T, Usage> {
-    T::deserialize(Group { command, settings }).map_err(|fault| Usage::Bad(fault.to_string()))
+    let all = Flag {
+        command,
+        settings,
+        setting: None,
+    };
+    T::deserialize(all).map_err(|fault| Usage::Bad(fault.to_string()))
 }
 
 /// What is wrong with a value.
@@ -44,18 +49,60 @@ impl serde::de::Error for Fault {
     }
 }
 
-/// A struct of flags.
+/// A flag that was set or not, or a struct of flags.
 #[derive(Clone, Copy)]
-struct Group<'a> {
+struct Flag<'a> {
     command: &'a Command,
     settings: &'a [Setting],
+    setting: Option<&'a Setting>,
 }
 
-impl<'de> Deserializer<'de> for Group<'_> {
+impl<'a> Flag<'a> {
+    fn uses(self) -> impl Iterator<Item = &'a Vec<OsString>> {
+        self.setting.into_iter().flat_map(|setting| &setting.uses)
+    }
+
+    fn values(self, words: &'a [OsString]) -> Values<'a> {
+        Values {
+            command: self.command,
+            setting: self.setting,
+            words,
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for Flag<'_> {
     type Error = Fault;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
-        Err(Fault::custom("flags are the fields of a struct"))
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        // A flag whose value may be left out has an empty one then.
+        let words = self
+            .uses()
+            .flat_map(|words| words.chunks(1).chain(words.is_empty().then_some(&[][..])));
+        visitor.visit_seq(All(words
+            .map(|words| self.values(words))
+            .map(|values| (values, values))))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.uses().last() {
+            Some(words) => visitor.visit_some(self.values(words)),
+            None => visitor.visit_none(),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let truth = self.uses().last().map(|words| self.values(words).truth());
+        visitor.visit_bool(truth.transpose()?.unwrap_or(false))
+    }
+
+    /// The uses, each with its values.
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        let uses = self
+            .uses()
+            .map(|words| self.values(words))
+            .map(|values| (values, values));
+        visitor.visit_newtype_struct(SeqAccessDeserializer::new(All(uses)))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -64,116 +111,29 @@ impl<'de> Deserializer<'de> for Group<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let names = fields.iter();
-        visitor.visit_seq(Fields { group: self, names })
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
-        seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-/// The fields of a struct, in their order.
-struct Fields<'a> {
-    group: Group<'a>,
-    names: std::slice::Iter<'static, &'static str>,
-}
-
-impl<'de> SeqAccess<'de> for Fields<'_> {
-    type Error = Fault;
-
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        let group = self.group;
         let field = |name: &&str| {
-            let setting = group.settings.iter().find(|setting| setting.flag == *name);
-            let flag = Flag { group, setting };
-            seed.deserialize(flag).map_err(|fault| flag.values(&[]).said(fault))
+            let setting = self.settings.iter().find(|setting| setting.flag == *name);
+            let flag = Self { setting, ..self };
+            (flag, flag.values(&[]))
         };
-        self.names.next().map(field).transpose()
-    }
-}
-
-/// A field: a flag that was set or not, or a group of them.
-#[derive(Clone, Copy)]
-struct Flag<'a> {
-    group: Group<'a>,
-    setting: Option<&'a Setting>,
-}
-
-impl<'a> Flag<'a> {
-    fn values(self, words: &'a [OsString]) -> Values<'a> {
-        Values {
-            command: self.group.command,
-            setting: self.setting,
-            words,
-        }
-    }
-
-    fn last(self) -> Option<Values<'a>> {
-        let words = self.setting?.uses.last()?;
-        Some(self.values(words))
-    }
-}
-
-impl<'de> Deserializer<'de> for Flag<'_> {
-    type Error = Fault;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.last() {
-            Some(values) => visitor.visit_some(values),
-            None => visitor.visit_none(),
-        }
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_bool(match self.last() {
-            Some(values) => values.truth()?,
-            None => false,
-        })
-    }
-
-    /// All values of all uses.
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let uses = self.setting.into_iter().flat_map(|setting| &setting.uses);
-        // A flag whose value may be left out has an empty one then.
-        let words = uses.flat_map(|words| words.chunks(1).chain(words.is_empty().then_some(&[][..])));
-        visitor.visit_seq(All(words.map(|words| self.values(words))))
-    }
-
-    /// The uses, each with its values.
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
-        let uses = self.setting.into_iter().flat_map(|setting| &setting.uses);
-        visitor.visit_newtype_struct(SeqAccessDeserializer::new(All(uses.map(|words| self.values(words)))))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.group.deserialize_struct(name, fields, visitor)
+        visitor.visit_seq(All(fields.iter().map(field)))
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct tuple tuple_struct map enum
-        identifier ignored_any
+        i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        enum identifier ignored_any
     }
 }
 
-/// One after the other.
+/// One after the other: the fields of a struct, or values; each with its flag.
 struct All<I>(I);
 
-impl<'de, 'a, I: Iterator<Item = Values<'a>>> SeqAccess<'de> for All<I> {
+impl<'de, 'a, D: Deserializer<'de, Error = Fault>, I: Iterator<Item = (D, Values<'a>)>> SeqAccess<'de> for All<I> {
     type Error = Fault;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        self.0.next().map(|values| seed.deserialize(values)).transpose()
+        let element = |(element, flag): (D, Values<'a>)| seed.deserialize(element).map_err(|fault| flag.said(fault));
+        self.0.next().map(element).transpose()
     }
 }
 
@@ -261,11 +221,8 @@ impl<'de> Deserializer<'de> for Values<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let words = self.words.iter().map(std::slice::from_ref);
-        visitor.visit_seq(All(words.map(|words| Values { words, ..self })))
-    }
-
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_bool(self.truth()?)
+        let values = words.map(|words| Values { words, ..self });
+        visitor.visit_seq(All(values.map(|values| (values, values))))
     }
 
     numbers! {
@@ -275,7 +232,7 @@ impl<'de> Deserializer<'de> for Values<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 u8 f32 f64 char str string byte_buf option unit unit_struct newtype_struct tuple tuple_struct map
+        bool i8 i16 i32 i64 u8 f32 f64 char str string byte_buf option unit unit_struct newtype_struct tuple tuple_struct map
         struct enum identifier ignored_any
     }
 }
