@@ -58,16 +58,12 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__bench)
-            opts="-t -f -m -q -r -C -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --shape --embedded --publishers --subscribers --clients --topic --filter --topics --random-topics --size --file --message --qos --subscribe-qos --retain --sessions --scenario --rate --arrival --burst --count --duration --warm-up --drain --late --connect-rate --drop-every --workers --seed --start-at --json --csv --html --hdr-log --junit --merge --assert --baseline --max-regression --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -f -m -q -r -C -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --embedded --publishers --subscribers --clients --topic --filter --topics --random-topics --size --file --message --qos --subscribe-qos --retain --sessions --scenario --rate --arrival --burst --count --duration --warm-up --drain --late --connect-rate --drop-every --workers --seed --start-at --json --csv --html --hdr-log --junit --merge --assert --baseline --max-regression --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --shape)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --publishers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -587,7 +583,7 @@ _mqkit() {
                     return 0
                     ;;
                 --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -598,7 +594,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__pub)
-            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --message --file --null-message --stdin-file --stdin-line --json --encoding --topic-from-line --delimiter --replay --qos --retain --if-changed --repeat --repeat-delay --topic-alias --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -m -f -n -s -l -q -r -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --message --file --null-message --stdin-file --stdin-line --json --encoding --topic-from-line --delimiter --replay --qos --retain --if-changed --repeat --repeat-delay --topic-alias --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -896,7 +892,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__rr)
-            opts="-t -e -m -f -n -s -q -C -W -v -N -F -R -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --response-topic --message --file --null-message --stdin-file --qos --count --timeout --latency --no-correlation-data --json --verbose --raw --no-newline --format --pretty --color --no-retained --retain-handling --retain-as-published --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -e -m -f -n -s -q -C -W -v -N -F -R -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --response-topic --message --file --null-message --stdin-file --qos --count --timeout --latency --no-correlation-data --json --verbose --raw --no-newline --format --pretty --color --no-retained --retain-handling --retain-as-published --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -967,7 +963,7 @@ _mqkit() {
                     return 0
                     ;;
                 --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --retain-handling)
@@ -1214,7 +1210,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__sub)
-            opts="-t -T -U -q -C -W -E -R -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --filter-out --unsubscribe --qos --count --timeout --idle --end-when-subscribed --no-retained --retained-only --remove-retained --retain-handling --retain-as-published --no-local --random-filter --json --verbose --raw --no-newline --format --pretty --color --message-rate --exec --jobs --reply --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --as-mosquitto --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
+            opts="-t -T -U -q -C -W -E -R -v -N -F -L -h -p -A -i -I -u -P -V -k -c -x -D -M -d -o -S --topic --filter-out --unsubscribe --qos --count --timeout --idle --end-when-subscribed --no-retained --retained-only --remove-retained --retain-handling --retain-as-published --no-local --random-filter --json --verbose --raw --no-newline --format --pretty --color --message-rate --exec --jobs --reply --allow-partial --url --host --port --bind --id --id-prefix --username --pw --password-file --protocol-version --keepalive --disable-clean-session --session-expiry-interval --property --will-topic --will-payload --will-qos --will-retain --max-inflight --connect-timeout --retry --no-reconnect --ack-timeout --resend-interval --deadline --debug --quiet --options --profile --print-config --ws --ws-path --ws-header --unix --proxy --no-tls --nodelay --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --cafile --capath --cert --key --key-password-file --tls-use-os-certs --insecure --tls-pin --tls-alpn --tls-version --ciphers --tls-keylog --servername --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1289,7 +1285,7 @@ _mqkit() {
                     return 0
                     ;;
                 --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --exec)

@@ -39,134 +39,131 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s f -l file -d 'Payloa
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l encoding -d 'The payload is written in hex or base64; white space in it means nothing' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l delimiter -d 'What ends a line: a character, or \\0 \\t \\n \\r \\\\ \\x1e [default: \\n]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l replay -d 'Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s q -l qos -d 'QoS: 0, 1 or 2' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s q -l qos -d 'QoS: 0, 1 or 2 [default: 0]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l repeat -d 'Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l repeat-delay -d 'Wait so long before each repetition' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s A -l bind -d 'Local address to connect from [env: MQTT_BIND]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s i -l id -d 'Client identifier [env: MQTT_CLIENT_ID] [default: a random one]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number [env: MQTT_ID_PREFIX]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s u -l username -d 'User name [env: MQTT_USERNAME]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l password-file -d 'Read the password from the first line of a file [env: MQTT_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [env: MQTT_PROTOCOL_VERSION]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [env: MQTT_KEEPALIVE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5 [env: MQTT_SESSION_EXPIRY_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE [env: MQTT_PROPERTY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s p -l port -d 'Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [default: 60]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-qos -d 'QoS of the will [default: 0]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 20; in `bench` with a rate: 65535]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [default: 20s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l deadline -d 'Limit of the whole run, everything included' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s o -l options -d 'Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it [env: MQTT_PROFILE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws-path -d 'Path of the WebSocket [env: MQTT_WS_PATH] [default: the URL\'s, or /mqtt]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws-header -d 'Header to send to the WebSocket server; several times for several [env: MQTT_WS_HEADER]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l unix -d 'Connect to a Unix socket [env: MQTT_UNIX]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l psk -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l psk-identity -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark [env: MQTT_TLS_KEYLOG]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws-path -d 'Path of the WebSocket [default: the URL\'s, or /mqtt]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws-header -d 'Header to send to the WebSocket server; several times for several' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l unix -d 'Connect to a Unix socket' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l psk -d 'TLS with a pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l psk-identity -d 'Name of the pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine -d 'OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'Password of OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l keyform -d 'Form of the key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key -d 'Key of the own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8)' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the stored message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l json -d 'One message for each JSON line of standard input; see JSON lines below'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l json -d 'One message for each JSON line of standard input, or of --file; see JSON lines below'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-from-line -d 'Each line is TOPIC, a tab, and the payload; implies --stdin-line'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to store the message for later subscribers'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l if-changed -d 'Publish the message only when its payload differs from what the broker has stored; implies --retain'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-alias -d 'Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-reconnect -d 'End when an established connection is lost [env: MQTT_NO_RECONNECT]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s d -l debug -d 'Say on stderr what happens on the wire [env: MQTT_DEBUG]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l quiet -d 'No notes and warnings on stderr [env: MQTT_QUIET]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l print-config -d 'Print what the connection\'s flags are set to, and where, and end; passwords are masked'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l as-mosquitto -d 'Do as Mosquitto\'s tools do, where that is not what a user of mqkit expects'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS [env: MQTT_WS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-tls -d 'Ignore all other TLS flags [env: MQTT_NO_TLS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l no-tls -d 'Ignore all other TLS flags'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l nodelay -d 'Send small packets at once, which is always done'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s S -d 'looking up the broker\'s SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host and port, for -h and -p'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s S -d 'Look up the broker\'s SRV record'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to, with `+` and `#`; repeat it for more' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s T -l filter-out -d 'Leave out messages whose topic matches this filter; repeat it for more' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s U -l unsubscribe -d 'Unsubscribe from this filter of a stored session (-c), after subscribing; repeat it for more' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s q -l qos -d 'Highest QoS at which messages are sent here: 0, 1 or 2' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s q -l qos -d 'Highest QoS at which messages are sent here: 0, 1 or 2 [default: 0]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s C -l count -d 'End after so many messages' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s W -l timeout -d 'End after this time, with status 27' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l idle -d 'End after so long without a message' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retain-handling -d 'When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l random-filter -d 'Take a random part of the messages, in per cent: 0.1 to 100' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'In pipes and files, too'
-never\t'Never'"
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l exec -d 'Run this shell command for each message instead of printing it; see Commands below' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l jobs -d 'Commands that may run at once' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s A -l bind -d 'Local address to connect from [env: MQTT_BIND]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s i -l id -d 'Client identifier [env: MQTT_CLIENT_ID] [default: a random one]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number [env: MQTT_ID_PREFIX]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s u -l username -d 'User name [env: MQTT_USERNAME]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l password-file -d 'Read the password from the first line of a file [env: MQTT_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [env: MQTT_PROTOCOL_VERSION]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [env: MQTT_KEEPALIVE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5 [env: MQTT_SESSION_EXPIRY_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE [env: MQTT_PROPERTY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l jobs -d 'Commands that may run at once [default: 1]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s p -l port -d 'Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [default: 60]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-qos -d 'QoS of the will [default: 0]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 20; in `bench` with a rate: 65535]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [default: 20s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l deadline -d 'Limit of the whole run, everything included' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s o -l options -d 'Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it [env: MQTT_PROFILE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws-path -d 'Path of the WebSocket [env: MQTT_WS_PATH] [default: the URL\'s, or /mqtt]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws-header -d 'Header to send to the WebSocket server; several times for several [env: MQTT_WS_HEADER]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l unix -d 'Connect to a Unix socket [env: MQTT_UNIX]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l psk -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l psk-identity -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark [env: MQTT_TLS_KEYLOG]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws-path -d 'Path of the WebSocket [default: the URL\'s, or /mqtt]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws-header -d 'Header to send to the WebSocket server; several times for several' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l unix -d 'Connect to a Unix socket' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l psk -d 'TLS with a pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l psk-identity -d 'Name of the pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine -d 'OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'Password of OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l keyform -d 'Form of the key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key -d 'Key of the own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8)' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s E -l end-when-subscribed -d 'End once the broker has confirmed the subscriptions'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s R -l no-retained -d 'No retained messages'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l retained-only -d 'Retained messages only; ends once they have come, with status 1 when there is none'
@@ -181,76 +178,73 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l pretty -d 'Print JSO
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l message-rate -d 'Print how many messages came in each second (`N msgs/s`) instead of the messages'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l reply -d 'Publish what the command prints to the response topic of the message, with its correlation data and -D publish'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l allow-partial -d 'Go on when the broker refuses some of the filters'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-reconnect -d 'End when an established connection is lost [env: MQTT_NO_RECONNECT]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s d -l debug -d 'Say on stderr what happens on the wire [env: MQTT_DEBUG]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l quiet -d 'No notes and warnings on stderr [env: MQTT_QUIET]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l print-config -d 'Print what the connection\'s flags are set to, and where, and end; passwords are masked'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l as-mosquitto -d 'Do as Mosquitto\'s tools do, where that is not what a user of mqkit expects'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS [env: MQTT_WS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-tls -d 'Ignore all other TLS flags [env: MQTT_NO_TLS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l no-tls -d 'Ignore all other TLS flags'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l nodelay -d 'Send small packets at once, which is always done'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s S -d 'looking up the broker\'s SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host and port, for -h and -p'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -s S -d 'Look up the broker\'s SRV record'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s t -l topic -d 'Topic name to send the request to; may stand in the URL instead' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s e -l response-topic -d 'Topic name on which the response comes [default: a new one for each run; 3.1.1 needs this flag]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s m -l message -d 'Request: the text as it stands' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s f -l file -d 'Request: the contents of a file' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s q -l qos -d 'QoS of the request, and highest QoS of the response: 0, 1 or 2' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End after so many responses' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s q -l qos -d 'QoS of the request, and highest QoS of the response: 0, 1 or 2 [default: 0]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End after so many responses [default: 1]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s W -l timeout -d 'End after this time, with status 27' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'In pipes and files, too'
-never\t'Never'"
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-handling -d 'When the broker sends what it has stored on the response topic: always, new or never; needs version 5' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s A -l bind -d 'Local address to connect from [env: MQTT_BIND]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s i -l id -d 'Client identifier [env: MQTT_CLIENT_ID] [default: a random one]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number [env: MQTT_ID_PREFIX]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s u -l username -d 'User name [env: MQTT_USERNAME]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l password-file -d 'Read the password from the first line of a file [env: MQTT_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [env: MQTT_PROTOCOL_VERSION]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [env: MQTT_KEEPALIVE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5 [env: MQTT_SESSION_EXPIRY_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE [env: MQTT_PROPERTY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s p -l port -d 'Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [default: 60]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-qos -d 'QoS of the will [default: 0]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 20; in `bench` with a rate: 65535]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [default: 20s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l deadline -d 'Limit of the whole run, everything included' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s o -l options -d 'Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it [env: MQTT_PROFILE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws-path -d 'Path of the WebSocket [env: MQTT_WS_PATH] [default: the URL\'s, or /mqtt]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws-header -d 'Header to send to the WebSocket server; several times for several [env: MQTT_WS_HEADER]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l unix -d 'Connect to a Unix socket [env: MQTT_UNIX]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l psk -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l psk-identity -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-keylog -d 'Write the session keys to this file, for Wireshark [env: MQTT_TLS_KEYLOG]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws-path -d 'Path of the WebSocket [default: the URL\'s, or /mqtt]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws-header -d 'Header to send to the WebSocket server; several times for several' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l unix -d 'Connect to a Unix socket' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l psk -d 'TLS with a pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l psk-identity -d 'Name of the pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine -d 'OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'Password of OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l keyform -d 'Form of the key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key -d 'Key of the own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8)' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s n -l null-message -d 'An empty request'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s s -l stdin-file -d 'Request: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l latency -d 'Print how long the response took, after it'
@@ -262,21 +256,19 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s N -l no-newline -d 'P
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l pretty -d 'Print JSON over several lines, also of %j and %J'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s R -l no-retained -d 'Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-as-published -d 'Keep the retain flag of a response as its sender set it; needs version 5'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-reconnect -d 'End when an established connection is lost [env: MQTT_NO_RECONNECT]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s d -l debug -d 'Say on stderr what happens on the wire [env: MQTT_DEBUG]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l quiet -d 'No notes and warnings on stderr [env: MQTT_QUIET]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l print-config -d 'Print what the connection\'s flags are set to, and where, and end; passwords are masked'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l as-mosquitto -d 'Do as Mosquitto\'s tools do, where that is not what a user of mqkit expects'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS [env: MQTT_WS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-tls -d 'Ignore all other TLS flags [env: MQTT_NO_TLS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-tls -d 'Ignore all other TLS flags'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l nodelay -d 'Send small packets at once, which is always done'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s S -d 'looking up the broker\'s SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host and port, for -h and -p'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s S -d 'Look up the broker\'s SRV record'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l help -d 'Print help'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l shape -d 'What `scenario` in a scenario file becomes' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l publishers -d 'Clients that publish [default: 1; fan-in: 100]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l subscribers -d 'Clients that subscribe; 0 in round-trip and fan-in only publishes [default: 1; round-trip: as many as publishers; fan-out: 100; reconnect: 10; shared: 4]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l clients -d 'Clients of connect [default: 1000]' -r
@@ -311,67 +303,66 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l merge -d 'Add up t
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l assert -d 'Fail unless this holds: \'p99<50ms\', \'lost=0\', \'rate>10000\', \'ack_response.p99.9<1s\'; several times for several' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l baseline -d 'Compare with an older JSON report' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l max-regression -d 'Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by its machine, on either side, is a note and no failure' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH [env: MQTT_URL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [env: MQTT_HOST] [default: localhost]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s p -l port -d 'Port; 8883 switches TLS on [env: MQTT_PORT] [default: 1883, or 8883 with TLS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s A -l bind -d 'Local address to connect from [env: MQTT_BIND]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s i -l id -d 'Client identifier [env: MQTT_CLIENT_ID] [default: a random one]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number [env: MQTT_ID_PREFIX]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s u -l username -d 'User name [env: MQTT_USERNAME]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better [env: MQTT_PASSWORD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l password-file -d 'Read the password from the first line of a file [env: MQTT_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [env: MQTT_PROTOCOL_VERSION]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [env: MQTT_KEEPALIVE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5 [env: MQTT_SESSION_EXPIRY_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE [env: MQTT_PROPERTY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost [env: MQTT_WILL_TOPIC]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-payload -d 'Payload of the will [env: MQTT_WILL_PAYLOAD]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-qos -d 'QoS of the will [env: MQTT_WILL_QOS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [env: MQTT_MAX_INFLIGHT] [default: 20; in `bench` with a rate: 65535]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [env: MQTT_CONNECT_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l retry -d 'How long to keep trying without a connection [env: MQTT_RETRY] [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [env: MQTT_ACK_TIMEOUT]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1 [env: MQTT_RESEND_INTERVAL]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l deadline -d 'Limit of the whole run, everything included [env: MQTT_DEADLINE]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [default: localhost]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s p -l port -d 'Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s A -l bind -d 'Local address to connect from' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s i -l id -d 'Client identifier [default: a random one]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s I -l id-prefix -d 'Client identifier made of this prefix and the process number' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s u -l username -d 'User name' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s P -l pw -d 'Password; others can see it in the process list, so a file or the environment is better' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l password-file -d 'Read the password from the first line of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s V -l protocol-version -d 'Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s k -l keepalive -d 'Keep alive in seconds; 0 switches it off [default: 60]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s x -l session-expiry-interval -d 'How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s D -l property -d 'MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-topic -d 'Topic of the message that the broker publishes when this client is lost' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-payload -d 'Payload of the will' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-qos -d 'QoS of the will [default: 0]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s M -l max-inflight -d 'Own limit of unacknowledged messages; the broker\'s Receive Maximum holds, too [default: 20; in `bench` with a rate: 65535]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l connect-timeout -d 'One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l retry -d 'How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`, `rr` and `bench`, no limit in `sub`]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ack-timeout -d 'Connect again and resend when an acknowledgement takes longer [default: 20s]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l resend-interval -d 'Resend inside the connection after so long, in 3.1 and 3.1.1' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l deadline -d 'Limit of the whole run, everything included' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s o -l options -d 'Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it [env: MQTT_PROFILE]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-path -d 'Path of the WebSocket [env: MQTT_WS_PATH] [default: the URL\'s, or /mqtt]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-header -d 'Header to send to the WebSocket server; several times for several [env: MQTT_WS_HEADER]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l unix -d 'Connect to a Unix socket [env: MQTT_UNIX]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [env: MQTT_PROXY] [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk-identity -d 'TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; use --cafile, and --cert with --key for the client\'s own' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine-kpass-sha1 -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l keyform -d 'OpenSSL\'s engines (--tls-engine, --keyform engine) are not supported: OpenSSL has given them up, and mqkit does not use it; give the key as a PEM file with --key' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate [env: MQTT_CAFILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory [env: MQTT_CAPATH]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cert -d 'Own certificate, PEM [env: MQTT_CERT]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM [env: MQTT_KEY]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8) [env: MQTT_KEY_PASSWORD_FILE]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked [env: MQTT_TLS_PIN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference [env: MQTT_TLS_ALPN]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [env: MQTT_TLS_VERSION] [default: both]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them [env: MQTT_CIPHERS]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-keylog -d 'Write the session keys to this file, for Wireshark [env: MQTT_TLS_KEYLOG]' -r -F
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l servername -d 'Name that the broker\'s certificate must have [env: MQTT_SERVERNAME] [default: the host]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l profile -d 'Take [profile.NAME] of the configuration file before the rest of it' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-path -d 'Path of the WebSocket [default: the URL\'s, or /mqtt]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws-header -d 'Header to send to the WebSocket server; several times for several' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l unix -d 'Connect to a Unix socket' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l proxy -d 'Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none` [default: ALL_PROXY, except for hosts in NO_PROXY]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk -d 'TLS with a pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l psk-identity -d 'Name of the pre-shared key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine -d 'OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-engine-kpass-sha1 -d 'Password of OpenSSL\'s engine' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l keyform -d 'Form of the key' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file, or the broker\'s own certificate' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l cert -d 'Own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key -d 'Key of the own certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8)' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-pin -d 'Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither its name nor its dates are checked' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for; several times in the order of preference' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-version -d 'The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l embedded -d 'The broker is this program\'s own'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l random-topics -d 'Take the topics at random'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s r -l retain -d 'Publish retained messages; they are removed at the end'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l json -d 'Print the whole report as JSON, with histograms; the schema is in the manual page'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there [env: MQTT_DISABLE_CLEAN_SESSION]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-retain -d 'Retain the will [env: MQTT_WILL_RETAIN]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-reconnect -d 'End when an established connection is lost [env: MQTT_NO_RECONNECT]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s d -l debug -d 'Say on stderr what happens on the wire [env: MQTT_DEBUG]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l quiet -d 'No notes and warnings on stderr [env: MQTT_QUIET]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l will-retain -d 'Retain the will'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-reconnect -d 'End when an established connection is lost'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s d -l debug -d 'Say on stderr what happens on the wire'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l quiet -d 'No notes and warnings on stderr'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l print-config -d 'Print what the connection\'s flags are set to, and where, and end; passwords are masked'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l as-mosquitto -d 'Do as Mosquitto\'s tools do, where that is not what a user of mqkit expects'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS [env: MQTT_WS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-tls -d 'Ignore all other TLS flags [env: MQTT_NO_TLS]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l ws -d 'Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l no-tls -d 'Ignore all other TLS flags'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l nodelay -d 'Send small packets at once, which is always done'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s S -d 'looking up the broker\'s SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host and port, for -h and -p'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile [env: MQTT_TLS_USE_OS_CERTS]'
-complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in [env: MQTT_INSECURE]'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -s S -d 'Look up the broker\'s SRV record'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, also beside --cafile'
+complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l insecure -d 'Check neither the broker\'s certificate nor its name: anyone can listen in'
 complete -c mqkit -n "__fish_mqkit_using_subcommand bench" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l input -d 'What the input is' -r -f -a "auto\t'What it looks like'
 hex\t'Text with hex digits, in any common shape'
@@ -386,9 +377,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l type -d 'Only pac
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l topic -d 'Only messages whose topic matches, and their acknowledgements' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l client -d 'Only connections of this client identifier' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l connection -d 'Only this connection, as `#0` in the output' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'In pipes and files, too'
-never\t'Never'"
+complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -s v -l verbose -d 'Every field with its offset, bytes, name and value'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l json -d 'One JSON object per packet'
 complete -c mqkit -n "__fish_mqkit_using_subcommand decode" -l flow -d 'Draw what client and broker say to each other, one connection after the other'

@@ -1,16 +1,13 @@
 //! What several commands share of the command line. It must not know commands or sockets.
 
-pub mod config;
 pub mod connection;
 pub mod console;
-pub mod drop_in;
 pub mod generate;
-pub mod options_file;
-pub mod resolve;
+pub mod mosquitto;
 pub mod secret;
 pub mod settings;
+pub mod suggestions;
 pub mod values;
-pub mod words;
 
 pub use connection::Connection;
 pub use console::Console;

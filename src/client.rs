@@ -480,8 +480,10 @@ impl Client {
                     false => return Ok(()),
                 }
             }
+            let was_writing = *step == Step::Write;
             let moved = moved(pipe, &mut self.session, true, by.or(patience.map(|limit| now + limit))).await;
-            let writing = *step == Step::Write && (!self.session.output().is_empty() || pipe.is_unflushed());
+            let done = self.session.output().is_empty() && !pipe.is_unflushed();
+            let writing = was_writing && (!done || matches!(moved, Some(Err(_))));
             // What the broker still says: it may refuse something, or have disconnected first.
             while self
                 .session
@@ -491,7 +493,10 @@ impl Client {
             {}
             match moved {
                 Some(Ok(Moved::Bytes)) => {}
-                Some(Err(error)) if writing => return Err(self.io_error(error, false)),
+                // With bytes that it has not read: nobody knows which of them it took.
+                Some(Err(error)) if writing || error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(self.io_error(error, false));
+                }
                 Some(Ok(Moved::End)) if writing => return Err(self.session_error(self.session.handle_eof())),
                 None if writing => {
                     let limit = patience.unwrap_or_default();

@@ -12,24 +12,35 @@ pub mod request;
 pub mod subscribe;
 mod terminal;
 
-use crate::cli::drop_in::{Call, Tool};
-use crate::cli::resolve::{self, Resolved};
-use crate::cli::{Console, Usage, secret};
+use crate::cli::connection::Invocation;
+use crate::cli::mosquitto::{Call, Tool};
+use crate::cli::settings::{Settings, environment, layers, print::print, typed::typed};
+use crate::cli::{Connection, Console, Usage, secret, suggestions};
 use crate::exit::{Outcome, OutputError, Signal};
-use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::ffi::OsString;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// One subcommand.
 struct Subcommand {
     name: &'static str,
     about: &'static str,
     flags: fn(Command) -> Command,
-    run: fn(&ArgMatches) -> anyhow::Result<Outcome>,
+    run: Run,
+}
+
+/// How a subcommand is run.
+enum Run {
+    /// With the flags that were typed.
+    Alone(fn(&ArgMatches) -> anyhow::Result<Outcome>),
+    /// With those of the environment and the configuration file, too: it connects.
+    Connecting(fn(&Start<'_>) -> anyhow::Result<Outcome>),
 }
 
 /// The subcommands, in the order of `--help`.
@@ -38,43 +49,43 @@ const SUBCOMMANDS: &[Subcommand] = &[
         name: "pub",
         about: "Publish a message, a file, or a stream of lines",
         flags: publish::Args::augment_args,
-        run: |matches| publish::run(parsed(matches)?),
+        run: Run::Connecting(|start| start.run(publish::run)),
     },
     Subcommand {
         name: "sub",
         about: "Subscribe and print JSON lines, payloads, or a format",
         flags: subscribe::Args::augment_args,
-        run: |matches| subscribe::run(parsed(matches)?),
+        run: Run::Connecting(|start| start.run(subscribe::run)),
     },
     Subcommand {
         name: "rr",
         about: "Send a request, print the response",
         flags: request::Args::augment_args,
-        run: |matches| request::run(parsed(matches)?),
+        run: Run::Connecting(|start| start.run(request::run)),
     },
     Subcommand {
         name: "bench",
         about: "Measure a broker: throughput, latency, delivery",
         flags: bench::Args::augment_args,
-        run: |matches| bench::run(parsed(matches)?),
+        run: Run::Connecting(|start| start.run(bench::run)),
     },
     Subcommand {
         name: "decode",
         about: "Explain captured packets: hex text, raw bytes, pcap and pcapng",
         flags: decode::Args::augment_args,
-        run: |matches| decode::run(&parsed(matches)?),
+        run: Run::Alone(|matches| decode::run(&parsed(matches)?)),
     },
     Subcommand {
         name: "broker",
         about: "Run an embedded broker for development and CI",
         flags: broker::Args::augment_args,
-        run: |matches| broker::run(parsed(matches)?),
+        run: Run::Alone(|matches| broker::run(parsed(matches)?)),
     },
     Subcommand {
         name: "completions",
         about: "Print a completion script for a shell",
         flags: completions::Args::augment_args,
-        run: |matches| completions::run(&parsed(matches)?),
+        run: Run::Alone(|matches| completions::run(&parsed(matches)?)),
     },
 ];
 
@@ -83,100 +94,164 @@ const SUBCOMMANDS: &[Subcommand] = &[
 /// # Errors
 /// What ended the command; `exit` knows its status.
 pub fn run(words: Vec<OsString>, tool: Option<&Tool>) -> anyhow::Result<Outcome> {
-    fastrand::seed(entropy());
-    let Some(tool) = tool else {
-        return dispatch(words);
+    let invocation = Invocation {
+        started: Instant::now(),
+        as_mosquitto: tool.is_some(),
     };
+    fastrand::seed(entropy());
+    match tool {
+        Some(tool) => run_as(tool, &words, invocation),
+        None => dispatch(&words, invocation),
+    }
+}
+
+fn run_as(tool: &Tool, words: &[OsString], invocation: Invocation) -> anyhow::Result<Outcome> {
     let Some(subcommand) = named(tool.command) else {
         return Err(Usage::Bad(format!("there is no subcommand for {}", tool.name)).into());
     };
-    let flags = || (subcommand.flags)(Command::new(tool.name).about(subcommand.about));
-    match tool.read(&flags(), words.get(1..).unwrap_or_default())? {
-        Call::Run(typed) => {
-            let parser = flags().no_binary_name(true).args_override_self(true);
-            let matches = parser
-                .disable_help_flag(true)
-                .try_get_matches_from(typed)
-                .map_err(|error| explained(error, None))?;
-            (subcommand.run)(&matches)
-        }
-        // Both are failures there.
-        Call::Help => {
-            let help = flags().disable_help_flag(true).arg(help()).render_help().to_string();
-            let _ = std::io::stdout().write_all(help.as_bytes());
+    let command = (subcommand.flags)(Command::new(tool.name)).about(subcommand.about);
+    match (
+        tool.read(&command, words.get(1..).unwrap_or_default())?,
+        &subcommand.run,
+    ) {
+        (Call::Run(settings), Run::Connecting(run)) => run(&Start {
+            command: &command,
+            settings,
+            invocation,
+            only_prints: false,
+        }),
+        // The others are failures there.
+        (Call::Version(line), _) => {
+            let _ = std::io::stdout().write_all(line.as_bytes());
             Ok(Outcome::No)
         }
-        Call::Version(line) => {
-            let _ = std::io::stdout().write_all(line.as_bytes());
+        (Call::Help | Call::Run(_), _) => {
+            let help = command.disable_help_flag(true).arg(help()).render_help().to_string();
+            let _ = std::io::stdout().write_all(help.as_bytes());
             Ok(Outcome::No)
         }
     }
 }
 
-fn dispatch(mut words: Vec<OsString>) -> anyhow::Result<Outcome> {
-    let subcommand = words.get(1).and_then(|word| word.to_str()).and_then(named);
-    let mut resolved = None;
-    if let Some(subcommand) = subcommand {
-        let flags = || (subcommand.flags)(Command::new(subcommand.name));
-        let tables: Vec<_> = SUBCOMMANDS.iter().map(|subcommand| subcommand.name).collect();
-        resolved = resolve::resolve(flags, &tables, words.get(2..).unwrap_or_default())?;
-        if let Some(resolved) = &resolved {
-            words.truncate(2);
-            words.extend_from_slice(&resolved.words);
-        }
-    }
-    // Only who asks for help sees the names of the variables.
-    let parser = if words.iter().any(|word| word == "--help") {
-        definition()
-    } else {
-        parser()
-    };
-    let matches = match parser.try_get_matches_from(words) {
+fn dispatch(words: &[OsString], invocation: Invocation) -> anyhow::Result<Outcome> {
+    let mut parser = parser();
+    let matches = match parser.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
-            // Help and version are what was asked for.
-            let _ = std::io::stdout().write_all(error.render().to_string().as_bytes());
+            // Help and version are what was asked for. Only who asks for help sees the names of the variables.
+            let told = definition().try_get_matches_from(words).err().unwrap_or(error);
+            let _ = std::io::stdout().write_all(told.render().to_string().as_bytes());
             return Ok(Outcome::Done);
         }
-        Err(error) => match &resolved {
-            // What else the command needs does not matter.
-            Some(resolved) if resolved.print && error.kind() == ErrorKind::MissingRequiredArgument => {
-                return print_config(subcommand, resolved);
-            }
-            resolved => return Err(explained(error, resolved.as_ref())),
-        },
+        Err(error) => {
+            let name = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+            let command = parser.find_subcommand(name).unwrap_or(&parser);
+            return Err(explained(error, command, words.get(2..).unwrap_or_default()));
+        }
     };
-    let chosen = matches
-        .subcommand()
-        .and_then(|(name, matches)| Some((named(name)?, matches)));
-    let Some((subcommand, matches)) = chosen else {
+    let chosen = matches.subcommand().and_then(|(name, matches)| {
+        let subcommand = named(name)?;
+        Some((subcommand, parser.find_subcommand(name)?, matches))
+    });
+    let Some((subcommand, command, matches)) = chosen else {
         return Err(Usage::Bad("no command: see mqkit --help".to_owned()).into());
     };
-    if let Some(resolved) = resolved.as_ref().filter(|resolved| resolved.print) {
-        return print_config(Some(subcommand), resolved);
+    match &subcommand.run {
+        Run::Alone(run) => run(matches),
+        Run::Connecting(run) => {
+            let tables: Vec<_> = SUBCOMMANDS.iter().map(|subcommand| subcommand.name).collect();
+            run(&Start {
+                command,
+                settings: layers::gather(command, &tables, matches)?,
+                invocation,
+                only_prints: layers::only_prints(matches),
+            })
+        }
     }
-    note_passwords(matches, resolved.as_ref());
-    (subcommand.run)(matches)
 }
 
 fn named(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|subcommand| subcommand.name == name)
 }
 
-fn print_config(subcommand: Option<&Subcommand>, resolved: &Resolved) -> anyhow::Result<Outcome> {
-    let Some(subcommand) = subcommand else {
-        return Ok(Outcome::No);
-    };
-    let text = resolved.print(&(subcommand.flags)(Command::new(subcommand.name)));
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).map_err(OutputError)?;
-    Ok(Outcome::Done)
+/// What a subcommand that connects is started with.
+struct Start<'a> {
+    command: &'a Command,
+    settings: Settings,
+    invocation: Invocation,
+    only_prints: bool,
+}
+
+/// The flags that decide what is said before a command begins.
+#[derive(Deserialize)]
+struct Notes {
+    quiet: bool,
+    debug: bool,
+    embedded: bool,
+}
+
+impl Start<'_> {
+    fn run<A: DeserializeOwned>(&self, run: fn(A, Invocation) -> anyhow::Result<Outcome>) -> anyhow::Result<Outcome> {
+        let args = typed(self.command, &self.settings.all)?;
+        if self.only_prints {
+            return self.print();
+        }
+        self.note()?;
+        run(args, self.invocation)
+    }
+
+    fn print(&self) -> anyhow::Result<Outcome> {
+        let connection: Connection = typed(self.command, &self.settings.all)?;
+        let (outcomes, remarks) = connection.outcomes(self.invocation)?;
+        let text = print(&environment::connection(), &self.settings, &outcomes, &remarks);
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes()).map_err(OutputError)?;
+        self.note()?;
+        Ok(Outcome::Done)
+    }
+
+    /// Notes what was left out, and that others can see a password: on the command line, or in a file of flags.
+    fn note(&self) -> anyhow::Result<()> {
+        let Notes { quiet, debug, embedded } = typed(self.command, &self.settings.all)?;
+        let console = Console { quiet, debug };
+        // Said by the process that started this one.
+        if embedded || self.invocation.as_mosquitto {
+            return Ok(());
+        }
+        for note in &self.settings.notes {
+            console.note(note);
+        }
+        if self.only_prints {
+            return Ok(());
+        }
+        if let Some(path) = self.settings.password_in_file() {
+            secret::warn_if_open(path, &console);
+        }
+        // A script has nobody who reads it.
+        if self.settings.password_typed() && std::io::stderr().is_terminal() {
+            console
+                .note("others can see -P in the process list; --password-file and MQTT_PASSWORD keep it to yourself");
+        }
+        Ok(())
+    }
 }
 
 /// The definition of the command line, with everything that help and manual pages tell.
 #[must_use]
 pub fn definition() -> Command {
-    root(|subcommand, command| resolve::documented((subcommand.flags)(command)))
+    let connection = environment::connection();
+    root(|subcommand, command| {
+        let command = (subcommand.flags)(command);
+        match subcommand.run {
+            Run::Alone(_) => command,
+            // Not for parsing: the parser would look at them without regard to what replaces them.
+            Run::Connecting(_) => command.mut_args(|arg| match environment::variable(&connection, &arg) {
+                // As long as the program, as all names of a definition.
+                Some(name) => arg.env(&*name.leak()).hide_env_values(true),
+                None => arg,
+            }),
+        }
+    })
 }
 
 /// The definition for parsing. The flags of a subcommand are made when it is called: a one-shot `pub` should not pay for
@@ -208,40 +283,13 @@ fn help() -> Arg {
 }
 
 fn parsed<A: FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<A> {
-    A::from_arg_matches(matches).map_err(|error| explained(error, None))
+    A::from_arg_matches(matches).map_err(|error| Usage::Explained(error.render().to_string()).into())
 }
 
-fn explained(mut error: clap::Error, resolved: Option<&Resolved>) -> anyhow::Error {
-    secret::mask_error(&mut error);
-    let mut text = error.render().to_string();
-    if let Some(blame) = resolved.and_then(|resolved| resolved.blame(&error)) {
-        text = format!("{}\n\n{blame}\n", text.trim_end());
-    }
-    Usage::Explained(text).into()
-}
-
-/// Notes that others can see a password: on the command line, or in the configuration file.
-fn note_passwords(matches: &ArgMatches, resolved: Option<&Resolved>) {
-    let is_set = |flag| matches.try_get_one::<bool>(flag).ok().flatten() == Some(&true);
-    let console = Console {
-        quiet: is_set("quiet"),
-        debug: is_set("debug"),
-    };
-    if is_set("embedded") {
-        // Said by the process that started this one.
-        return;
-    }
-    if let Some(path) = resolved.and_then(Resolved::password_in_file) {
-        secret::warn_if_open(path, &console);
-    }
-    let typed = match resolved {
-        Some(resolved) => resolved.password_typed(),
-        None => matches.try_contains_id("password").is_ok_and(|given| given),
-    };
-    // A script has nobody who reads it.
-    if typed && std::io::stderr().is_terminal() {
-        console.note("others can see -P in the process list; --password-file and MQTT_PASSWORD keep it to yourself");
-    }
+fn explained(mut error: clap::Error, command: &Command, typed: &[OsString]) -> anyhow::Error {
+    secret::mask_error(command, &mut error);
+    suggestions::suggest(command, typed, &mut error);
+    Usage::Explained(error.render().to_string()).into()
 }
 
 /// Random bits from the operating system, by way of the keys of a hash map. By itself, fastrand looks at a clock and at the

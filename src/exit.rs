@@ -6,7 +6,7 @@ mod mosquitto;
 
 use crate::bench;
 use crate::cli::Usage;
-use crate::cli::drop_in::Tool;
+use crate::cli::mosquitto::Tool;
 use crate::client;
 use crate::protocol::{EncodeError, ReasonCode};
 use crate::session;

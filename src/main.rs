@@ -5,6 +5,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
-    let tool = words.first().and_then(|program| mqkit::cli::drop_in::tool(program));
+    let tool = words.first().and_then(|program| mqkit::cli::mosquitto::tool(program));
     exit::report(commands::run(words, tool), tool)
 }

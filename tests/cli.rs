@@ -1,6 +1,7 @@
 //! The program from outside: exact bytes on the wire, exit statuses, messages.
 
 mod bad_input;
+mod bad_values;
 mod bench;
 mod config;
 mod decode;
@@ -21,6 +22,7 @@ mod shortcomings;
 mod statuses;
 mod subscribe;
 mod subscribe_flags;
+mod suggestions;
 mod terminal;
 mod tls;
 mod tls_flags;

@@ -6,17 +6,20 @@ mod transport;
 
 use super::Usage;
 use super::console::Console;
-use super::resolve::Steering;
-use super::values::{self, PropertyFlags, VersionChoice};
+use super::settings::layers::Steering;
+use super::settings::print::Outcome;
+use super::settings::typed::path;
+use super::values::{self, PropertyFlags, VersionChoice, read};
 use crate::client;
 use crate::net::Url;
 use crate::protocol::packet::Will;
 use crate::protocol::property::Place;
-use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, Version};
+use crate::protocol::{PacketType, PropertyId, QoS, Utf8, Version};
 use crate::session;
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -24,7 +27,7 @@ use tls::Tls;
 use transport::Transport;
 
 /// The flags that every connecting command shares.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize)]
 #[command(next_help_heading = "Connection")]
 pub struct Connection {
     /// Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports
@@ -46,14 +49,17 @@ pub struct Connection {
 
     /// Client identifier [default: a random one]
     #[arg(short = 'i', long, value_name = "ID", value_parser = values::utf8)]
+    #[serde(deserialize_with = "read::utf8")]
     id: Option<Utf8>,
 
     /// Client identifier made of this prefix and the process number
     #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id", value_parser = values::utf8)]
+    #[serde(deserialize_with = "read::utf8")]
     id_prefix: Option<Utf8>,
 
     /// User name
     #[arg(short = 'u', long, value_name = "NAME", value_parser = values::utf8)]
+    #[serde(deserialize_with = "read::utf8")]
     username: Option<Utf8>,
 
     /// Password; others can see it in the process list, so a file or the environment is better
@@ -68,16 +74,17 @@ pub struct Connection {
 
     /// Read the password from the first line of a file
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     password_file: Option<PathBuf>,
 
-    /// Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31
-    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto",
-          value_parser = values::version)]
-    protocol_version: VersionChoice,
+    /// Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]
+    #[arg(short = 'V', long, value_name = "VERSION", value_parser = values::version)]
+    #[serde(deserialize_with = "read::version")]
+    protocol_version: Option<VersionChoice>,
 
-    /// Keep alive in seconds; 0 switches it off
-    #[arg(short = 'k', long, value_name = "SECONDS", default_value = "60")]
-    keepalive: u16,
+    /// Keep alive in seconds; 0 switches it off [default: 60]
+    #[arg(short = 'k', long, value_name = "SECONDS")]
+    keepalive: Option<u16>,
 
     /// Go on with the session that the broker has stored for this identifier, and leave it there
     #[arg(short = 'c', long)]
@@ -85,55 +92,64 @@ pub struct Connection {
 
     /// How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5
     #[arg(short = 'x', long, value_name = "SECONDS", value_parser = values::expiry, allow_hyphen_values = true)]
+    #[serde(deserialize_with = "read::expiry")]
     session_expiry_interval: Option<u32>,
 
     #[command(flatten)]
-    properties: PropertyWords,
+    property: Properties,
 
     /// Topic of the message that the broker publishes when this client is lost
     #[arg(long, value_name = "TOPIC", value_parser = values::topic_name)]
+    #[serde(deserialize_with = "read::topic_name")]
     will_topic: Option<Utf8>,
 
     /// Payload of the will
-    #[arg(long, value_name = "TEXT", requires = "will_topic")]
+    #[arg(long, value_name = "TEXT")]
     will_payload: Option<String>,
 
-    /// QoS of the will
-    #[arg(long, value_name = "QOS", default_value = "0", requires = "will_topic", value_parser = values::qos)]
-    will_qos: QoS,
+    /// QoS of the will [default: 0]
+    #[arg(long, value_name = "QOS", value_parser = values::qos)]
+    #[serde(deserialize_with = "read::qos")]
+    will_qos: Option<QoS>,
 
     /// Retain the will
-    #[arg(long, requires = "will_topic")]
+    #[arg(long)]
     will_retain: bool,
 
     /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too [default: 20; in `bench` with a rate:
     /// 65535]
-    #[arg(short = 'M', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'M', long, value_name = "N", value_parser = values::positive_u16)]
+    #[serde(deserialize_with = "read::positive_u16")]
     max_inflight: Option<u16>,
 
-    /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = values::duration)]
-    connect_timeout: Duration,
+    /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
+    connect_timeout: Option<Duration>,
 
     /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`,
     /// `rr` and `bench`, no limit in `sub`]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     retry: Option<Duration>,
 
     /// End when an established connection is lost
     #[arg(long, conflicts_with = "retry")]
     no_reconnect: bool,
 
-    /// Connect again and resend when an acknowledgement takes longer
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = values::duration)]
-    ack_timeout: Duration,
+    /// Connect again and resend when an acknowledgement takes longer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
+    ack_timeout: Option<Duration>,
 
     /// Resend inside the connection after so long, in 3.1 and 3.1.1
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     resend_interval: Option<Duration>,
 
     /// Limit of the whole run, everything included
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     deadline: Option<Duration>,
 
     /// Say on stderr what happens on the wire
@@ -147,10 +163,6 @@ pub struct Connection {
     #[command(flatten)]
     steering: Steering,
 
-    /// Do as Mosquitto's tools do, where that is not what a user of mqkit expects
-    #[arg(long, hide = true)]
-    as_mosquitto: bool,
-
     #[command(flatten)]
     transport: Transport,
 
@@ -160,9 +172,9 @@ pub struct Connection {
 
 /// `-D`, whose number of words depends on the property: clap's derive has no type for that.
 #[derive(Debug, Default)]
-struct PropertyWords(Vec<Vec<String>>);
+struct Properties(PropertyFlags);
 
-impl Args for PropertyWords {
+impl Args for Properties {
     fn augment_args(command: Command) -> Command {
         command.arg(
             Arg::new("property")
@@ -181,34 +193,63 @@ impl Args for PropertyWords {
     }
 }
 
-impl FromArgMatches for PropertyWords {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let occurrences = matches.get_occurrences::<String>("property");
-        Ok(Self(
-            occurrences
-                .into_iter()
-                .flatten()
-                .map(|words| words.cloned().collect())
-                .collect(),
-        ))
+impl FromArgMatches for Properties {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self::default())
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
         Ok(())
     }
 }
 
-/// What a command adds to the flags.
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Uses(Vec<Vec<String>>);
+        let mut properties = PropertyFlags::default();
+        for words in Uses::deserialize(deserializer)?.0 {
+            properties.add(&words).map_err(serde::de::Error::custom)?;
+        }
+        Ok(Self(properties))
+    }
+}
+
+/// How the program was started.
 #[derive(Debug, Clone, Copy)]
-pub struct Wishes {
-    /// How long to keep trying after a loss, when nothing was said.
+pub struct Invocation {
+    /// When: limits of the whole run count from here.
+    pub started: Instant,
+    /// Under a name of Mosquitto's: its defaults and output, to the byte.
+    pub as_mosquitto: bool,
+}
+
+/// What a command needs of the connection, beside what the flags say.
+#[derive(Debug, Clone, Default)]
+pub struct Needs<'a> {
+    /// How long to keep trying after a loss, when nothing was said; `None` has no limit.
     pub retry_lost: Option<Duration>,
     /// Messages of QoS 1 or 2 pass: a session that outlives a lost connection is worth having.
     pub resume: bool,
+    /// Messages of QoS 1 or 2 are published: a session that this run has no state of cannot be gone on with.
+    pub publishes: bool,
+    /// Where `-D` can put properties.
+    pub places: &'a [Place],
+    /// A flag that is given and means something in MQTT 5 only, with its verb: `--reply needs`.
+    pub version_5: Option<&'a str>,
+    /// Topic aliases are to be chosen.
+    pub choose_aliases: bool,
+    /// How many messages the broker may send at once.
+    pub incoming_window: Option<u16>,
+    /// Unacknowledged messages when nothing was said; else [`MAX_INFLIGHT`].
+    pub max_inflight: Option<u16>,
+    /// The client identifier when nothing was said.
+    pub client_id: Option<Utf8>,
+    /// The broker is this program's own, reached over plain TCP.
+    pub embedded: bool,
 }
 
-/// What the flags mean.
+/// What the flags mean. It is read, never changed.
 #[derive(Debug)]
 pub struct Plan {
     /// How to connect.
@@ -217,72 +258,91 @@ pub struct Plan {
     pub topic: Option<String>,
     /// Properties of the packets that a command sends.
     pub properties: PropertyFlags,
-    /// When the process started.
-    pub started: Instant,
-    /// Limit of the whole run, from there.
+    /// Limit of the whole run, from its start.
     pub deadline: Option<Duration>,
+    /// When the program was started.
+    pub started: Instant,
     /// What is said on stderr.
     pub console: Console,
     /// Started under a name of Mosquitto's: its defaults and output, to the byte.
     pub as_mosquitto: bool,
 }
 
-impl Plan {
-    /// Refuses properties of packets that the command never sends. Mosquitto's tools pass over them, and so do we under
-    /// their names.
-    ///
-    /// # Errors
-    /// [`Usage`] that names the packet.
-    pub fn sends_only(&self, places: &[Place]) -> Result<(), Usage> {
-        match self.as_mosquitto {
-            true => Ok(()),
-            false => self.properties.only_for(places),
-        }
-    }
-}
-
 /// Unacknowledged messages, when nothing was said.
 pub const MAX_INFLIGHT: u16 = 20;
 /// How long a broker keeps a session of version 5 for a run that lost its connection, in seconds.
 const RESUME_FOR: u32 = 300;
+/// In seconds.
+const KEEP_ALIVE: u16 = 60;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ACK_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Connection {
     /// What the flags and the files they name mean together.
     ///
     /// # Errors
-    /// Flags that contradict each other, files that cannot be read, bad addresses and certificates.
-    pub fn plan(&self, wishes: Wishes) -> anyhow::Result<Plan> {
-        let url = self.url()?;
-        let target = self.target(url.as_ref())?;
-        let mut properties = PropertyFlags::default();
-        for words in &self.properties.0 {
-            properties.add(words)?;
+    /// Flags that contradict each other or what the command needs, files that cannot be read, bad addresses and
+    /// certificates.
+    pub fn plan(&self, needs: &Needs<'_>, invocation: Invocation) -> anyhow::Result<Plan> {
+        let Invocation { started, as_mosquitto } = invocation;
+        let url = self.url(invocation)?;
+        let mut target = self.target(url.as_ref())?;
+        if needs.embedded {
+            if target.tls.is_some() || target.websocket.is_some() {
+                let text = "TLS and WebSocket need the name of a broker (-h): the embedded one takes plain TCP here";
+                return Err(Usage::Bad(text.to_owned()).into());
+            }
+            target.proxy = None;
         }
-        let options = self.session(url.as_ref(), &properties, wishes)?;
-        let fall_back = self.protocol_version == VersionChoice::Auto && !self.needs_version_5();
+        let session = self.session(url.as_ref(), needs, invocation)?;
+        let fall_back = matches!(self.protocol_version, None | Some(VersionChoice::Auto));
         let client = client::Options {
             target,
-            session: options,
-            fall_back,
-            connect_timeout: self.connect_timeout,
+            session,
+            fall_back: fall_back && !self.needs_version_5() && needs.version_5.is_none(),
+            connect_timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             retry_first: self.retry.unwrap_or_default(),
             retry_lost: match self.retry {
                 _ if self.no_reconnect => Some(Duration::ZERO),
-                None => wishes.retry_lost,
+                None => needs.retry_lost,
                 some => some,
             },
             seed: fastrand::u64(..),
         };
-        let console = self.console();
+        // Mosquitto's tools pass over properties of packets that are never sent, and so do we under their names.
+        if !as_mosquitto {
+            self.property.0.only_for(needs.places)?;
+        }
         Ok(Plan {
             client,
             topic: url.and_then(|url| url.topic),
-            properties,
-            started: Instant::now(),
+            properties: self.property.0.clone(),
             deadline: self.deadline,
-            console,
-            as_mosquitto: self.as_mosquitto,
+            started,
+            console: self.console(),
+            as_mosquitto,
         })
+    }
+
+    /// What comes out where no flag says it, or another one does, and what carries the connection.
+    ///
+    /// # Errors
+    /// Flags that contradict each other, and bad addresses.
+    pub fn outcomes(&self, invocation: Invocation) -> anyhow::Result<(Vec<Outcome>, Vec<String>)> {
+        let url = self.url(invocation)?;
+        let (mut outcomes, remarks) = self.way(url.as_ref())?;
+        let time = |time| humantime::format_duration(time).to_string();
+        for (flag, given, value) in [
+            ("protocol_version", self.protocol_version.is_some(), "auto".to_owned()),
+            ("keepalive", self.keepalive.is_some(), KEEP_ALIVE.to_string()),
+            ("connect_timeout", self.connect_timeout.is_some(), time(CONNECT_TIMEOUT)),
+            ("ack_timeout", self.ack_timeout.is_some(), time(ACK_TIMEOUT)),
+        ] {
+            if !given {
+                outcomes.push((flag, value, None));
+            }
+        }
+        Ok((outcomes, remarks))
     }
 
     /// Whether it is said where the broker is.
@@ -291,10 +351,14 @@ impl Connection {
         self.url.is_some() || self.host.is_some() || self.port.is_some() || self.transport.names_broker()
     }
 
-    /// Whether the client identifier is given, or how it begins.
-    #[must_use]
-    pub fn names_client(&self) -> bool {
-        self.id.is_some() || self.id_prefix.is_some()
+    /// The topic of the URL, and whether there is a user name.
+    ///
+    /// # Errors
+    /// A bad URL.
+    pub fn topic_and_user(&self, invocation: Invocation) -> anyhow::Result<(Option<String>, bool)> {
+        let url = self.url(invocation)?;
+        let user = self.username.is_some() || url.as_ref().is_some_and(|url| url.username.is_some());
+        Ok((url.and_then(|url| url.topic), user))
     }
 
     /// The limit of unacknowledged messages, when it is given.
@@ -312,10 +376,10 @@ impl Connection {
         }
     }
 
-    fn url(&self) -> anyhow::Result<Option<Url>> {
+    fn url(&self, invocation: Invocation) -> anyhow::Result<Option<Url>> {
         // The text may hold a password, so only the parser's words are shown.
         let read = |text: &String| match text.parse::<Url>() {
-            Ok(url) if self.as_mosquitto => url.in_mosquittos_way(),
+            Ok(url) if invocation.as_mosquitto => url.in_mosquittos_way(),
             read => read,
         };
         let url = self.url.as_ref().map(read).transpose();
@@ -323,26 +387,33 @@ impl Connection {
     }
 
     fn needs_version_5(&self) -> bool {
-        self.session_expiry_interval.is_some() || !self.properties.0.is_empty()
+        self.session_expiry_interval.is_some() || !self.property.0.is_empty()
     }
 
-    fn version(&self) -> Result<Version, Usage> {
-        match self.protocol_version {
-            VersionChoice::Auto => Ok(Version::V5),
-            VersionChoice::Fixed(version) if version != Version::V5 && self.needs_version_5() => {
-                Err(Usage::Bad(format!("-D and -x need MQTT 5, and -V asks for {version}")))
+    fn version(&self, needs: &Needs<'_>) -> Result<Version, Usage> {
+        let version = match self.protocol_version {
+            None | Some(VersionChoice::Auto) => Version::V5,
+            Some(VersionChoice::Fixed(version)) => version,
+        };
+        let flag = needs
+            .version_5
+            .or_else(|| self.needs_version_5().then_some("-D and -x need"));
+        match flag {
+            Some(flag) if version != Version::V5 => {
+                Err(Usage::Bad(format!("{flag} MQTT 5, and -V asks for {version}")))
             }
-            VersionChoice::Fixed(version) => Ok(version),
+            _ => Ok(version),
         }
     }
 
     fn session(
         &self,
         url: Option<&Url>,
-        properties: &PropertyFlags,
-        wishes: Wishes,
+        needs: &Needs<'_>,
+        invocation: Invocation,
     ) -> anyhow::Result<session::Options> {
-        let version = self.version()?;
+        let version = self.version(needs)?;
+        let properties = &self.property.0;
         let mut connect = properties.at(Place::Packet(PacketType::Connect));
         let expiry = match self.session_expiry_interval {
             // A session that is to be left behind must not end with the connection.
@@ -375,28 +446,29 @@ impl Connection {
         let connect_bytes = connect
             .number(PropertyId::MaximumPacketSize)
             .and_then(|size| usize::try_from(size).ok());
+        let ack_timeout = self.ack_timeout.unwrap_or(ACK_TIMEOUT);
         Ok(session::Options {
             version,
-            client_id: self.client_id(version)?,
+            client_id: self.client_id(version, needs, invocation)?,
             clean_start: !self.disable_clean_session,
-            adopt_session: true,
-            resume_for: (wishes.resume && !self.as_mosquitto).then_some(RESUME_FOR),
-            keep_alive: self.keepalive,
+            adopt_session: !needs.publishes,
+            resume_for: (needs.resume && !invocation.as_mosquitto).then_some(RESUME_FOR),
+            keep_alive: self.keepalive.unwrap_or(KEEP_ALIVE),
             properties: connect,
             disconnect_properties: properties.at(Place::Packet(PacketType::Disconnect)),
-            choose_aliases: false,
-            will: self.will(properties)?,
+            choose_aliases: needs.choose_aliases,
+            will: self.will()?,
             username,
             password,
-            max_inflight: self.max_inflight.unwrap_or(MAX_INFLIGHT),
-            ack_timeout: Some(self.ack_timeout).filter(|limit| !limit.is_zero()),
+            max_inflight: self.max_inflight.or(needs.max_inflight).unwrap_or(MAX_INFLIGHT),
+            ack_timeout: Some(ack_timeout).filter(|limit| !limit.is_zero()),
             resend_interval: self.resend_interval,
-            incoming_window: None,
+            incoming_window: needs.incoming_window,
             max_packet_size: connect_bytes.unwrap_or(usize::MAX),
         })
     }
 
-    fn client_id(&self, version: Version) -> anyhow::Result<Utf8> {
+    fn client_id(&self, version: Version, needs: &Needs<'_>, invocation: Invocation) -> anyhow::Result<Utf8> {
         let random = |length| -> String { std::iter::repeat_with(fastrand::alphanumeric).take(length).collect() };
         let text = match (&self.id, &self.id_prefix) {
             (Some(id), _) if id.is_empty() => {
@@ -405,10 +477,13 @@ impl Connection {
             (Some(id), _) => return Ok(id.clone()),
             (None, Some(prefix)) => format!("{prefix}{}", std::process::id()),
             // The broker gives one, except in 3.1.
-            (None, None) if self.as_mosquitto && version != Version::V31 => String::new(),
-            (None, None) if self.as_mosquitto => format!("mosq-{}", random(18)),
+            (None, None) if invocation.as_mosquitto && version != Version::V31 => String::new(),
+            (None, None) if invocation.as_mosquitto => format!("mosq-{}", random(18)),
             // 3.1 allows 23 characters of letters and digits; the dash is taken by every broker.
-            (None, None) => format!("mqkit-{}", random(12)),
+            (None, None) => match &needs.client_id {
+                Some(id) => return Ok(id.clone()),
+                None => format!("mqkit-{}", random(12)),
+            },
         };
         Ok(Utf8::new(text)?)
     }
@@ -427,21 +502,26 @@ impl Connection {
         Ok(url.and_then(|url| url.password.clone()).map(Bytes::from))
     }
 
-    fn will(&self, properties: &PropertyFlags) -> Result<Option<Will>, Usage> {
-        let properties: Properties = properties.at(Place::Will);
+    fn will(&self) -> Result<Option<Will>, Usage> {
+        let properties = self.property.0.at(Place::Will);
         let Some(topic) = self.will_topic.clone() else {
-            return match properties.is_empty() {
-                true => Ok(None),
-                false => Err(Usage::Bad("-D will needs --will-topic".to_owned())),
+            let given = [
+                (self.will_payload.is_some(), "--will-payload"),
+                (self.will_qos.is_some(), "--will-qos"),
+                (self.will_retain, "--will-retain"),
+                (!properties.is_empty(), "-D will"),
+            ];
+            return match given.into_iter().find(|(given, _)| *given) {
+                None => Ok(None),
+                Some((_, flag)) => Err(Usage::Bad(format!("{flag} needs --will-topic"))),
             };
         };
-        let payload = Bytes::from(self.will_payload.clone().unwrap_or_default());
         Ok(Some(Will {
-            qos: self.will_qos,
+            qos: self.will_qos.unwrap_or(QoS::AtMostOnce),
             retain: self.will_retain,
             properties,
             topic,
-            payload,
+            payload: Bytes::from(self.will_payload.clone().unwrap_or_default()),
         }))
     }
 }

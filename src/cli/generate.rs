@@ -1,7 +1,7 @@
 //! Completions and manual pages from the one definition of the command line. Pure: it writes no file, and must not know
 //! what the commands do.
 
-use super::drop_in;
+use super::mosquitto;
 use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -103,7 +103,7 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
             .map(|(status, text)| (status.to_string(), (*text).to_owned())),
     )?;
     if name == "mqkit" {
-        let rows = drop_in::MANUAL.iter();
+        let rows = mosquitto::MANUAL.iter();
         let rows = rows.map(|(term, text)| ((*term).to_owned(), (*text).to_owned()));
         section(&mut out, "NAMES OF MOSQUITTO'S TOOLS", rows)?;
     }
@@ -173,17 +173,9 @@ fn verbatim(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// The environment variable of a flag: clap's own, or the one that its help names where several flags decide together.
+/// The environment variable of a flag.
 fn environment(arg: &Arg) -> Option<(String, String)> {
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let named = help
-        .split_once("[env: ")
-        .and_then(|(_, rest)| rest.split_once(']'))
-        .map(|(name, _)| name.to_owned());
-    let name = arg
-        .get_env()
-        .map(|name| name.to_string_lossy().into_owned())
-        .or(named)?;
+    let name = arg.get_env()?.to_string_lossy().into_owned();
     let long = arg.get_long().unwrap_or_default();
     Some((name, format!("stands for --{long}, which goes before it")))
 }

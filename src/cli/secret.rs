@@ -1,7 +1,8 @@
-//! Which flags hold secrets, and how they are shown; whether the file of one is open to
-//! everybody. It must not know their values.
+//! Which flags hold secrets, how they are shown, and which host they may be sent to; whether the file of one is open to
+//! everybody.
 
-use super::{Console, words};
+use super::Console;
+use super::settings::{Layer, Setting, by_id, by_long, least_values, shown, takes_values};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 use std::ffi::OsString;
@@ -11,22 +12,104 @@ use std::path::Path;
 /// What is shown instead.
 const MASK: &str = "***";
 
+/// What of a flag's value must not be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// All of it.
+    All,
+    /// The password of a URL.
+    Password,
+    /// What stands behind the name: `Authorization: Bearer …`
+    Behind,
+    /// The last word, when the second one is this.
+    Property(&'static str),
+    /// Nothing: it is the name of a file.
+    File,
+}
+
+/// The flags with a secret: which part of it is one, and whether it is meant for the host that stands beside it.
+const SECRETS: &[(&str, Part, bool)] = &[
+    ("password", Part::All, true),
+    ("password_file", Part::File, true),
+    ("url", Part::Password, true),
+    ("proxy", Part::Password, false),
+    ("ws_header", Part::Behind, true),
+    ("property", Part::Property("authentication-data"), false),
+    ("key", Part::File, true),
+    ("key_password_file", Part::File, true),
+    ("cert", Part::File, true), // of no use without its key
+];
+
+fn secret(flag: &str) -> Option<(Part, bool)> {
+    let found = SECRETS.iter().find(|(secret, ..)| *secret == flag);
+    found.map(|(_, part, follows_host)| (*part, *follows_host))
+}
+
 /// The values of a flag, without what must not be seen.
 #[must_use]
 pub fn masked(flag: &str, values: &[String]) -> Vec<String> {
-    match (flag, values) {
-        ("pw", _) => vec![MASK.to_owned()],
-        ("url" | "proxy", [url]) => vec![url_masked(url)],
-        // `Authorization: Bearer …`
-        ("ws-header", [header]) => vec![match header.split_once([':', '=']) {
+    match (secret(flag).map(|(part, _)| part), values) {
+        (Some(Part::All), _) => vec![MASK.to_owned()],
+        (Some(Part::Password), [url]) => vec![url_masked(url)],
+        (Some(Part::Behind), [header]) => vec![match header.split_once([':', '=']) {
             Some((name, _)) => format!("{name}: {MASK}"),
             None => MASK.to_owned(),
         }],
-        ("property", [packet, name, _]) if name.eq_ignore_ascii_case("authentication-data") => {
+        (Some(Part::Property(secret)), [packet, name, _]) if name.eq_ignore_ascii_case(secret) => {
             vec![packet.clone(), name.clone(), MASK.to_owned()]
         }
         _ => values.to_vec(),
     }
+}
+
+/// Leaves out the secrets that were given together with another host than the one that holds, and says which.
+pub(super) fn with_their_hosts(command: &Command, layers: Vec<Layer>) -> (Vec<Layer>, Vec<String>) {
+    let host = |layer: &Layer| {
+        let named = |flag| layer.iter().find(|setting| setting.flag == flag)?.host();
+        ["unix", "host", "url"].into_iter().find_map(named)
+    };
+    let Some((strongest, target)) = layers
+        .iter()
+        .enumerate()
+        .find_map(|(at, layer)| Some((at, host(layer)?)))
+    else {
+        return (layers, Vec::new());
+    };
+    let mut notes = Vec::new();
+    let mut kept: Vec<Layer> = Vec::new();
+    for (at, layer) in layers.into_iter().enumerate() {
+        let other = host(&layer).filter(|own| at > strongest && !own.eq_ignore_ascii_case(&target));
+        let (follows, rest): (Layer, Layer) = layer
+            .into_iter()
+            .partition(|setting| other.is_some() && follows_host(setting));
+        for setting in &follows {
+            // Who gives another one misses nothing.
+            let replaced = |strong: &Setting| follows_host(strong) && is_password(strong) == is_password(setting);
+            if !kept.iter().flatten().any(replaced) {
+                let flag = by_id(command, setting.flag.as_str())
+                    .and_then(Arg::get_long)
+                    .unwrap_or_default();
+                let (origin, own) = (&setting.origin, other.as_deref().unwrap_or_default());
+                notes.push(format!(
+                    "--{flag} of {origin} is left out: it is meant for {own}, not for {target}"
+                ));
+            }
+        }
+        kept.push(rest);
+    }
+    (kept, notes)
+}
+
+fn follows_host(setting: &Setting) -> bool {
+    match secret(setting.flag.as_str()) {
+        Some((Part::Password, true)) => url_masked(&setting.text()) != setting.text(),
+        found => found.is_some_and(|(_, follows_host)| follows_host),
+    }
+}
+
+/// Of the flags that follow their host: one of those that give the password.
+fn is_password(setting: &Setting) -> bool {
+    ["password", "password_file", "url"].contains(&setting.flag.as_str())
 }
 
 /// A command line as it was typed, behind the name of the command, without what must not be seen.
@@ -39,17 +122,17 @@ pub fn command_line(command: &Command, typed: &[OsString]) -> Vec<String> {
             shown.push(word);
             continue;
         };
-        let name = words::name(arg).unwrap_or_default();
+        let id = arg.get_id().as_str();
         if let Some(value) = joined {
-            let value = masked(&name, &[value.to_owned()]).concat();
+            let value = masked(id, &[value.to_owned()]).concat();
             shown.push(format!("{prefix}{value}"));
             continue;
         }
-        let wanted = words::least_values(arg).max(1);
+        let wanted = least_values(arg).max(1);
         let values: Vec<_> = typed.by_ref().take(wanted).collect();
         shown.push(word);
         if !values.is_empty() {
-            shown.extend(masked(&name, &values));
+            shown.extend(masked(id, &values));
         }
     }
     shown
@@ -59,14 +142,14 @@ pub fn command_line(command: &Command, typed: &[OsString]) -> Vec<String> {
 fn flag<'a, 'w>(command: &'a Command, word: &'w str) -> Option<(&'w str, &'a Arg, Option<&'w str>)> {
     if let Some(long) = word.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default();
-        let arg = words::by_long(command, name).filter(|arg| words::takes_values(arg))?;
+        let arg = by_long(command, name).filter(|arg| takes_values(arg))?;
         let prefix = word.len().min(name.len() + 3);
         return Some((word.get(..prefix)?, arg, word.get(name.len() + 3..)));
     }
     // A bundle: the first letter with a value takes the rest.
     for (at, letter) in word.strip_prefix('-')?.char_indices() {
         let arg = command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
-        if words::takes_values(arg) {
+        if takes_values(arg) {
             let rest = word.get(1 + at + letter.len_utf8()..).unwrap_or_default();
             let value = rest.strip_prefix('=').unwrap_or(rest);
             let prefix = word.get(..word.len() - value.len())?;
@@ -106,22 +189,18 @@ pub fn warn_if_open(path: &Path, console: &Console) {
 }
 
 /// Takes the value out of the parser's complaint, when it may hold a secret.
-pub fn mask_error(error: &mut clap::Error) {
+pub fn mask_error(command: &Command, error: &mut clap::Error) {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let (Some(arg), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue)) else {
+    let (Some(label), Some(value)) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue)) else {
         return;
     };
-    // `--url <URL>`
-    let flag = arg
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches('-')
-        .to_owned();
-    let shown = masked(&flag, std::slice::from_ref(&value)).concat();
+    let Some(arg) = command.get_arguments().find(|arg| shown(arg) == label) else {
+        return;
+    };
+    let shown = masked(arg.get_id().as_str(), std::slice::from_ref(&value)).concat();
     if shown != value {
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
@@ -134,13 +213,13 @@ mod tests {
     #[test]
     fn secrets_are_masked_and_nothing_else() {
         for (flag, values, shown) in [
-            ("pw", &["s3"][..], &["***"][..]),
+            ("password", &["s3"][..], &["***"][..]),
             ("url", &["mqtt://u:s3@h:1/t"], &["mqtt://u:***@h:1/t"]),
             ("url", &["mqtt://u:s3@x@h"], &["mqtt://u:***@h"]),
             ("url", &["mqtt://u@h"], &["mqtt://u@h"]),
             ("url", &["u:s3@h"], &["***"]),
             ("proxy", &["socks5h://u:s3@h"], &["socks5h://u:***@h"]),
-            ("ws-header", &["Authorization: s3"], &["Authorization: ***"]),
+            ("ws_header", &["Authorization: s3"], &["Authorization: ***"]),
             (
                 "property",
                 &["connect", "authentication-data", "s3"],
@@ -155,6 +234,17 @@ mod tests {
         ] {
             let values: Vec<_> = values.iter().map(ToString::to_string).collect();
             assert_eq!(masked(flag, &values), shown, "{flag} {values:?}");
+        }
+    }
+
+    #[test]
+    fn every_secret_is_a_flag() {
+        let connection = crate::cli::settings::environment::connection();
+        let mut connection = connection.disable_help_flag(true);
+        connection.build();
+        for (flag, ..) in SECRETS {
+            let arg = by_id(&connection, flag).unwrap();
+            assert!(arg.to_string().starts_with(&shown(arg)), "{arg}");
         }
     }
 
@@ -188,10 +278,11 @@ mod tests {
         let never = |_: &str| Err::<String, _>("is wrong");
         let command = Command::new("x").arg(Arg::new("proxy").long("proxy").value_name("URL").value_parser(never));
         let mut error = command
+            .clone()
             .try_get_matches_from(["x", "--proxy", "socks5://u:s3@h"])
             .unwrap_err();
         assert!(error.to_string().contains("s3"));
-        mask_error(&mut error);
+        mask_error(&command, &mut error);
         let text = error.to_string();
         assert!(
             text.contains("invalid value 'socks5://u:***@h' for '--proxy <URL>'"),

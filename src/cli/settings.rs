@@ -1,23 +1,28 @@
-//! Flags that were set elsewhere than on the command line: merged by precedence, turned into words for the one parser, and
-//! shown. It must not know where they are read from.
+//! Flags that were set, wherever that was: what holds of several layers, and the typed flags that it makes. It must not know
+//! what becomes of them.
 
-use super::words::{self, Occurrence};
+pub mod environment;
+pub mod file;
+pub mod layers;
+pub mod print;
+pub mod typed;
+
 use super::{Usage, secret};
-use crate::net::Url;
-use clap::{Arg, ArgAction, Command};
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use crate::net::{self, Url, parse_host_port};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, Id};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Where a setting comes from.
+/// Where a flag was set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The command line, or the options file that it names.
+    /// The command line.
     CommandLine,
     /// An environment variable.
     Variable(String),
-    /// A line of the configuration file.
+    /// A line of a file.
     File {
         /// Which file.
         path: PathBuf,
@@ -36,16 +41,31 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A flag, each time with its values, and where it was set.
+/// A flag that was set, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The long name of the flag.
-    pub flag: String,
-    /// What it is set to, in words; a flag without a value has `true` or `false`.
-    pub values: Vec<Vec<String>>,
+    /// The identity of the flag.
+    pub flag: Id,
+    /// Its values, for each use of the flag; those of a flag that has none may be a truth.
+    pub uses: Vec<Vec<OsString>>,
     /// Where.
     pub origin: Origin,
 }
+
+/// Settings of one place. The stronger one is that which stands behind.
+pub type Layer = Vec<Setting>;
+
+/// What holds, each flag once.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The flags.
+    pub all: Vec<Setting>,
+    /// What was left out, for the user to know.
+    pub notes: Vec<String>,
+}
+
+/// Flags that say what is read and shown, so that they can stand on the command line only.
+const CONTROL: &[&str] = &["options", "profile", "print_config", "scenario"];
 
 /// Flags that name the broker, of which one holds; the parser lets them stand side by side.
 const RIVALS: &[(&str, &[&str])] = &[
@@ -54,287 +74,448 @@ const RIVALS: &[(&str, &[&str])] = &[
     ("unix", &["url", "host", "port"]),
 ];
 
-/// Flags that belong to another one of the same level only: the port of another host means nothing.
-const COMPANIONS: &[(&str, &[&str])] = &[
-    ("host", &["port"]),
-    ("will-topic", &["will-payload", "will-qos", "will-retain"]),
-];
-
-/// What holds, of several levels, the strongest first. A flag replaces the same flag of the levels below, and those that
-/// exclude it.
+/// What is true or false, as all files and variables spell it.
 #[must_use]
-pub fn merge(command: &Command, levels: Vec<Vec<Setting>>) -> Vec<Setting> {
-    let mut decided = BTreeSet::new();
-    let mut merged = Vec::new();
-    for level in levels {
-        let taken: Vec<_> = level
-            .into_iter()
-            .filter(|setting| !decided.contains(&setting.flag))
-            .collect();
-        for setting in &taken {
-            decided.extend(replaced(command, setting));
-        }
-        merged.extend(taken);
+pub fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
     }
-    merged
 }
 
-/// One level without the settings that contradict one before them.
+/// Whether a flag can be set elsewhere than on the command line.
 #[must_use]
-pub fn without_rivals(command: &Command, level: Vec<Setting>) -> Vec<Setting> {
-    let mut excluded = BTreeSet::new();
-    let mut kept = Vec::new();
-    for setting in level {
-        if !excluded.contains(&setting.flag) {
-            excluded.extend(rivals(command, &setting));
+pub fn can_be_set(arg: &Arg) -> bool {
+    !arg.is_hide_set() && arg.get_id() != "help" && !CONTROL.contains(&arg.get_id().as_str())
+}
+
+/// Whether a flag is followed by values.
+#[must_use]
+pub fn takes_values(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+}
+
+/// How many values belong to one use of a flag at least.
+#[must_use]
+pub fn least_values(arg: &Arg) -> usize {
+    arg.get_num_args().map_or(1, |range| range.min_values())
+}
+
+/// The flag with this long name, or another name that stands for it.
+#[must_use]
+pub fn by_long<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| {
+        arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
+    })
+}
+
+/// `--flag <VALUE>`, as the parser shows it; the parser's own way panics for definitions that nothing has parsed.
+#[must_use]
+pub fn shown(arg: &Arg) -> String {
+    let names = arg.get_value_names().unwrap_or_default().iter();
+    let values = names.filter(|_| takes_values(arg)).map(|name| format!(" <{name}>"));
+    match (arg.get_long(), arg.get_short()) {
+        (Some(long), _) => format!("--{long}{}", values.collect::<String>()),
+        (None, Some(short)) => format!("-{short}{}", values.collect::<String>()),
+        (None, None) => values.collect::<String>().trim_start().to_owned(),
+    }
+}
+
+/// The flag with this identity.
+#[must_use]
+pub fn by_id<'a>(command: &'a Command, flag: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| arg.get_id() == flag)
+}
+
+/// What was typed.
+#[must_use]
+pub fn typed_words(command: &Command, matches: &ArgMatches) -> Layer {
+    let typed = command.get_arguments().filter_map(|arg| {
+        let flag = arg.get_id();
+        if matches.value_source(flag.as_str()) != Some(ValueSource::CommandLine) {
+            return None;
+        }
+        let uses = matches.get_raw_occurrences(flag.as_str());
+        let uses = uses.into_iter().flatten().map(|words| match takes_values(arg) {
+            true => words.map(OsStr::to_owned).collect(),
+            false => Vec::new(),
+        });
+        Some(Setting {
+            flag: flag.clone(),
+            uses: uses.collect(),
+            origin: Origin::CommandLine,
+        })
+    });
+    typed.collect()
+}
+
+/// One layer in which each flag stands once: what is repeated adds up where that has a meaning, else the last one holds.
+#[must_use]
+pub fn gathered(command: &Command, settings: impl IntoIterator<Item = Setting>) -> Layer {
+    let mut layer = Layer::new();
+    for setting in settings {
+        let adds_up =
+            by_id(command, setting.flag.as_str()).is_some_and(|arg| matches!(arg.get_action(), ArgAction::Append));
+        match layer.iter_mut().find(|other| other.flag == setting.flag) {
+            Some(other) if adds_up => other.uses.extend(setting.uses),
+            Some(other) => *other = setting,
+            None => layer.push(setting),
+        }
+    }
+    layer
+}
+
+/// Which flags of a command exclude which.
+struct Conflicts<'a> {
+    pairs: Vec<(&'a Id, &'a Id)>,
+    /// They are true or false.
+    without_values: Vec<&'a Id>,
+}
+
+impl<'a> Conflicts<'a> {
+    fn of(command: &'a Command) -> Self {
+        let arguments = command.get_arguments();
+        let mut pairs: Vec<_> = arguments
+            .flat_map(|arg| {
+                let others = command.get_arg_conflicts_with(arg).into_iter();
+                others.map(|other| (arg.get_id(), other.get_id()))
+            })
+            .collect();
+        for group in command
+            .get_groups()
+            .filter(|group| !ArgGroup::clone(group).is_multiple())
+        {
+            let members: Vec<_> = group.get_args().collect();
+            let others = |one| {
+                members
+                    .iter()
+                    .filter(move |other| **other != one)
+                    .map(move |other| (one, *other))
+            };
+            pairs.extend(members.iter().flat_map(|one| others(*one)));
+        }
+        let arguments = command.get_arguments().filter(|arg| !takes_values(arg));
+        Self {
+            pairs,
+            without_values: arguments.map(Arg::get_id).collect(),
+        }
+    }
+
+    /// Set to false, it excludes nothing.
+    fn is_off(&self, setting: &Setting) -> bool {
+        self.without_values.contains(&&setting.flag) && truth(&setting.text()) == Some(false)
+    }
+
+    /// Whether the parser would take the two for a contradiction.
+    fn between(&self, one: &Setting, other: &Setting) -> bool {
+        let (one_flag, other_flag) = (&one.flag, &other.flag);
+        let pair = |(a, b): &(&Id, &Id)| (*a == one_flag && *b == other_flag) || (*a == other_flag && *b == one_flag);
+        self.pairs.iter().any(pair) && !self.is_off(one) && !self.is_off(other)
+    }
+
+    /// Whether a stronger setting leaves no place for a weaker one.
+    fn replaces(&self, strong: &Setting, weak: &Setting) -> bool {
+        strong.flag == weak.flag
+            || self.rivals(strong, weak)
+            || match strong.flag.as_str() {
+                "url" => match weak.flag.as_str() {
+                    "username" => strong.url().is_some_and(|url| url.username.is_some()),
+                    "password" | "password_file" => strong.url().is_some_and(|url| url.password.is_some()),
+                    _ => false,
+                },
+                // `-h HOST:PORT`
+                "host" => weak.flag == "port" && parse_host_port(&strong.text()).is_ok_and(|(_, port)| port.is_some()),
+                _ => false,
+            }
+    }
+
+    /// Whether only one of the two can hold.
+    fn rivals(&self, one: &Setting, other: &Setting) -> bool {
+        let listed = RIVALS
+            .iter()
+            .any(|(flag, others)| one.flag == *flag && others.contains(&other.flag.as_str()));
+        listed || self.between(one, other)
+    }
+}
+
+impl Settings {
+    /// What holds of several layers, the strongest first. A setting replaces the same flag of weaker layers, and those that
+    /// exclude it. A secret goes only to the host that it was given with.
+    ///
+    /// # Errors
+    /// Two flags of one layer that exclude each other.
+    pub fn merge(command: &Command, layers: Vec<Layer>) -> Result<Self, Usage> {
+        let conflicts = Conflicts::of(command);
+        let (kept, notes) = secret::with_their_hosts(command, layers);
+        let mut all = Layer::new();
+        for layer in kept {
+            let stronger = all.len();
+            for setting in layer {
+                if !all
+                    .iter()
+                    .take(stronger)
+                    .any(|strong| conflicts.replaces(strong, &setting))
+                {
+                    all.push(setting);
+                }
+            }
+        }
+        let settings = Self { all, notes };
+        settings.check(command, &conflicts)?;
+        Ok(settings)
+    }
+
+    fn check(&self, command: &Command, conflicts: &Conflicts<'_>) -> Result<(), Usage> {
+        for (index, one) in self.all.iter().enumerate() {
+            let mut others = self.all.iter().skip(index + 1);
+            if let Some(other) = others.find(|other| conflicts.between(one, other)) {
+                let name = |setting: &Setting| by_id(command, setting.flag.as_str()).map(shown).unwrap_or_default();
+                let (name, other_name) = (name(one), name(other));
+                let (origin, other_origin) = (&one.origin, &other.origin);
+                return Err(Usage::Bad(format!(
+                    "the argument '{name}' cannot be used with '{other_name}' ({origin}; {other_origin})"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The setting of a flag.
+    #[must_use]
+    pub fn get(&self, flag: &str) -> Option<&Setting> {
+        self.all.iter().find(|setting| setting.flag == flag)
+    }
+
+    /// The file that holds the password, when it is no file of its own.
+    #[must_use]
+    pub fn password_in_file(&self) -> Option<&Path> {
+        match &self.get("password")?.origin {
+            Origin::File { path, .. } => Some(path.as_path()),
+            _ => None,
+        }
+    }
+
+    /// Whether the password was typed.
+    #[must_use]
+    pub fn password_typed(&self) -> bool {
+        self.get("password")
+            .is_some_and(|setting| setting.origin == Origin::CommandLine)
+    }
+}
+
+/// One layer without the settings that contradict one before them.
+#[must_use]
+pub fn without_rivals(command: &Command, layer: Layer) -> Layer {
+    let conflicts = Conflicts::of(command);
+    let mut kept = Layer::new();
+    for setting in layer {
+        if !kept.iter().any(|strong| conflicts.rivals(strong, &setting)) {
             kept.push(setting);
         }
     }
     kept
 }
 
-/// The flags that cannot stand beside this one.
-fn rivals(command: &Command, setting: &Setting) -> Vec<String> {
-    let Some(arg) = words::by_long(command, &setting.flag) else {
-        return Vec::new();
-    };
-    if !words::takes_values(arg) && truth(setting.first()) == Some(false) {
-        return Vec::new();
-    }
-    let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).contains(&other);
-    let excluded = command
-        .get_arguments()
-        .filter(|other| excludes(arg, other) || excludes(other, arg));
-    let mut names: Vec<_> = excluded.filter_map(Arg::get_long).map(str::to_owned).collect();
-    names.extend(listed(RIVALS, &setting.flag));
-    names
-}
-
-/// What a setting replaces in the levels below.
-fn replaced(command: &Command, setting: &Setting) -> Vec<String> {
-    let mut names = rivals(command, setting);
-    names.push(setting.flag.clone());
-    names.extend(listed(COMPANIONS, &setting.flag));
-    if setting.flag == "url" {
-        let url: Option<Url> = setting.first().parse().ok();
-        if url.as_ref().is_some_and(|url| url.username.is_some()) {
-            names.push("username".to_owned());
-        }
-        if url.is_some_and(|url| url.password.is_some()) {
-            names.extend(["pw", "password-file"].map(str::to_owned));
-        }
-    }
-    names
-}
-
-fn listed(table: &[(&str, &[&str])], flag: &str) -> Vec<String> {
-    let rows = table.iter().filter(|(name, _)| *name == flag);
-    rows.flat_map(|(_, others)| others.iter().map(ToString::to_string))
-        .collect()
-}
-
 impl Setting {
-    /// A setting with one value.
+    /// A flag with one value.
     #[must_use]
-    pub fn one(flag: &str, value: &str, origin: Origin) -> Self {
+    pub fn one(flag: &Id, value: impl Into<OsString>, origin: Origin) -> Self {
         Self {
-            flag: flag.to_owned(),
-            values: vec![vec![value.to_owned()]],
+            flag: flag.clone(),
+            uses: vec![vec![value.into()]],
             origin,
         }
     }
 
-    /// The words that say so to the parser.
-    ///
-    /// # Errors
-    /// A flag without a value is set to something that is neither true nor false.
-    pub fn words(&self, command: &Command) -> Result<Vec<OsString>, Usage> {
-        let Some(arg) = words::by_long(command, &self.flag) else {
-            return Ok(Vec::new());
-        };
-        let occurrence = |values: &[String]| Occurrence {
-            flag: self.flag.clone(),
-            values: values.iter().map(OsString::from).collect(),
-        };
-        if words::takes_values(arg) {
-            return Ok(self
-                .values
-                .iter()
-                .flat_map(|values| occurrence(values).words())
-                .collect());
-        }
-        let times = match arg.get_action() {
-            ArgAction::Count => self
-                .first()
-                .parse()
-                .ok()
-                .or_else(|| truth(self.first()).map(usize::from)),
-            _ => truth(self.first()).map(usize::from),
-        };
-        match times {
-            Some(times) => Ok((0..times.min(usize::from(u8::MAX)))
-                .flat_map(|_| occurrence(&[]).words())
-                .collect()),
-            None => Err(Usage::Bad(format!("{}: {} is true or false", self.origin, self.flag))),
+    /// The last value, as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let value = self.uses.last().and_then(|words| words.first());
+        value
+            .map(|value| value.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    fn url(&self) -> Option<Url> {
+        self.text().parse().ok()
+    }
+
+    /// The host that it names: of its address, or the path of a socket.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let text = self.text();
+        match self.flag.as_str() {
+            "unix" => Some(text),
+            "host" => Some(parse_host_port(&text).map_or(text, |(host, _)| host)),
+            "url" => self.url().map(|url| match url.transport {
+                net::Transport::Unix { path } => path.to_string_lossy().into_owned(),
+                _ => url.host,
+            }),
+            _ => None,
         }
     }
-
-    fn first(&self) -> &str {
-        let first = self.values.first().and_then(|values| values.first());
-        first.map_or("", String::as_str)
-    }
-}
-
-fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// The flags as TOML, each with its origin behind it; secrets are masked.
-#[must_use]
-pub fn print(command: &Command, flags: &[String], settings: &[Setting]) -> String {
-    let mut lines = Vec::new();
-    for arg in command.get_arguments() {
-        let Some(flag) = arg.get_long().filter(|long| flags.iter().any(|flag| flag == long)) else {
-            continue;
-        };
-        let setting = settings.iter().find(|setting| setting.flag == flag);
-        let (values, origin) = match setting {
-            Some(setting) => (setting.values.clone(), setting.origin.to_string()),
-            None if !arg.get_default_values().is_empty() && words::takes_values(arg) => {
-                let values = arg.get_default_values().iter();
-                let values = values.map(|value| vec![value.to_string_lossy().into_owned()]).collect();
-                (values, "built-in".to_owned())
-            }
-            None => continue,
-        };
-        lines.push((format!("{flag} = {}", toml_value(arg, flag, &values)), origin));
-    }
-    let width = lines.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0);
-    lines
-        .into_iter()
-        .map(|(text, origin)| format!("{text:width$}  # {}\n", origin.escape_debug()))
-        .collect()
-}
-
-fn toml_value(arg: &Arg, flag: &str, values: &[Vec<String>]) -> String {
-    let shown: Vec<String> = values
-        .iter()
-        .map(|words| {
-            let words = secret::masked(flag, words);
-            let words: Vec<_> = words.iter().map(|word| scalar(arg, word)).collect();
-            match &words[..] {
-                [word] => word.clone(),
-                words => format!("[{}]", words.join(", ")),
-            }
-        })
-        .collect();
-    match (&shown[..], arg.get_action()) {
-        ([one], ArgAction::Set | ArgAction::SetTrue | ArgAction::Count) => one.clone(),
-        _ => format!("[{}]", shown.join(", ")),
-    }
-}
-
-fn scalar(arg: &Arg, text: &str) -> String {
-    if !words::takes_values(arg) {
-        return truth(text).map_or_else(|| text.to_owned(), |truth| truth.to_string());
-    }
-    let number = text.parse::<u32>().ok().filter(|number| number.to_string() == text);
-    // A user name of digits is still a text.
-    let numeric = arg.get_value_parser().type_id() == std::any::TypeId::of::<u16>();
-    if number.is_some() && numeric {
-        return text.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted += &format!("\\u{:04X}", u32::from(c)),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Args;
 
     fn command() -> Command {
-        crate::cli::Connection::augment_args(Command::new("x"))
+        environment::connection()
     }
 
-    fn level(pairs: &[(&str, &str)], origin: &str) -> Vec<Setting> {
-        let setting = |(flag, value): &(&str, &str)| Setting::one(flag, value, Origin::Variable(origin.to_owned()));
+    fn layer(pairs: &[(&'static str, &str)], origin: &str) -> Layer {
+        let origin = || Origin::Variable(origin.to_owned());
+        let setting = |(flag, value): &(&'static str, &str)| Setting::one(&Id::from(*flag), *value, origin());
         pairs.iter().map(setting).collect()
     }
 
-    fn merged(levels: &[&[(&str, &str)]]) -> Vec<String> {
-        let levels = levels.iter().map(|pairs| level(pairs, "X")).collect();
-        let merged = merge(&command(), levels);
-        merged
+    fn merged(layers: &[&[(&'static str, &str)]]) -> Settings {
+        let layers = layers
             .iter()
-            .map(|setting| format!("{}={}", setting.flag, setting.first()))
-            .collect()
+            .enumerate()
+            .map(|(at, pairs)| layer(pairs, &format!("L{at}")));
+        Settings::merge(&command(), layers.collect()).unwrap()
+    }
+
+    fn shown(settings: &[Setting]) -> Vec<String> {
+        let show = |setting: &Setting| format!("{}={}", setting.flag, setting.text());
+        settings.iter().map(show).collect()
     }
 
     #[test]
-    fn a_stronger_level_replaces_the_flag_and_what_excludes_it() {
-        assert_eq!(
-            merged(&[&[("host", "a")], &[("host", "b"), ("keepalive", "5")]]),
-            ["host=a", "keepalive=5"]
-        );
-        assert_eq!(
-            merged(&[&[("host", "a")], &[("url", "mqtt://b"), ("port", "1")]]),
-            ["host=a"]
-        );
-        assert_eq!(
-            merged(&[&[("port", "1")], &[("host", "b"), ("port", "2")]]),
-            ["port=1", "host=b"]
-        );
-        assert_eq!(merged(&[&[("id-prefix", "a")], &[("id", "b")]]), ["id-prefix=a"]);
-        assert_eq!(merged(&[&[("id", "a")], &[("id-prefix", "b")]]), ["id=a"]);
-        assert_eq!(merged(&[&[("quiet", "true")], &[("debug", "true")]]), ["quiet=true"]);
-        assert_eq!(
-            merged(&[&[("quiet", "false")], &[("debug", "true")]]),
-            ["quiet=false", "debug=true"]
-        );
-        let lower: &[(&str, &str)] = &[("username", "v"), ("pw", "q")];
-        assert_eq!(merged(&[&[("url", "mqtt://u:p@h")], lower]), ["url=mqtt://u:p@h"]);
-        assert_eq!(merged(&[&[("url", "mqtt://u@h")], lower]), ["url=mqtt://u@h", "pw=q"]);
-        assert_eq!(
-            merged(&[&[("url", "mqtt://h")], lower]),
-            ["url=mqtt://h", "username=v", "pw=q"]
-        );
+    fn a_stronger_layer_replaces_the_flag_and_what_excludes_it() {
+        let holds = |layers: &[&[(&'static str, &str)]]| shown(&merged(layers).all);
+        let lower: &[(&str, &str)] = &[("username", "v"), ("password", "q")];
+        for (layers, expected) in [
+            (
+                &[&[("host", "a")][..], &[("host", "b"), ("keepalive", "5")]][..],
+                &["host=a", "keepalive=5"][..],
+            ),
+            (
+                &[&[("host", "a")], &[("url", "mqtt://b"), ("port", "1")]],
+                &["host=a", "port=1"],
+            ),
+            // `-h` leaves the port as it is, unless it has one itself.
+            (
+                &[&[("host", "a")], &[("host", "b"), ("port", "2")]],
+                &["host=a", "port=2"],
+            ),
+            (&[&[("host", "a:3")], &[("host", "b"), ("port", "2")]], &["host=a:3"]),
+            (
+                &[&[("port", "1")], &[("host", "b"), ("port", "2")]],
+                &["port=1", "host=b"],
+            ),
+            (
+                &[&[("url", "mqtt://a")], &[("host", "b"), ("port", "2")]],
+                &["url=mqtt://a"],
+            ),
+            (&[&[("unix", "/s")], &[("host", "b"), ("port", "2")]], &["unix=/s"]),
+            (&[&[("id_prefix", "a")], &[("id", "b")]], &["id_prefix=a"]),
+            (&[&[("id", "a")], &[("id_prefix", "b")]], &["id=a"]),
+            (&[&[("quiet", "true")], &[("debug", "true")]], &["quiet=true"]),
+            (
+                &[&[("quiet", "false")], &[("debug", "true")]],
+                &["quiet=false", "debug=true"],
+            ),
+            // 0 is a value here.
+            (&[&[("retry", "0")], &[("no_reconnect", "true")]], &["retry=0"]),
+            (&[&[("url", "mqtt://u:p@h")], lower], &["url=mqtt://u:p@h"]),
+            (&[&[("url", "mqtt://u@h")], lower], &["url=mqtt://u@h", "password=q"]),
+            (
+                &[&[("url", "mqtt://h")], lower],
+                &["url=mqtt://h", "username=v", "password=q"],
+            ),
+        ] {
+            assert_eq!(holds(layers), expected, "{layers:?}");
+        }
     }
 
     #[test]
-    fn rivals_of_one_level_give_way_to_the_first() {
+    fn a_secret_goes_to_the_host_that_it_was_given_with() {
+        let file: &[(&str, &str)] = &[("host", "a"), ("password", "s"), ("cert", "c"), ("key", "k")];
+        let with_header: &[(&str, &str)] = &[("host", "a"), ("ws_header", "Authorization: s")];
+        for (layers, expected, notes) in [
+            (&[&[("host", "b")][..], file][..], &["host=b"][..], 3),
+            (&[&[("url", "mqtt://b")], file], &["url=mqtt://b"], 3),
+            (&[&[("unix", "/s")], file], &["unix=/s"], 3),
+            (&[&[("host", "b")], with_header], &["host=b"], 1),
+            (&[&[("host", "b")], &[("url", "mqtt://u:s@a")]], &["host=b"], 1),
+            // Who has a password of his own misses none.
+            (
+                &[&[("host", "b"), ("password", "t")], &[("url", "mqtt://u:s@a")]],
+                &["host=b", "password=t"],
+                0,
+            ),
+            // The same host, or none: it is meant for every one.
+            (
+                &[&[("host", "A:1")], file],
+                &["host=A:1", "password=s", "cert=c", "key=k"],
+                0,
+            ),
+            (&[&[("host", "b")], &[("password", "s")]], &["host=b", "password=s"], 0),
+            (
+                &[&[("host", "b")], &[("password", "s")], &[("host", "a")]],
+                &["host=b", "password=s"],
+                0,
+            ),
+            // Stronger than the host, or beside it.
+            (&[&[("password", "s")], &[("host", "a")]], &["password=s", "host=a"], 0),
+            (
+                &[&[("port", "1")], file],
+                &["port=1", "host=a", "password=s", "cert=c", "key=k"],
+                0,
+            ),
+            (&[file], &["host=a", "password=s", "cert=c", "key=k"], 0),
+        ] {
+            let settings = merged(layers);
+            assert_eq!(shown(&settings.all), expected, "{layers:?}");
+            assert_eq!(settings.notes.len(), notes, "{:?}", settings.notes);
+        }
+        let settings = merged(&[&[("host", "b")], &[("host", "a"), ("password", "s3")]]);
+        assert_eq!(settings.notes, ["--pw of L1 is left out: it is meant for a, not for b"]);
+    }
+
+    #[test]
+    fn rivals_of_one_layer_give_way_to_the_first() {
         let kept = |pairs| -> Vec<String> {
-            let kept = without_rivals(&command(), level(pairs, "X"));
-            kept.into_iter().map(|setting| setting.flag).collect()
+            let kept = without_rivals(&command(), layer(pairs, "X"));
+            kept.into_iter().map(|setting| setting.flag.to_string()).collect()
         };
         assert_eq!(kept(&[("url", "mqtt://a"), ("host", "b"), ("port", "1")]), ["url"]);
         assert_eq!(kept(&[("host", "b"), ("port", "1")]), ["host", "port"]);
-        assert_eq!(kept(&[("pw", "a"), ("password-file", "b")]), ["pw"]);
+        assert_eq!(kept(&[("password", "a"), ("password_file", "b")]), ["password"]);
         assert_eq!(
-            kept(&[("will-topic", "a"), ("will-payload", "b")]),
-            ["will-topic", "will-payload"]
+            kept(&[("will_topic", "a"), ("will_payload", "b")]),
+            ["will_topic", "will_payload"]
         );
     }
 
     #[test]
-    fn flags_without_a_value_are_true_or_false() {
-        for (value, words) in [("true", 1), ("YES", 1), ("1", 1), ("off", 0), ("0", 0)] {
-            let setting = Setting::one("insecure", value, Origin::Variable("MQTT_INSECURE".to_owned()));
-            assert_eq!(setting.words(&command()).unwrap().len(), words, "{value}");
-        }
-        let setting = Setting::one("insecure", "maybe", Origin::Variable("MQTT_INSECURE".to_owned()));
-        let error = setting.words(&command()).unwrap_err().to_string();
-        assert_eq!(error, "MQTT_INSECURE: insecure is true or false");
+    fn flags_of_one_layer_that_exclude_each_other_are_an_error() {
+        let both = layer(&[("retry", "1"), ("no_reconnect", "on")], "X");
+        let error = Settings::merge(&command(), vec![both]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the argument '--retry <TIME>' cannot be used with '--no-reconnect' (X; X)"
+        );
+    }
+
+    #[test]
+    fn what_is_repeated_adds_up_or_is_replaced() {
+        let pairs = [
+            ("ws_header", "a: 1"),
+            ("host", "a"),
+            ("ws_header", "b: 2"),
+            ("host", "b"),
+        ];
+        let layer = gathered(&command(), layer(&pairs, "X"));
+        let uses: Vec<_> = layer
+            .iter()
+            .map(|setting| (setting.flag.as_str(), setting.uses.len()))
+            .collect();
+        assert_eq!(uses, [("ws_header", 2), ("host", 1)]);
+        assert_eq!(layer[1].text(), "b");
     }
 }

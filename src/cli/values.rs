@@ -1,6 +1,7 @@
 //! Values on the command line: durations, versions, properties. Pure. It must not know which flags they belong to.
 
 use super::Usage;
+use super::settings::typed::from_text;
 use crate::base64;
 use crate::protocol::property::{Place, PropertyType};
 use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, RetainHandling, Utf8, Version, topic};
@@ -38,6 +39,44 @@ pub fn version(text: &str) -> Result<VersionChoice, String> {
         "311" | "3.1.1" => Ok(VersionChoice::Fixed(Version::V311)),
         "31" | "3.1" => Ok(VersionChoice::Fixed(Version::V31)),
         _ => Err("must be auto, 5, 311 or 31".to_owned()),
+    }
+}
+
+/// A whole number that is not 0.
+///
+/// # Errors
+/// The accepted numbers.
+pub fn positive_u16(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("must be a whole number from 1 to {}", u16::MAX))
+}
+
+/// The same, as large as anybody likes.
+///
+/// # Errors
+/// The accepted numbers.
+pub fn positive_u64(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "must be a whole number above 0".to_owned())
+}
+
+/// The same values in fields that serde fills.
+pub(crate) mod read {
+    use super::{Duration, QoS, RetainHandling, Utf8, VersionChoice, from_text};
+
+    from_text! {
+        pub(crate) duration: Duration = super::duration;
+        pub(crate) version: VersionChoice = super::version;
+        pub(crate) positive_u16: u16 = super::positive_u16;
+        pub(crate) positive_u64: u64 = super::positive_u64;
+        pub(crate) qos: QoS = super::qos;
+        pub(crate) topic_name: Utf8 = super::topic_name;
+        pub(crate) topic_filter: Utf8 = super::topic_filter;
+        pub(crate) retain_handling: RetainHandling = super::retain_handling;
+        pub(crate) utf8: Utf8 = super::utf8;
+        pub(crate) expiry: u32 = super::expiry;
+        pub(crate) delimiter: u8 = super::delimiter;
+        pub(crate) speed: f64 = super::speed;
     }
 }
 
@@ -128,11 +167,14 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
     byte.ok_or_else(|| "must be one ASCII character, or \\0, \\t, \\n, \\r, \\\\, or \\x and two hex digits".to_owned())
 }
 
-/// How many times as fast as recorded.
+/// How many times as fast as recorded; nothing is 1.
 ///
 /// # Errors
 /// The accepted numbers.
 pub fn speed(text: &str) -> Result<f64, String> {
+    if text.is_empty() {
+        return Ok(1.0);
+    }
     let speed = text.parse().ok().filter(|speed| f64::is_finite(*speed) && *speed > 0.0);
     speed.ok_or_else(|| "must be a number above 0, such as 0.5, 1 or 10".to_owned())
 }

@@ -11,7 +11,8 @@ mod values;
 
 use super::{block_on, broker, descriptors};
 use crate::bench::{Scenario, Setup};
-use crate::cli::connection::{Plan, Wishes};
+use crate::cli::connection::{Invocation, Needs, Plan};
+use crate::cli::settings::typed::from_text;
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::protocol::property::Place;
@@ -19,23 +20,20 @@ use crate::protocol::{PacketType, Utf8};
 use anyhow::Context as _;
 use load::{Beside, LoadFlags, RunFlags};
 use results::{OutputFlags, Results, ThresholdFlags};
+use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Measure a broker: throughput, latency, delivery
 ///
 /// Messages are due at times that do not wait for the broker, and response times count from there. Without a broker named
 /// anywhere, the embedded one is measured.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// What to do, see below [default: round-trip]
     #[arg(value_name = "SCENARIO", value_parser = values::scenario)]
+    #[serde(deserialize_with = "read_scenario")]
     named: Option<Scenario>,
-
-    /// What `scenario` in a scenario file becomes
-    #[arg(long, value_name = "SCENARIO", hide = true, value_parser = values::scenario)]
-    shape: Option<Scenario>,
 
     /// The broker is this program's own
     #[arg(long, hide = true)]
@@ -55,6 +53,10 @@ pub struct Args {
 
     #[command(flatten)]
     connection: Connection,
+}
+
+from_text! {
+    read_scenario: Scenario = values::scenario;
 }
 
 const AFTER_HELP: &str = "Scenarios:
@@ -139,9 +141,9 @@ const OTHER_FILES: u64 = 64;
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let began = Instant::now();
-    let scenario = args.named.or(args.shape);
+pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
+    args.thresholds.check()?;
+    let scenario = args.named;
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
         return Results::new(&args.output, &args.thresholds, None)?.merged(&args.output.merge);
@@ -149,7 +151,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     if !args.embedded && !args.connection.names_broker() {
         return around();
     }
-    let (setup, plan) = setup(&args, scenario.unwrap_or(Scenario::RoundTrip))?;
+    let (setup, plan) = setup(&args, scenario.unwrap_or(Scenario::RoundTrip), invocation)?;
     let results = Results::new(&args.output, &args.thresholds, Some(setup.load.scenario))?;
     let clients = u64::from(setup.load.clients());
     let workers = u64::from(setup.load.workers);
@@ -164,7 +166,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         ));
     }
     let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
-    let began = (began, plan.deadline);
+    let began = (plan.started.into(), plan.deadline);
     block_on(conduct::run(setup, results, process, plan.console, began))?
 }
 
@@ -187,40 +189,32 @@ fn refuse_load(args: &Args, scenario: Option<Scenario>) -> Result<(), Usage> {
 }
 
 /// What the flags mean.
-fn setup(args: &Args, scenario: Scenario) -> anyhow::Result<(Setup, Plan)> {
-    let mut plan = args.connection.plan(Wishes {
-        retry_lost: Some(RETRY_LOST),
-        resume: false,
-    })?;
-    plan.sends_only(PLACES)?;
-    let session = &mut plan.client.session;
-    if !session.clean_start {
-        let text = "-c does nothing here: --sessions persistent keeps the sessions for the run";
-        return Err(Usage::Bad(text.to_owned()).into());
-    }
+fn setup(args: &Args, scenario: Scenario, invocation: Invocation) -> anyhow::Result<(Setup, Plan)> {
     let run_id = fastrand::u64(..);
+    let (topic, user) = args.connection.topic_and_user(invocation)?;
     let load = load::load(
         scenario,
         &args.load,
         &args.run,
         &Beside {
-            topic: plan.topic.as_deref(),
+            topic: topic.as_deref(),
             max_inflight: args.connection.max_inflight(),
-            user: session.username.is_some(),
+            user,
         },
     )?;
-    session.max_inflight = load.window;
-    if !args.connection.names_client() {
+    let needs = Needs {
+        retry_lost: Some(RETRY_LOST),
+        places: PLACES,
+        max_inflight: Some(load.window),
         // With the number of the client it stays below the 23 characters of 3.1.
-        session.client_id = Utf8::new(format!("mqb-{:08x}", run_id >> 32))?;
-    }
-    if args.embedded {
-        let target = &mut plan.client.target;
-        if target.tls.is_some() || target.websocket.is_some() {
-            let text = "TLS and WebSocket need the name of a broker (-h): the embedded one takes plain TCP here";
-            return Err(Usage::Bad(text.to_owned()).into());
-        }
-        target.proxy = None;
+        client_id: Some(Utf8::new(format!("mqb-{:08x}", run_id >> 32))?),
+        embedded: args.embedded,
+        ..Needs::default()
+    };
+    let plan = args.connection.plan(&needs, invocation)?;
+    if !plan.client.session.clean_start {
+        let text = "-c does nothing here: --sessions persistent keeps the sessions for the run";
+        return Err(Usage::Bad(text.to_owned()).into());
     }
     let setup = Setup {
         load,

@@ -2,12 +2,14 @@
 //! from or go to.
 
 use super::terminal::{self, ColorFlag};
+use crate::cli::settings::typed::from_text;
 use crate::output::message::{Format, Shape};
 use crate::output::template::Template;
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 
 /// How messages are printed.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 pub(super) struct PrintFlags {
     /// Print JSON lines, also on a terminal; elsewhere they are the default
     #[arg(long, conflicts_with_all = ["format", "verbose", "raw"])]
@@ -27,6 +29,7 @@ pub(super) struct PrintFlags {
 
     /// Print each message by this format; see Format in `mqkit sub --help`
     #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
+    #[serde(deserialize_with = "read_template")]
     format: Option<Template>,
 
     /// Print JSON over several lines, also of %j and %J
@@ -35,6 +38,10 @@ pub(super) struct PrintFlags {
 
     #[command(flatten)]
     color: ColorFlag,
+}
+
+from_text! {
+    read_template: Template = Template::parse;
 }
 
 impl PrintFlags {

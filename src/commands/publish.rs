@@ -8,8 +8,10 @@ mod totals;
 
 use super::block_on;
 use super::conversation::Conversation;
-use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Usage, values};
+use crate::cli::connection::{Invocation, Needs, Plan};
+use crate::cli::settings::typed::{from_text, path};
+use crate::cli::values::{self, read};
+use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::input::encoding::Encoding;
 use crate::protocol::property::Place;
@@ -18,23 +20,30 @@ use bytes::Bytes;
 use changed::Fetch;
 use pace::Pace;
 use run::Publisher;
+use serde::Deserialize;
 use source::{Input, LineForm, Source};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Publish a message, a file, or a stream of lines
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Topic name to publish to; may stand in the URL instead
     #[arg(short, long, value_name = "TOPIC", value_parser = values::topic_name)]
+    #[serde(deserialize_with = "read::topic_name")]
     topic: Option<Utf8>,
 
     #[command(flatten)]
     payload: Payload,
 
+    /// One message for each JSON line of standard input, or of --file; see JSON lines below
+    #[arg(long, conflicts_with_all = ["message", "null_message", "stdin_file", "stdin_line"])]
+    json: bool,
+
     /// The payload is written in hex or base64; white space in it means nothing
     #[arg(long, value_name = "ENCODING", value_parser = encoding, conflicts_with_all = ["json", "null_message"])]
+    #[serde(deserialize_with = "read_encoding")]
     encoding: Option<Encoding>,
 
     /// Each line is TOPIC, a tab, and the payload; implies --stdin-line
@@ -43,15 +52,18 @@ pub struct Args {
 
     /// What ends a line: a character, or \0 \t \n \r \\ \x1e [default: \n]
     #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
+    #[serde(deserialize_with = "read::delimiter")]
     delimiter: Option<u8>,
 
     /// Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast
     #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
+    #[serde(deserialize_with = "read::speed")]
     replay: Option<f64>,
 
-    /// QoS: 0, 1 or 2
-    #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
-    qos: QoS,
+    /// QoS: 0, 1 or 2 [default: 0]
+    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
+    #[serde(deserialize_with = "read::qos")]
+    qos: Option<QoS>,
 
     /// Ask the broker to store the message for later subscribers
     #[arg(short, long)]
@@ -62,13 +74,15 @@ pub struct Args {
     if_changed: bool,
 
     /// Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..),
+    #[arg(long, value_name = "N", value_parser = values::positive_u64,
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    #[serde(deserialize_with = "read::positive_u64")]
     repeat: Option<u64>,
 
     /// Wait so long before each repetition
     #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true,
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
+    #[serde(deserialize_with = "read::duration")]
     repeat_delay: Option<Duration>,
 
     /// Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5
@@ -80,15 +94,16 @@ pub struct Args {
 }
 
 /// One of these.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[group(multiple = false)]
 struct Payload {
     /// Payload: the text as it stands
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<String>,
+    message: Vec<String>,
 
     /// Payload: the contents of a file
     #[arg(short, long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     file: Option<PathBuf>,
 
     /// An empty payload; with --retain it deletes the stored message
@@ -102,10 +117,6 @@ struct Payload {
     /// One message for each line of standard input, read as fast as the broker takes them
     #[arg(short = 'l', long)]
     stdin_line: bool,
-
-    /// One message for each JSON line of standard input; see JSON lines below
-    #[arg(long)]
-    json: bool,
 }
 
 const EXAMPLES: &str = "JSON lines:
@@ -141,20 +152,25 @@ const PLACES: &[Place] = &[
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
+pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let input = args.input()?;
-    let wishes = Wishes {
+    let qos = args.qos.unwrap_or(QoS::AtMostOnce);
+    // A JSON line may say so of itself.
+    let acknowledged = qos != QoS::AtMostOnce || args.json;
+    let needs = Needs {
         retry_lost: Some(RETRY_LOST),
-        resume: args.qos != QoS::AtMostOnce || args.payload.json,
+        resume: acknowledged,
+        publishes: acknowledged,
+        places: PLACES,
+        choose_aliases: args.topic_alias,
+        ..Needs::default()
     };
-    let mut plan = args.connection.plan(wishes)?;
-    plan.client.session.adopt_session = !wishes.resume;
-    plan.sends_only(PLACES)?;
-    plan.client.session.choose_aliases = args.choose_aliases(&plan)?;
+    let plan = args.connection.plan(&needs, invocation)?;
+    args.check_aliases(&plan)?;
     let template = Publish {
         retain: args.retain || args.if_changed,
         properties: plan.properties.at(Place::Packet(PacketType::Publish)),
-        ..Publish::new(args.topic(&plan)?, args.qos, Bytes::new())
+        ..Publish::new(args.topic(&plan)?, qos, Bytes::new())
     };
     let pace = match (args.replay, args.repeat) {
         (Some(speed), _) => Pace::replay(speed),
@@ -177,17 +193,16 @@ impl Args {
             null_message,
             stdin_file,
             stdin_line,
-            json,
         } = &self.payload;
         let lines = *stdin_line || self.topic_from_line;
         if self.delimiter.is_some() && !lines {
             return Err(Usage::Bad("--delimiter needs --stdin-line".to_owned()));
         }
         // Clap does not ask for a flag that another one excludes.
-        if self.replay.is_some() && !json {
+        if self.replay.is_some() && !self.json {
             return Err(Usage::Bad("--replay needs --json".to_owned()));
         }
-        let form = match (lines, json) {
+        let form = match (lines, self.json) {
             (true, _) if self.topic_from_line => Some(LineForm::TopicAndPayload(self.encoding)),
             (true, _) => Some(LineForm::Payload(self.encoding)),
             (_, true) if self.replay.is_some() => Some(LineForm::RecordedJson),
@@ -196,12 +211,16 @@ impl Args {
         };
         if let Some(form) = form {
             let delimiter = self.delimiter.unwrap_or(b'\n');
-            let file = None;
+            let file = file.clone();
             return Ok(Input::Lines { file, form, delimiter });
         }
         let encoding = self.encoding;
-        match (message, file) {
-            (Some(text), _) => Ok(Input::Text(text.clone(), encoding)),
+        match (&message[..], file) {
+            ([text], _) => Ok(Input::Text(text.clone(), encoding)),
+            ([_, _, ..], _) => Err(Usage::Bad(
+                "only one --message can be sent at once: --stdin-line and --json take several from standard input"
+                    .to_owned(),
+            )),
             (_, Some(path)) => Ok(Input::File(path.clone(), encoding)),
             _ if *stdin_file => Ok(Input::Stdin(encoding)),
             _ if *null_message => Ok(Input::Nothing),
@@ -224,26 +243,29 @@ impl Args {
                 "the URL has a topic, and --topic-from-line takes it from each line".to_owned(),
             )),
             Some(topic) => Ok(topic),
-            None if self.topic_from_line || self.payload.json => Ok(Utf8::default()),
+            None if self.topic_from_line || self.json => Ok(Utf8::default()),
             None => Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned())),
         }
     }
 
-    fn choose_aliases(&self, plan: &Plan) -> Result<bool, Usage> {
+    fn check_aliases(&self, plan: &Plan) -> Result<(), Usage> {
         let publish = plan.properties.at(Place::Packet(PacketType::Publish));
         if self.topic_alias && publish.value(PropertyId::TopicAlias).is_some() {
-            return Err(Usage::Bad(
-                "--topic-alias chooses what -D publish topic-alias gives".to_owned(),
-            ));
+            let text = "--topic-alias chooses what -D publish topic-alias gives";
+            return Err(Usage::Bad(text.to_owned()));
         }
-        let version = plan.client.session.version;
-        if self.topic_alias && version != Version::V5 {
-            return Err(Usage::Bad(format!(
+        match plan.client.session.version {
+            Version::V5 => Ok(()),
+            version if self.topic_alias => Err(Usage::Bad(format!(
                 "--topic-alias needs MQTT 5, and -V asks for {version}"
-            )));
+            ))),
+            _ => Ok(()),
         }
-        Ok(self.topic_alias)
     }
+}
+
+from_text! {
+    read_encoding: Encoding = encoding;
 }
 
 fn encoding(text: &str) -> Result<Encoding, String> {

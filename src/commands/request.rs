@@ -5,8 +5,10 @@ mod exchange;
 use super::block_on;
 use super::conversation::Conversation;
 use super::print_flags::PrintFlags;
-use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Usage, values};
+use crate::cli::connection::{Invocation, Needs, Plan};
+use crate::cli::settings::typed::path;
+use crate::cli::values::{self, read};
+use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::input::messages;
 use crate::protocol::property::Place;
@@ -14,34 +16,40 @@ use crate::protocol::{PacketType, Properties, PropertyId, Publish, QoS, RetainHa
 use anyhow::Context;
 use bytes::Bytes;
 use exchange::{Correlation, Exchange, Wanted};
+use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Send a request, print the response
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Topic name to send the request to; may stand in the URL instead
     #[arg(short, long, value_name = "TOPIC", value_parser = values::topic_name)]
+    #[serde(deserialize_with = "read::topic_name")]
     topic: Option<Utf8>,
 
     /// Topic name on which the response comes [default: a new one for each run; 3.1.1 needs this flag]
     #[arg(short = 'e', long, value_name = "TOPIC", value_parser = values::topic_name)]
+    #[serde(deserialize_with = "read::topic_name")]
     response_topic: Option<Utf8>,
 
     #[command(flatten)]
     payload: Payload,
 
-    /// QoS of the request, and highest QoS of the response: 0, 1 or 2
-    #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
-    qos: QoS,
+    /// QoS of the request, and highest QoS of the response: 0, 1 or 2 [default: 0]
+    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
+    #[serde(deserialize_with = "read::qos")]
+    qos: Option<QoS>,
 
-    /// End after so many responses
-    #[arg(short = 'C', long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
-    count: u64,
+    /// End after so many responses [default: 1]
+    #[arg(short = 'C', long, value_name = "N", value_parser = values::positive_u64)]
+    #[serde(deserialize_with = "read::positive_u64")]
+    count: Option<u64>,
 
     /// End after this time, with status 27
     #[arg(short = 'W', long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     timeout: Option<Duration>,
 
     /// Print how long the response took, after it
@@ -63,15 +71,16 @@ pub struct Args {
 }
 
 /// Exactly one of these.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[derive(Debug, clap::Args, Deserialize)]
+#[group(multiple = false)]
 struct Payload {
     /// Request: the text as it stands
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Option<String>,
+    message: Vec<String>,
 
     /// Request: the contents of a file
     #[arg(short, long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     file: Option<PathBuf>,
 
     /// An empty request
@@ -84,7 +93,7 @@ struct Payload {
 }
 
 /// What the broker has stored on the response topic is never a response.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 struct Stored {
     /// Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed
     #[arg(short = 'R', long, conflicts_with = "retain_handling")]
@@ -92,6 +101,7 @@ struct Stored {
 
     /// When the broker sends what it has stored on the response topic: always, new or never; needs version 5
     #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
+    #[serde(deserialize_with = "read::retain_handling")]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of a response as its sender set it; needs version 5
@@ -128,19 +138,24 @@ const CORRELATION: usize = 16;
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let mut plan = args.connection.plan(Wishes {
+pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
+    args.payload.check()?;
+    let qos = args.qos.unwrap_or(QoS::AtMostOnce);
+    let needs = Needs {
         retry_lost: Some(RETRY_LOST),
-        resume: args.qos != QoS::AtMostOnce,
-    })?;
-    plan.client.session.adopt_session = args.qos == QoS::AtMostOnce;
+        resume: qos != QoS::AtMostOnce,
+        publishes: qos != QoS::AtMostOnce,
+        places: PLACES,
+        version_5: args.stored.version_5(),
+        ..Needs::default()
+    };
+    let plan = args.connection.plan(&needs, invocation)?;
     let topic = match (&args.topic, &plan.topic) {
         (Some(topic), _) => topic.clone(),
         (None, Some(topic)) => values::topic_name(topic).map_err(Usage::Bad)?,
         (None, None) => return Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned()).into()),
     };
-    check_version(&args, &mut plan)?;
-    plan.sends_only(PLACES)?;
+    check_response_topic(&args, &plan)?;
     let properties = plan.properties.at(Place::Packet(PacketType::Publish));
     if properties.value(PropertyId::ResponseTopic).is_some() {
         return Err(Usage::Bad("-D publish response-topic: the response topic is given with -e".to_owned()).into());
@@ -155,12 +170,12 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     let subscription = Subscription {
         retain_as_published: args.stored.retain_as_published,
         retain_handling: args.stored.handling(),
-        ..Subscription::new(Utf8::default(), args.qos)
+        ..Subscription::new(Utf8::default(), qos)
     };
     let wanted = Wanted {
         request: Publish {
             properties,
-            ..Publish::new(topic, args.qos, Bytes::new())
+            ..Publish::new(topic, qos, Bytes::new())
         },
         correlation,
         subscription,
@@ -169,7 +184,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
         format: args.print.format(plan.as_mosquitto),
         latency: args.latency,
-        count: args.count,
+        count: args.count.unwrap_or(1),
     };
     let payload = args.payload.read();
     block_on(async move {
@@ -178,28 +193,18 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
     })?
 }
 
-/// What only version 5 has makes a fall-back pointless, and an older version an error.
-fn check_version(args: &Args, plan: &mut Plan) -> Result<(), Usage> {
-    if plan.as_mosquitto && args.response_topic.is_none() {
-        return Err(Usage::Bad(
-            "All of topic, message, and response topic must be supplied.".to_owned(),
-        ));
-    }
-    let stored = &args.stored;
-    let options = stored.retain_handling.is_some() || stored.retain_as_published;
-    plan.client.fall_back &= !options;
-    let version = plan.client.session.version;
-    if version == Version::V5 {
+/// Only version 5 does without.
+fn check_response_topic(args: &Args, plan: &Plan) -> Result<(), Usage> {
+    if args.response_topic.is_some() {
         return Ok(());
     }
-    if args.response_topic.is_none() {
-        return Err(Usage::Bad(format!("MQTT {version} needs a response topic (-e)")));
+    match plan.client.session.version {
+        _ if plan.as_mosquitto => Err(Usage::Bad(
+            "All of topic, message, and response topic must be supplied.".to_owned(),
+        )),
+        Version::V5 => Ok(()),
+        version => Err(Usage::Bad(format!("MQTT {version} needs a response topic (-e)"))),
     }
-    if options {
-        let text = "--retain-handling and --retain-as-published need MQTT 5, and -V asks for";
-        return Err(Usage::Bad(format!("{text} {version}")));
-    }
-    Ok(())
 }
 
 fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usage> {
@@ -221,9 +226,20 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
 }
 
 impl Payload {
+    fn check(&self) -> Result<(), Usage> {
+        let one = self.file.is_some() || self.null_message || self.stdin_file;
+        match &self.message[..] {
+            [_, _, ..] => Err(Usage::Bad("only one --message can be sent at once".to_owned())),
+            [] if !one => Err(Usage::Bad(
+                "no request: give one with --message, --file, --null-message or --stdin-file".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads it when it is polled; with what that is called.
     fn read(self) -> exchange::Payload {
-        if let Some(text) = self.message {
+        if let Some(text) = self.message.into_iter().next_back() {
             return ("the command line".to_owned(), Box::pin(async { Ok(Bytes::from(text)) }));
         }
         if let Some(path) = self.file {
@@ -250,6 +266,12 @@ impl Payload {
 }
 
 impl Stored {
+    /// What means something in version 5 only, if it is used.
+    fn version_5(&self) -> Option<&'static str> {
+        let used = self.retain_handling.is_some() || self.retain_as_published;
+        used.then_some("--retain-handling and --retain-as-published need")
+    }
+
     fn handling(&self) -> RetainHandling {
         match self.retain_handling {
             Some(handling) => handling,

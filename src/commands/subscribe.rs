@@ -13,52 +13,62 @@ mod sink;
 use super::block_on;
 use super::conversation::Conversation;
 use super::print_flags::PrintFlags;
-use crate::cli::connection::{Plan, Wishes};
-use crate::cli::{Connection, Usage, values};
+use crate::cli::connection::{Invocation, Needs, Plan};
+use crate::cli::settings::typed::from_text;
+use crate::cli::values::{self, read};
+use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::protocol::packet::RetainHandling;
 use crate::protocol::property::Place;
 use crate::protocol::topic::Shared;
-use crate::protocol::{PacketType, QoS, Subscription, Utf8, Version};
+use crate::protocol::{PacketType, QoS, Subscription, Utf8};
 use crate::session::AckHandle;
 use exec::{Commands, Task};
 use printer::Printer;
 use rate::Rate;
 use run::{Goal, Subscriber, Wanted};
+use serde::Deserialize;
 use sieve::{Sample, Sieve};
 use sink::Sink;
 use std::time::Duration;
 
 /// Subscribe and print JSON lines, payloads, or a format
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Topic filter to subscribe to, with `+` and `#`; repeat it for more
     #[arg(short, long, value_name = "FILTER", value_parser = values::topic_filter)]
+    #[serde(deserialize_with = "read::topic_filter")]
     topic: Vec<Utf8>,
 
     /// Leave out messages whose topic matches this filter; repeat it for more
     #[arg(short = 'T', long, value_name = "FILTER", value_parser = values::topic_filter)]
+    #[serde(deserialize_with = "read::topic_filter")]
     filter_out: Vec<Utf8>,
 
     /// Unsubscribe from this filter of a stored session (-c), after subscribing; repeat it for more
     #[arg(short = 'U', long, value_name = "FILTER", value_parser = values::topic_filter)]
+    #[serde(deserialize_with = "read::topic_filter")]
     unsubscribe: Vec<Utf8>,
 
-    /// Highest QoS at which messages are sent here: 0, 1 or 2
-    #[arg(short, long, value_name = "QOS", default_value = "0", value_parser = values::qos)]
-    qos: QoS,
+    /// Highest QoS at which messages are sent here: 0, 1 or 2 [default: 0]
+    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
+    #[serde(deserialize_with = "read::qos")]
+    qos: Option<QoS>,
 
     /// End after so many messages
-    #[arg(short = 'C', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'C', long, value_name = "N", value_parser = values::positive_u64)]
+    #[serde(deserialize_with = "read::positive_u64")]
     count: Option<u64>,
 
     /// End after this time, with status 27
     #[arg(short = 'W', long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     timeout: Option<Duration>,
 
     /// End after so long without a message
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    #[serde(deserialize_with = "read::duration")]
     idle: Option<Duration>,
 
     /// End once the broker has confirmed the subscriptions
@@ -79,6 +89,7 @@ pub struct Args {
 
     /// When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5
     #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
+    #[serde(deserialize_with = "read::retain_handling")]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of live messages as it was published; needs version 5
@@ -91,6 +102,7 @@ pub struct Args {
 
     /// Take a random part of the messages, in per cent: 0.1 to 100
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[serde(deserialize_with = "read_percent")]
     random_filter: Option<f64>,
 
     #[command(flatten)]
@@ -104,12 +116,13 @@ pub struct Args {
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["format", "json", "verbose", "raw", "no_newline", "pretty", "message_rate"])]
     exec: Option<String>,
 
-    /// Commands that may run at once
-    #[arg(long, value_name = "N", default_value = "1", requires = "exec", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: u16,
+    /// Commands that may run at once [default: 1]
+    #[arg(long, value_name = "N", value_parser = values::positive_u16)]
+    #[serde(deserialize_with = "read::positive_u16")]
+    jobs: Option<u16>,
 
     /// Publish what the command prints to the response topic of the message, with its correlation data and -D publish
-    #[arg(long, requires = "exec")]
+    #[arg(long)]
     reply: bool,
 
     /// Go on when the broker refuses some of the filters
@@ -156,6 +169,10 @@ fn percent(text: &str) -> Result<f64, String> {
     percent.ok_or_else(|| "must be from 0.1 to 100".to_owned())
 }
 
+from_text! {
+    read_percent: f64 = percent;
+}
+
 /// A message that has arrived, and what is due to the broker once it was handed on.
 struct Handed {
     handle: AckHandle,
@@ -179,12 +196,20 @@ const PLACES: &[Place] = &[
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args) -> anyhow::Result<Outcome> {
-    let mut plan = args.connection.plan(Wishes {
-        retry_lost: None,
-        resume: args.qos != QoS::AtMostOnce,
-    })?;
-    args.adapt(&mut plan)?;
+pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
+    args.check()?;
+    let few = args.count.filter(|count| *count < FEW);
+    let needs = Needs {
+        resume: args.qos() != QoS::AtMostOnce,
+        places: match args.reply {
+            true => PLACES,
+            false => PLACES.get(1..).unwrap_or_default(),
+        },
+        version_5: args.version_5(),
+        incoming_window: few.and_then(|count| u16::try_from(count).ok()),
+        ..Needs::default()
+    };
+    let plan = args.connection.plan(&needs, invocation)?;
     let subscriptions = args.subscriptions(&plan)?;
     let subscribe_properties = plan.properties.at(Place::Packet(PacketType::Subscribe));
     let reply_properties = plan.properties.at(Place::Packet(PacketType::Publish));
@@ -205,7 +230,7 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
         let sink = match args.exec {
             Some(ref command) => Sink::Execute(Commands::new(Task {
                 command: command.clone(),
-                jobs: args.jobs.into(),
+                jobs: args.jobs.unwrap_or(1).into(),
                 reply: args.reply.then_some(reply_properties),
             })),
             None => {
@@ -223,30 +248,28 @@ pub fn run(args: Args) -> anyhow::Result<Outcome> {
 }
 
 impl Args {
-    /// What the flags mean for the connection.
-    fn adapt(&self, plan: &mut Plan) -> Result<(), Usage> {
-        let places = if self.reply {
-            PLACES
-        } else {
-            PLACES.get(1..).unwrap_or_default()
-        };
-        plan.sends_only(places)?;
-        let version_5 = [
-            (self.retain_handling.is_some(), "--retain-handling"),
-            (self.retain_as_published, "--retain-as-published"),
-            (self.no_local, "--no-local"),
-            (self.reply, "--reply"),
+    fn qos(&self) -> QoS {
+        self.qos.unwrap_or(QoS::AtMostOnce)
+    }
+
+    /// The first flag that means something in version 5 only, with its verb.
+    fn version_5(&self) -> Option<&'static str> {
+        let flags = [
+            (self.retain_handling.is_some(), "--retain-handling needs"),
+            (self.retain_as_published, "--retain-as-published needs"),
+            (self.no_local, "--no-local needs"),
+            (self.reply, "--reply needs"),
         ];
-        if let Some((_, flag)) = version_5.into_iter().find(|(used, _)| *used) {
-            plan.client.fall_back = false;
-            let version = plan.client.session.version;
-            if version != Version::V5 {
-                return Err(Usage::Bad(format!("{flag} needs MQTT 5, and -V asks for {version}")));
-            }
+        flags.into_iter().find_map(|(used, flag)| used.then_some(flag))
+    }
+
+    /// Flags that mean something beside another one only.
+    fn check(&self) -> Result<(), Usage> {
+        let flags = [(self.jobs.is_some(), "--jobs"), (self.reply, "--reply")];
+        match flags.into_iter().find(|(used, _)| *used && self.exec.is_none()) {
+            Some((_, flag)) => Err(Usage::Bad(format!("{flag} needs --exec <COMMAND>"))),
+            None => Ok(()),
         }
-        let few = self.count.filter(|count| *count < FEW);
-        plan.client.session.incoming_window = few.and_then(|count| u16::try_from(count).ok());
-        Ok(())
     }
 
     fn subscriptions(&self, plan: &Plan) -> Result<Vec<Subscription>, Usage> {
@@ -277,7 +300,7 @@ impl Args {
             no_local: self.no_local,
             retain_as_published: self.retain_as_published,
             retain_handling: self.retain_handling.unwrap_or(without),
-            ..Subscription::new(filter, self.qos)
+            ..Subscription::new(filter, self.qos())
         };
         Ok(filters.into_iter().map(subscription).collect())
     }

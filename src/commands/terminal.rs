@@ -1,23 +1,20 @@
 //! What standard output is: a terminal or not, and whether it is to be coloured. It must not know what is printed.
 
+use crate::cli::settings::typed::from_text;
+use serde::Deserialize;
 use std::io::IsTerminal;
 
 /// Colours of the output.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 pub(super) struct ColorFlag {
-    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        value_enum,
-        hide_possible_values = true
-    )]
-    color: Color,
+    /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]
+    #[arg(long, value_name = "WHEN", value_parser = color)]
+    #[serde(deserialize_with = "read_color")]
+    color: Option<Color>,
 }
 
 /// When output has colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Color {
     /// On a terminal, unless NO_COLOR is set
     Auto,
@@ -27,13 +24,26 @@ enum Color {
     Never,
 }
 
+fn color(text: &str) -> Result<Color, String> {
+    match text {
+        "auto" => Ok(Color::Auto),
+        "always" => Ok(Color::Always),
+        "never" => Ok(Color::Never),
+        _ => Err("must be auto, always or never".to_owned()),
+    }
+}
+
+from_text! {
+    read_color: Color = color;
+}
+
 impl ColorFlag {
     /// Whether standard output is to be coloured.
     pub(super) fn wanted(&self) -> bool {
         match self.color {
-            Color::Auto => colour(),
-            Color::Always => true,
-            Color::Never => false,
+            None | Some(Color::Auto) => colour(),
+            Some(Color::Always) => true,
+            Some(Color::Never) => false,
         }
     }
 }

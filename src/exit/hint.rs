@@ -2,7 +2,7 @@
 //! beyond the hint.
 
 use super::client_error;
-use crate::cli::drop_in::Tool;
+use crate::cli::mosquitto::Tool;
 use crate::client;
 use crate::net::{self, Refusal};
 use std::error::Error;
@@ -181,12 +181,12 @@ fn of_net(hint: net::Hint, tool: Option<&Tool>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::drop_in;
+    use crate::cli::mosquitto;
     use std::ffi::OsStr;
 
     #[test]
     fn mosquittos_tools_have_flags_of_their_own() {
-        let tool = drop_in::tool(OsStr::new("mosquitto_sub"));
+        let tool = mosquitto::tool(OsStr::new("mosquitto_sub"));
         assert!(tool.is_some());
         for (hint, own, theirs) in [
             (client::Hint::CredentialsMissing, "--password-file", "-P"),

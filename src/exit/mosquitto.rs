@@ -2,7 +2,7 @@
 
 use super::{NO, Outcome, OutputError, Signal, causes};
 use crate::cli::Usage;
-use crate::cli::drop_in::Tool;
+use crate::cli::mosquitto::Tool;
 use crate::client;
 use crate::protocol::Version;
 use crate::session;

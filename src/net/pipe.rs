@@ -20,6 +20,8 @@ pub struct Pipe {
     read_size: usize,
     /// Something was written and not flushed.
     unflushed: bool,
+    /// Why nothing more can be written; what the peer has said before it went is still to be read.
+    broken: Option<io::Error>,
 }
 
 /// What came of a turn.
@@ -39,6 +41,7 @@ impl Pipe {
             stream,
             read_size: SMALL_READ,
             unflushed: false,
+            broken: None,
         }
     }
 
@@ -48,34 +51,39 @@ impl Pipe {
         &self.stream
     }
 
-    /// True when bytes that were written may still be in a buffer of this process.
+    /// True when bytes that were given to it may not have reached the system.
     #[must_use]
     pub fn is_unflushed(&self) -> bool {
-        self.unflushed
+        self.unflushed || self.broken.is_some()
     }
 
     /// Writes from the front of `output` and reads at the end of `input`, both as far as they go now. Without `input` the
     /// peer is not read. Pending when nothing could be moved.
     ///
     /// # Errors
-    /// The stream broke. A peer that has gone may have said why: what it said is read first, and `output` is given up.
+    /// The stream broke. A peer that has gone may have said why: after a failed write `output` is given up, and the error
+    /// comes once everything was read.
     pub fn poll(
         &mut self,
         context: &mut Context<'_>,
         output: &mut BytesMut,
         input: Option<&mut BytesMut>,
     ) -> Poll<io::Result<Moved>> {
-        let written = match self.poll_write(context, output) {
-            Ok(written) => written,
-            Err(error) => {
-                output.clear();
-                self.unflushed = false;
-                return match input.map(|input| self.poll_read(context, input)) {
-                    Some(Poll::Ready(Ok(1..))) => Poll::Ready(Ok(Moved::Bytes)),
-                    _ => Poll::Ready(Err(error)),
-                };
-            }
-        };
+        let written = self.broken.is_none()
+            && self.poll_write(context, output).unwrap_or_else(|error| {
+                self.broken = Some(error);
+                true
+            });
+        if self.broken.is_some() {
+            output.clear();
+            return match input.map(|input| self.poll_read(context, input)) {
+                Some(Poll::Ready(Ok(1..))) => Poll::Ready(Ok(Moved::Bytes)),
+                _ => Poll::Ready(Err(self
+                    .broken
+                    .take()
+                    .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))),
+            };
+        }
         match input.map(|input| self.poll_read(context, input)) {
             Some(Poll::Ready(Ok(0))) => Poll::Ready(Ok(Moved::End)),
             Some(Poll::Ready(Ok(_))) => Poll::Ready(Ok(Moved::Bytes)),

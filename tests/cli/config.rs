@@ -3,6 +3,7 @@
 use super::{CONNACK_311, DISCONNECT, expect, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
+use mqkit::cli::settings::{can_be_set, takes_values};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;
@@ -159,7 +160,7 @@ fn a_subcommand_has_a_table_of_its_own() {
 #[test]
 fn print_config_says_what_holds_and_where_it_was_set() {
     let home = home(
-        "username = \"me\"\npassword = 's3cret'\n[profile.p]\nhost = 'b\"x'\ninsecure = true\n\
+        "username = 'm\"e'\npassword = 's3cret'\n[profile.p]\nhost = 'b'\ninsecure = true\n\
          property = [['connect', 'user-property', 'k', 'v']]\n",
     );
     let options = home.path().join("options");
@@ -182,7 +183,9 @@ fn print_config_says_what_holds_and_where_it_was_set() {
     .stderr(contains("every user can read").not());
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
     let place = file(&home).display().to_string();
-    let lines: Vec<_> = text.lines().map(|line| line.split_once("  # ").unwrap()).collect();
+    let remarks: Vec<_> = text.lines().filter(|line| line.starts_with('#')).collect();
+    assert_eq!(remarks, ["# transport: TCP", "# TLS: yes"]);
+    let lines: Vec<_> = text.lines().filter_map(|line| line.split_once("  # ")).collect();
     let line = |key: &str| {
         let (value, origin) = lines
             .iter()
@@ -190,15 +193,17 @@ fn print_config_says_what_holds_and_where_it_was_set() {
             .unwrap();
         format!("{} # {}", value.trim_end(), origin.trim_start())
     };
-    assert_eq!(line("host"), format!("host = \"b\\\"x\" # {place}, line 4"));
+    assert_eq!(line("host"), format!("host = \"b\" # {place}, line 4"));
+    assert_eq!(line("port"), "port = 8883 # built-in");
     assert_eq!(line("insecure"), format!("insecure = true # {place}, line 5"));
-    assert_eq!(line("username"), format!("username = \"me\" # {place}, line 1"));
+    assert_eq!(line("username"), format!("username = \"m\\\"e\" # {place}, line 1"));
     assert_eq!(line("pw"), format!("pw = \"***\" # {place}, line 2"));
     assert_eq!(
         line("property"),
         format!("property = [[\"connect\", \"user-property\", \"k\", \"v\"]] # {place}, line 6")
     );
-    assert_eq!(line("keepalive"), "keepalive = 7 # command line");
+    let options = options.display();
+    assert_eq!(line("keepalive"), format!("keepalive = 7 # {options}, line 1"));
     assert_eq!(line("will-topic"), "will-topic = \"w\" # command line");
     assert_eq!(
         line("connect-timeout"),
@@ -211,7 +216,7 @@ fn print_config_says_what_holds_and_where_it_was_set() {
     configured(&again, &["pub", "--print-config"])
         .assert()
         .success()
-        .stdout(contains("host = \"b\\\"x\" ").and(contains("keepalive = 7 ")));
+        .stdout(contains("username = \"m\\\"e\" ").and(contains("keepalive = 7 ")));
 }
 
 #[test]
@@ -273,23 +278,25 @@ fn every_connection_flag_can_be_set_by_the_environment() {
         "tls-version" => "tlsv1.3",
         "tls-pin" => "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         "property" => "connect receive-maximum 5\nconnect user-property k v",
+        "url" => "mqtt://word",
+        "ws-header" => "a: word",
+        "proxy" => "socks5h://word",
         flag if flag.ends_with("timeout") || ["retry", "deadline", "resend-interval"].contains(&flag) => "3s",
         _ => "word",
     };
-    for flag in mqkit::cli::resolve::connection_flags() {
-        let definition = mqkit::commands::definition();
-        let definition = definition.find_subcommand("pub").unwrap();
-        let arg = mqkit::cli::words::by_long(definition, &flag).unwrap();
-        let (value, shown) = match mqkit::cli::words::takes_values(arg) {
-            true => (value(&flag), value(&flag)),
+    let connection = mqkit::cli::settings::environment::connection();
+    for arg in connection.get_arguments().filter(|arg| can_be_set(arg)) {
+        let flag = arg.get_long().unwrap();
+        let (value, shown) = match takes_values(arg) {
+            true => (value(flag), value(flag)),
             false => ("1", "true"),
         };
-        let shown = match &*flag {
+        let shown = match flag {
             "pw" | "ws-header" => "***",
             "property" => "[[\"connect\", \"receive-maximum\", \"5\"], [\"connect\", \"user-property\", \"k\", \"v\"]]",
             _ => shown,
         };
-        let variable = mqkit::cli::resolve::variable_of(&flag);
+        let variable = mqkit::cli::settings::environment::variable_of(flag);
         let output = mqkit()
             .args(["pub", "--print-config"])
             .env(&variable, value)
@@ -355,4 +362,134 @@ fn an_options_file_stands_in_front_of_the_command_line() {
         .assert()
         .code(2)
         .stderr(contains("cannot read the options file /nonexistent/options"));
+}
+
+#[test]
+fn each_flag_holds_by_itself() {
+    let shown = |config: &str, environment: &[(&str, &str)], words: &[&str]| {
+        let home = home(config);
+        let mut command = configured(&home, &["sub", "--print-config"]);
+        let output = command.args(words).envs(environment.iter().copied()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let value = |key: &str| {
+            let line = text.lines().find(|line| line.starts_with(&format!("{key} = ")));
+            line.map_or("-", |line| {
+                line[key.len() + 3..].split("  #").next().unwrap().trim_end()
+            })
+            .to_owned()
+        };
+        let remarks: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+        format!("{} {} {}", value("host"), value("port"), remarks.join(", "))
+    };
+    let plain = "transport: TCP, TLS: no";
+    for (config, environment, words, expected) in [
+        ("", &[][..], &[][..], format!("\"localhost\" 1883 {plain}")),
+        // `-h` leaves a port as it is, unless it has one.
+        ("port = 1884", &[], &["-h", "b"], format!("\"b\" 1884 {plain}")),
+        (
+            "host = 'a'\nport = 1884",
+            &[],
+            &["-h", "b"],
+            format!("\"b\" 1884 {plain}"),
+        ),
+        ("port = 1884", &[], &["-h", "b:1885"], format!("\"b\" 1885 {plain}")),
+        (
+            "host = 'a:1884'",
+            &[("MQTT_PORT", "1886")],
+            &[],
+            format!("\"a\" 1886 {plain}"),
+        ),
+        (
+            "host = 'a'",
+            &[("MQTT_PORT", "1886")],
+            &["-h", "b"],
+            format!("\"b\" 1886 {plain}"),
+        ),
+        // A URL is all of it.
+        (
+            "host = 'a'\nport = 1884",
+            &[("MQTT_URL", "mqtt://u")],
+            &[],
+            format!("\"u\" 1883 {plain}"),
+        ),
+        (
+            "",
+            &[("MQTT_URL", "mqtt://u:9/t")],
+            &["-h", "b"],
+            format!("\"b\" 1883 {plain}"),
+        ),
+        (
+            "",
+            &[("MQTT_URL", "mqtt://u:9/t")],
+            &["-p", "8"],
+            format!("\"u\" 8 {plain}"),
+        ),
+        (
+            "",
+            &[],
+            &["-p", "8883"],
+            "\"localhost\" 8883 transport: TCP, TLS: yes".to_owned(),
+        ),
+        (
+            "insecure = true",
+            &[],
+            &[],
+            "\"localhost\" 8883 transport: TCP, TLS: yes".to_owned(),
+        ),
+        (
+            "insecure = true",
+            &[],
+            &["--no-tls"],
+            format!("\"localhost\" 1883 {plain}"),
+        ),
+        (
+            "url = 'wss://u/x'",
+            &[],
+            &[],
+            "\"u\" 443 transport: WebSocket, path \"/x\", TLS: yes".to_owned(),
+        ),
+        (
+            "unix = '/s'",
+            &[],
+            &[],
+            "- - transport: MQTT, Unix socket \"/s\", TLS: no".to_owned(),
+        ),
+        (
+            "",
+            &[("ALL_PROXY", "http://p:1")],
+            &["-h", "b"],
+            "\"b\" 1883 transport: TCP, through a proxy, TLS: no".to_owned(),
+        ),
+    ] {
+        assert_eq!(
+            shown(config, environment, words),
+            expected,
+            "{config} {environment:?} {words:?}"
+        );
+    }
+}
+
+#[test]
+fn a_table_sets_what_the_command_line_leaves_open() {
+    // The payload is of the table, the topic of the command line.
+    let message = [
+        Step::ExpectType(0x10),
+        send(CONNACK_311),
+        expect(b"\x32\x06\x00\x01a\x00\x01x"),
+        send(&[0x40, 2, 0, 1]),
+    ];
+    let peer = Peer::new(vec![[&message[..], &[expect(DISCONNECT)]].concat()]);
+    let home = home("[pub]\nmessage = ['x']\nqos = 1\ntopic = 'b'\n");
+    configured(&home, &["pub", "-t", "a", "-V", "311"])
+        .args(["-h", &format!("127.0.0.1:{}", peer.port)])
+        .assert()
+        .success();
+    peer.finish();
+    // What is typed replaces what it excludes.
+    let peer = expecting(&connect(60, "c"));
+    configured(&home, &["pub", "-n", "-q", "0", "-V", "311", "-i", "c"])
+        .args(["-h", &format!("127.0.0.1:{}", peer.port)])
+        .assert()
+        .success();
+    peer.finish();
 }

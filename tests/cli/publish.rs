@@ -316,7 +316,7 @@ fn version_5_falls_back_once_and_only_when_nothing_needs_it() {
     peer.finish();
     // A broker that is silent may be anything.
     let peer = Peer::new(vec![vec![expect(CONNECT_5), Step::Silence]]);
-    publish(&peer, &["-m", "x", "--connect-timeout", "200ms"])
+    publish(&peer, &["-m", "x", "-V", "5", "--connect-timeout", "200ms"])
         .assert()
         .code(3)
         .stderr(contains("no answer to CONNECT within 0.2s").and(contains("does not speak").not()));

@@ -223,3 +223,35 @@ fn a_password_typed_on_a_terminal_is_warned_of_once() {
     assert_eq!(said("", &[("MQTT_PASSWORD", "x")]), 0);
     assert_eq!(said("-P x", &[("MQTT_KEEPALIVE", "9")]), 1);
 }
+
+#[test]
+fn a_secret_is_not_sent_to_another_host() {
+    let anonymous = b"\x10\x10\x00\x04MQTT\x04\x82\x00\x3c\x00\x01c\x00\x01u";
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("mqkit")).unwrap();
+    let config = directory.path().join("mqkit/config.toml");
+    let run = |text: &str, connect: &[u8]| {
+        fs::write(&config, text).unwrap();
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+        let peer = Peer::new(vec![vec![Step::Expect(connect.to_vec()), send(&[0x20, 2, 0, 5])]]);
+        let mut command = mqkit();
+        command
+            .env("XDG_CONFIG_HOME", directory.path())
+            .env("MQTT_HOST", format!("127.0.0.1:{}", peer.port))
+            .args(["pub", "-V", "311", "-i", "c", "-t", "a", "-m", "x"]);
+        let assert = command.assert().code(4);
+        peer.finish();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    let said = run(&format!("host = 'a.lan'\nusername = 'u'\npw = '{SECRET}'\n"), anonymous);
+    let note = format!(
+        "mqkit: --pw of {}, line 3 is left out: it is meant for a.lan, not for 127.0.0.1\n",
+        config.display()
+    );
+    assert!(said.starts_with(&note), "{said}");
+    // Without a host beside it, and beside the same one, it is.
+    for host in ["", "host = '127.0.0.1'\n"] {
+        let said = run(&format!("{host}username = 'u'\npw = '{SECRET}'\n"), &connect());
+        assert!(!said.contains("left out"), "{said}");
+    }
+}

@@ -1,31 +1,39 @@
 //! The flags of TLS, and the options that they mean. It must not know sockets.
 
+use crate::cli::Usage;
+use crate::cli::settings::typed::{from_text, path};
 use crate::net::{TlsOptions, TlsPin, TlsVersion};
 use clap::Args;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Any of these switches TLS on.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize)]
 #[command(next_help_heading = "TLS (any of these switches it on)")]
 pub(super) struct Tls {
     /// Trust the certificate authorities in this PEM file, or the broker's own certificate
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     cafile: Option<PathBuf>,
 
     /// Trust the certificate authorities in the PEM files of this directory
     #[arg(long, value_name = "DIR")]
+    #[serde(deserialize_with = "path")]
     capath: Option<PathBuf>,
 
     /// Own certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     cert: Option<PathBuf>,
 
     /// Key of the own certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "cert")]
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     key: Option<PathBuf>,
 
     /// File whose first line is the password of an encrypted key (PKCS #8)
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     key_password_file: Option<PathBuf>,
 
     /// Trust the operating system's certificate authorities, also beside --cafile
@@ -39,6 +47,7 @@ pub(super) struct Tls {
     /// Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither
     /// its name nor its dates are checked
     #[arg(long, value_name = "PIN")]
+    #[serde(deserialize_with = "read_pin")]
     tls_pin: Option<TlsPin>,
 
     /// Application protocol to ask for; several times in the order of preference
@@ -47,6 +56,7 @@ pub(super) struct Tls {
 
     /// The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]
     #[arg(long, value_name = "VERSION", value_parser = versions)]
+    #[serde(deserialize_with = "read_versions")]
     tls_version: Option<Versions>,
 
     /// Cipher suites to offer, in the order of preference: their names with colons between them
@@ -55,6 +65,7 @@ pub(super) struct Tls {
 
     /// Write the session keys to this file, for Wireshark
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     tls_keylog: Option<PathBuf>,
 
     /// Name that the broker's certificate must have [default: the host]
@@ -82,7 +93,27 @@ fn versions(text: &str) -> Result<Versions, String> {
     }
 }
 
+from_text! {
+    read_versions: Versions = versions;
+    read_pin: TlsPin = str::parse::<TlsPin>;
+}
+
 impl Tls {
+    /// Flags that mean something beside another one only.
+    ///
+    /// # Errors
+    /// A certificate without its key, or the reverse.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        match (&self.cert, &self.key) {
+            (Some(_), None) => Err(Usage::Bad("--cert needs --key".to_owned())),
+            (None, Some(_)) => Err(Usage::Bad("--key needs --cert".to_owned())),
+            (_, None) if self.key_password_file.is_some() => {
+                Err(Usage::Bad("--key-password-file needs --key".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Nothing when none of the flags was given.
     pub(super) fn options(&self) -> Option<TlsOptions> {
         let options = TlsOptions {

@@ -3,13 +3,16 @@
 
 use super::Connection;
 use crate::cli::Usage;
+use crate::cli::settings::print::{Outcome, quoted};
+use crate::cli::settings::typed::path;
 use crate::net::{self, Address, Endpoint, Proxy, Target, TlsOptions, Url, WebSocketRequest, proxy, websocket};
 use anyhow::Context;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::Args;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// What carries the connection.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Deserialize)]
 #[command(next_help_heading = "Transport")]
 pub(super) struct Transport {
     /// Speak WebSocket, as a URL with ws:// or wss:// does; the port stays 1883, or 8883 with TLS
@@ -26,6 +29,7 @@ pub(super) struct Transport {
 
     /// Connect to a Unix socket
     #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port", "bind", "proxy"])]
+    #[serde(deserialize_with = "path")]
     unix: Option<PathBuf>,
 
     /// Proxy, socks5h:// (names are looked up there), socks5:// or http://[USER[:PASSWORD]@]HOST[:PORT], or `none`
@@ -45,12 +49,32 @@ pub(super) struct Transport {
     refused: Refused,
 }
 
-/// A flag of Mosquitto's tools that mqkit does not have, and the sentence that says why.
-struct Refusal {
-    long: &'static str,
-    short: Option<char>,
-    has_value: bool,
-    why: &'static str,
+/// Flags of Mosquitto's tools that mqkit does not have.
+#[derive(Debug, Args, Deserialize)]
+struct Refused {
+    /// TLS with a pre-shared key
+    #[arg(long, hide = true)]
+    psk: Option<String>,
+
+    /// Name of the pre-shared key
+    #[arg(long, hide = true)]
+    psk_identity: Option<String>,
+
+    /// OpenSSL's engine
+    #[arg(long, hide = true)]
+    tls_engine: Option<String>,
+
+    /// Password of OpenSSL's engine
+    #[arg(long, hide = true)]
+    tls_engine_kpass_sha1: Option<String>,
+
+    /// Form of the key
+    #[arg(long, hide = true)]
+    keyform: Option<String>,
+
+    /// Look up the broker's SRV record
+    #[arg(short = 'S', hide = true)]
+    srv: bool,
 }
 
 const PSK: &str = "TLS with a pre-shared key (--psk) is not supported: the TLS library of mqkit has certificates only; \
@@ -60,69 +84,18 @@ const ENGINE: &str = "OpenSSL's engines (--tls-engine, --keyform engine) are not
 const SRV: &str = "looking up the broker's SRV record (-S) is not supported: `dig +short SRV _mqtt._tcp.DOMAIN` names host \
     and port, for -h and -p";
 
-const REFUSALS: &[Refusal] = &[
-    refusal("psk", PSK),
-    refusal("psk-identity", PSK),
-    refusal("tls-engine", ENGINE),
-    refusal("tls-engine-kpass-sha1", ENGINE),
-    refusal("keyform", ENGINE),
-    Refusal {
-        long: "srv",
-        short: Some('S'),
-        has_value: false,
-        why: SRV,
-    },
-];
-
-const fn refusal(long: &'static str, why: &'static str) -> Refusal {
-    Refusal {
-        long,
-        short: None,
-        has_value: true,
-        why,
-    }
-}
-
-/// Why one of the flags that are given is refused.
-#[derive(Debug, Default)]
-struct Refused(Option<&'static str>);
-
-impl Args for Refused {
-    fn augment_args(command: Command) -> Command {
-        REFUSALS.iter().fold(command, |command, refusal| {
-            let arg = Arg::new(refusal.long).help(refusal.why).hide(true);
-            let arg = match refusal.short {
-                Some(short) => arg.short(short),
-                None => arg.long(refusal.long),
-            };
-            command.arg(arg.action(match refusal.has_value {
-                true => ArgAction::Set,
-                false => ArgAction::SetTrue,
-            }))
-        })
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Refused {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let is_given = |refusal: &&Refusal| match refusal.long {
-            // What is the only form anyway is no reason to complain.
-            "keyform" => matches
-                .get_one::<String>("keyform")
-                .is_some_and(|form| !form.eq_ignore_ascii_case("pem")),
-            long if refusal.has_value => matches.contains_id(long),
-            long => matches.get_flag(long),
-        };
-        Ok(Self(REFUSALS.iter().find(is_given).map(|refusal| refusal.why)))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
+impl Refused {
+    /// Why one of them is refused.
+    fn why(&self) -> Option<&'static str> {
+        // What is the only form anyway is no reason to complain.
+        let form = self
+            .keyform
+            .as_ref()
+            .is_some_and(|form| !form.eq_ignore_ascii_case("pem"));
+        let engine = form || self.tls_engine.is_some() || self.tls_engine_kpass_sha1.is_some();
+        let psk = self.psk.is_some() || self.psk_identity.is_some();
+        let refused = [(psk, PSK), (engine, ENGINE), (self.srv, SRV)];
+        refused.into_iter().find_map(|(given, why)| given.then_some(why))
     }
 }
 
@@ -141,23 +114,68 @@ enum Place {
 impl Connection {
     /// Where to connect to, and how.
     pub(super) fn target(&self, url: Option<&Url>) -> anyhow::Result<Target> {
-        if let Some(why) = self.transport.refused.0 {
-            return Err(Usage::Bad(why.to_owned()).into());
-        }
-        let url_tls = url.is_some_and(|url| url.tls);
-        if self.transport.no_tls && url_tls {
-            return Err(Usage::Bad("--no-tls contradicts the URL, which asks for TLS".to_owned()).into());
-        }
-        let tls = self.tls.options().filter(|_| !self.transport.no_tls);
         match self.place(url)? {
-            Place::Unix(path) => self.unix_target(path, url, tls.is_some()),
+            Place::Unix(path) => self.unix_target(path, url, self.tls(url, None)?.is_some()),
+            Place::Host(host, port) => self.host_target(host, port, url, self.tls(url, port)?),
+        }
+    }
+
+    /// Host and port, or the socket, as they come out, and what carries the connection.
+    pub(super) fn way(&self, url: Option<&Url>) -> anyhow::Result<(Vec<Outcome>, Vec<String>)> {
+        let websocket = self.websocket(url, String::new())?;
+        let carrier = |plain: &str| match &websocket {
+            Some(request) => format!("WebSocket, path {}", quoted(&request.path)),
+            None => plain.to_owned(),
+        };
+        let from_url = url.map(|_| "url");
+        match self.place(url)? {
+            Place::Unix(path) => {
+                let path = quoted(path.display());
+                let transport = format!("transport: {}, Unix socket {path}", carrier("MQTT"));
+                Ok((Vec::new(), vec![transport, "TLS: no".to_owned()]))
+            }
             Place::Host(host, port) => {
-                // A port that stands for TLS does so where no scheme says otherwise.
-                let port_tls = port == Some(net::TLS_PORT) && url.is_none() && !self.transport.no_tls;
-                let tls = tls.or_else(|| (url_tls || port_tls).then(TlsOptions::default));
-                self.host_target(host, port, url, tls)
+                let tls = self.tls(url, port)?.is_some();
+                let own_port = self.host.as_deref().and_then(|host| net::parse_host_port(host).ok()?.1);
+                let by = match (self.port, own_port, url.and_then(|url| url.port)) {
+                    (Some(_), ..) => Some("port"),
+                    (_, Some(_), _) => Some("host"),
+                    (_, _, Some(_)) if self.host.is_none() => from_url,
+                    _ => None,
+                };
+                let transport = match self.proxy(&host)? {
+                    Some(_) => format!("transport: {}, through a proxy", carrier("TCP")),
+                    None => format!("transport: {}", carrier("TCP")),
+                };
+                let port = port.unwrap_or_else(|| default_port(url, tls)).to_string();
+                let named = self.host.as_ref().map(|_| "host").or(from_url);
+                let outcomes = vec![("host", host, named), ("port", port, by)];
+                let tls = format!("TLS: {}", if tls { "yes" } else { "no" });
+                Ok((outcomes, vec![transport, tls]))
             }
         }
+    }
+
+    /// TLS, when a flag, the URL or the port asks for it.
+    fn tls(&self, url: Option<&Url>, port: Option<u16>) -> Result<Option<TlsOptions>, Usage> {
+        if let Some(why) = self.transport.refused.why() {
+            return Err(Usage::Bad(why.to_owned()));
+        }
+        let url_tls = url.is_some_and(|url| url.tls);
+        if self.transport.no_tls {
+            return match url_tls {
+                true => Err(Usage::Bad(
+                    "--no-tls contradicts the URL, which asks for TLS".to_owned(),
+                )),
+                false => Ok(None),
+            };
+        }
+        // A port that stands for TLS does so where no scheme says otherwise.
+        let port_tls = port == Some(net::TLS_PORT) && url.is_none();
+        Ok(self
+            .tls
+            .options()
+            .or_else(|| (url_tls || port_tls).then(TlsOptions::default)))
     }
 
     fn unix_target(&self, path: PathBuf, url: Option<&Url>, tls: bool) -> anyhow::Result<Target> {
@@ -187,24 +205,12 @@ impl Connection {
         url: Option<&Url>,
         tls: Option<TlsOptions>,
     ) -> anyhow::Result<Target> {
-        let by_scheme = matches!(
-            url,
-            Some(Url {
-                transport: net::Transport::WebSocket { .. },
-                ..
-            })
-        );
-        let default = match (by_scheme, tls.is_some()) {
-            (true, false) => net::WEBSOCKET_PORT,
-            (true, true) => net::WEBSOCKET_TLS_PORT,
-            (false, false) => net::PORT,
-            (false, true) => net::TLS_PORT,
-        };
-        let port = port.unwrap_or(default);
+        let port = port.unwrap_or_else(|| default_port(url, tls.is_some()));
         let websocket = self.websocket(url, host_header(&host, port, tls.is_some()))?;
         let tls = match tls {
             None => None,
             Some(options) => {
+                self.tls.check()?;
                 let name = net::tls::server_name(&options, &host)?;
                 Some((net::tls::client_config(&options).context("cannot set up TLS")?, name))
             }
@@ -289,6 +295,16 @@ impl Connection {
         text.parse().map(Some).with_context(|| {
             format!("{origin} is not the URL of a proxy that can be used (`--proxy none` does without)")
         })
+    }
+}
+
+fn default_port(url: Option<&Url>, tls: bool) -> u16 {
+    let by_scheme = url.is_some_and(|url| matches!(url.transport, net::Transport::WebSocket { .. }));
+    match (by_scheme, tls) {
+        (true, false) => net::WEBSOCKET_PORT,
+        (true, true) => net::WEBSOCKET_TLS_PORT,
+        (false, false) => net::PORT,
+        (false, true) => net::TLS_PORT,
     }
 }
 

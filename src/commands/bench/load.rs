@@ -1,24 +1,27 @@
 //! The flags that say what load to make, and the load that they mean. It must not know what becomes of it.
 
 use super::shape::{self, Filter, Pace, Shape};
-use super::values::{self, Rate};
+use super::values::{self, Rate, read};
 use crate::bench::stamp::Stamp;
 use crate::bench::{Arrival, Load, Payload, Scenario, Size};
 use crate::cli::Usage;
 use crate::cli::connection::MAX_INFLIGHT;
-use crate::cli::values::{duration, qos};
+use crate::cli::settings::typed::{from_text, path};
+use crate::cli::values::{duration, qos, read as common};
 use crate::input::messages;
 use crate::protocol::{MAX_REMAINING_LENGTH, QoS, topic};
 use anyhow::Context;
+use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// Who sends what to whom.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadFlags {
     /// Clients that publish [default: 1; fan-in: 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::clients)]
+    #[serde(deserialize_with = "read::clients")]
     publishers: Option<u32>,
 
     /// Clients that subscribe; 0 in round-trip and fan-in only publishes [default: 1; round-trip: as many as publishers;
@@ -27,7 +30,8 @@ pub(super) struct LoadFlags {
     subscribers: Option<u32>,
 
     /// Clients of connect [default: 1000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::clients)]
+    #[serde(deserialize_with = "read::clients")]
     clients: Option<u32>,
 
     /// Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %r the
@@ -41,7 +45,8 @@ pub(super) struct LoadFlags {
     filter: Option<String>,
 
     /// Topics of each publisher, used in turn [default: 1; retained: 1000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::clients)]
+    #[serde(deserialize_with = "read::clients")]
     topics: Option<u32>,
 
     /// Take the topics at random
@@ -52,10 +57,12 @@ pub(super) struct LoadFlags {
     /// they say which message it is and when it was due, and not when it was sent, so that a --rate has no service times
     /// [default: 100]
     #[arg(long, value_name = "BYTES", value_parser = values::size, conflicts_with_all = ["file", "message"])]
+    #[serde(deserialize_with = "read::size")]
     size: Option<Size>,
 
     /// Payload: the contents of a file, and 32 bytes behind them that say which message it is
     #[arg(short, long, value_name = "FILE", conflicts_with = "message")]
+    #[serde(deserialize_with = "path")]
     file: Option<PathBuf>,
 
     /// Payload: a text with %i %c %u %r %n as in the topic, and 32 bytes behind it that say which message it is
@@ -64,10 +71,12 @@ pub(super) struct LoadFlags {
 
     /// QoS of the messages: 0, 1 or 2 [default: 1]
     #[arg(short, long, value_name = "QOS", value_parser = qos)]
+    #[serde(deserialize_with = "common::qos")]
     qos: Option<QoS>,
 
     /// Highest QoS that the subscribers ask for [default: that of the messages]
     #[arg(long, value_name = "QOS", value_parser = qos)]
+    #[serde(deserialize_with = "common::qos")]
     subscribe_qos: Option<QoS>,
 
     /// Publish retained messages; they are removed at the end
@@ -77,62 +86,75 @@ pub(super) struct LoadFlags {
     /// What becomes of a session when its connection is lost: clean (it ends) or persistent (the broker keeps it for the
     /// run) [default: clean; reconnect: persistent]
     #[arg(long, value_name = "KIND", value_parser = sessions)]
+    #[serde(deserialize_with = "read_sessions")]
     sessions: Option<Sessions>,
 }
 
 /// When, how fast, how long.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(next_help_heading = "Run")]
 pub(super) struct RunFlags {
     /// Read flags from a TOML file: their long names are its keys; `scenario` is one, too. Typed flags go before it
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     scenario: Option<PathBuf>,
 
     /// Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: at most
     /// --max-inflight of each on their way, filled up when a quarter has been acknowledged [default: 1000; fan-in and
     /// fan-out: 10 of each publisher; reconnect: 100]
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
+    #[serde(deserialize_with = "read::rate")]
     rate: Option<Rate>,
 
     /// Times of the messages: constant (equal intervals) or poisson (random, as of many independent senders)
     /// [default: constant]
     #[arg(long, value_name = "KIND", value_parser = arrival)]
+    #[serde(deserialize_with = "read_arrival")]
     arrival: Option<Arrival>,
 
     /// Send so many messages of a publisher at once, and pause accordingly
-    #[arg(long, value_name = "N", conflicts_with = "arrival", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "N", conflicts_with = "arrival", value_parser = values::burst)]
+    #[serde(deserialize_with = "read::burst")]
     burst: Option<u32>,
 
     /// End after so many measured messages (1000, 20k, 1M) of all publishers together
     #[arg(short = 'C', long, value_name = "N", conflicts_with = "duration", value_parser = values::count)]
+    #[serde(deserialize_with = "read::count")]
     count: Option<u64>,
 
     /// How long to measure; in connect, how long to stay connected [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    #[serde(deserialize_with = "read::some_time")]
     duration: Option<Duration>,
 
     /// How long to publish before that without measuring [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "common::duration")]
     warm_up: Option<Duration>,
 
     /// How long to wait at the end for what is on its way [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[serde(deserialize_with = "common::duration")]
     drain: Option<Duration>,
 
     /// A delivery later than this after its message was due counts as late [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    #[serde(deserialize_with = "read::some_time")]
     late: Option<Duration>,
 
     /// New connections per second [default: all at once]
     #[arg(long, value_name = "RATE", value_parser = values::per_second)]
+    #[serde(deserialize_with = "read::per_second")]
     connect_rate: Option<f64>,
 
     /// reconnect: how long a subscriber keeps its connection before it breaks off [default: 2s]
     #[arg(long, value_name = "TIME", value_parser = values::some_time)]
+    #[serde(deserialize_with = "read::some_time")]
     drop_every: Option<Duration>,
 
     /// Threads that make the load [default: half of the processors, and no more than clients]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = values::workers)]
+    #[serde(deserialize_with = "read::workers")]
     workers: Option<u32>,
 
     /// Seed of everything random, so that a load can be repeated [default: random; the report has it]
@@ -142,7 +164,13 @@ pub(super) struct RunFlags {
     /// Begin to publish at this time, on several machines at once: 2026-11-23T04:42:52Z, 04:42:52 (local), 04:42:52Z (UTC)
     /// or @1795408972 (Unix time)
     #[arg(long, value_name = "TIME", value_parser = values::start_at)]
+    #[serde(deserialize_with = "read::start_at")]
     pub(super) start_at: Option<SystemTime>,
+}
+
+from_text! {
+    read_sessions: Sessions = sessions;
+    read_arrival: Arrival = arrival;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

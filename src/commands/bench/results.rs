@@ -6,16 +6,19 @@ use crate::bench::failure::Kind;
 use crate::bench::report::Process;
 use crate::bench::threshold::{Judged, Threshold};
 use crate::bench::{Failure, Load, Measured, Report, Scenario};
+use crate::cli::Usage;
+use crate::cli::settings::typed::{from_text, path};
 use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::output::report::{csv, hdr, html, json, junit, text};
 use crate::protocol::ReasonCode;
 use anyhow::Context as _;
+use serde::Deserialize;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// What is made of the report.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(next_help_heading = "Output")]
 pub(super) struct OutputFlags {
     /// Print the whole report as JSON, with histograms; the schema is in the manual page
@@ -24,41 +27,67 @@ pub(super) struct OutputFlags {
 
     /// Write what happened in each second as comma-separated values
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     csv: Option<PathBuf>,
 
     /// Write a page with plots that needs no other file
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     html: Option<PathBuf>,
 
     /// Write the histograms in the log format of HdrHistogram
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     hdr_log: Option<PathBuf>,
 
     /// Write the thresholds and guarantees as a JUnit report
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     junit: Option<PathBuf>,
 
     /// Add up the JSON reports of several machines, as if one had made the load; no broker is contacted
     #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[serde(deserialize_with = "path")]
     pub(super) merge: Vec<PathBuf>,
 }
 
 /// What makes the status 1.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args, Deserialize)]
 #[command(next_help_heading = "Thresholds")]
 pub(super) struct ThresholdFlags {
     /// Fail unless this holds: 'p99<50ms', 'lost=0', 'rate>10000', 'ack_response.p99.9<1s'; several times for several
     #[arg(long = "assert", value_name = "CONDITION")]
+    #[serde(deserialize_with = "read_threshold")]
     assertions: Vec<Threshold>,
 
     /// Compare with an older JSON report
     #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
     baseline: Option<PathBuf>,
 
     /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by
     /// its machine, on either side, is a note and no failure
     #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
+    #[serde(deserialize_with = "read_percent")]
     max_regression: Option<f64>,
+}
+
+from_text! {
+    read_threshold: Threshold = str::parse::<Threshold>;
+    read_percent: f64 = percent;
+}
+
+impl ThresholdFlags {
+    /// Flags that mean something beside another one only.
+    ///
+    /// # Errors
+    /// The other one is missing.
+    pub(super) fn check(&self) -> Result<(), Usage> {
+        match self.max_regression.is_some() && self.baseline.is_none() {
+            true => Err(Usage::Bad("--max-regression needs --baseline".to_owned())),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Where the results go, all tried before there are any.

@@ -32,6 +32,44 @@ pub(super) fn scenario(text: &str) -> Result<Scenario, String> {
     })
 }
 
+/// Clients or topics: at least 1.
+pub(super) fn clients(text: &str) -> Result<u32, String> {
+    whole(text, 1, u32::MAX)
+}
+
+/// Messages at once.
+pub(super) fn burst(text: &str) -> Result<u32, String> {
+    whole(text, 2, u32::MAX)
+}
+
+/// Threads.
+pub(super) fn workers(text: &str) -> Result<u32, String> {
+    whole(text, 1, 256)
+}
+
+fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+/// The same values in fields that serde fills.
+pub(super) mod read {
+    use super::{Duration, Rate, Size, SystemTime};
+    use crate::cli::settings::typed::from_text;
+
+    from_text! {
+        pub(in super::super) clients: u32 = super::clients;
+        pub(in super::super) burst: u32 = super::burst;
+        pub(in super::super) workers: u32 = super::workers;
+        pub(in super::super) rate: Rate = super::rate;
+        pub(in super::super) per_second: f64 = super::per_second;
+        pub(in super::super) count: u64 = super::count;
+        pub(in super::super) size: Size = super::size;
+        pub(in super::super) some_time: Duration = super::some_time;
+        pub(in super::super) start_at: SystemTime = super::start_at;
+    }
+}
+
 /// A number above 0, with `k` for thousands and `M` for millions, or `max`.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     match text {

@@ -1,24 +1,38 @@
 //! Mosquitto's options files: a flag on each line, and behind one blank its value, which is the rest of the line. It must
 //! not know what the flags mean.
 
-use super::Usage;
-use super::words::{self, Occurrence};
-use clap::Command;
+use super::words::{self, wanted};
+use crate::cli::Usage;
+use crate::cli::settings::{Layer, Origin, Setting, least_values, takes_values};
+use clap::{Command, Id};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Reads an options file.
+/// Reads an options file. A flag that is repeated is there again.
 ///
 /// # Errors
 /// It cannot be read, or a line is no flag of the command; the message has its number.
-pub fn read(command: &Command, path: &Path) -> Result<Vec<Occurrence>, Usage> {
+pub fn read(command: &Command, path: &Path) -> Result<Layer, Usage> {
     let bytes = std::fs::read(path)
         .map_err(|error| Usage::Bad(format!("cannot read the options file {}: {error}", path.display())))?;
-    parse(command, &bytes).map_err(|(line, what)| Usage::Bad(format!("{}:{line}: {what}", path.display())))
+    let flags = parse(command, &bytes);
+    let flags = flags.map_err(|(line, what)| Usage::Bad(format!("{}:{line}: {what}", path.display())))?;
+    let setting = |(line, flag, values)| Setting {
+        flag,
+        uses: vec![values],
+        origin: Origin::File {
+            path: path.to_owned(),
+            line,
+        },
+    };
+    Ok(flags.into_iter().map(setting).collect())
 }
 
+/// The number of a line, its flag and the values.
+type Line = (usize, Id, Vec<OsString>);
+
 /// The flags of an options file; what is wrong, with the number of its line.
-fn parse(command: &Command, text: &[u8]) -> Result<Vec<Occurrence>, (usize, String)> {
+fn parse(command: &Command, text: &[u8]) -> Result<Vec<Line>, (usize, String)> {
     let mut found = Vec::new();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -29,42 +43,33 @@ fn parse(command: &Command, text: &[u8]) -> Result<Vec<Occurrence>, (usize, Stri
         let start = line.iter().position(|byte| *byte != b' ').unwrap_or(line.len());
         let line = line.get(start..).unwrap_or_default();
         if !line.is_empty() {
-            found.push(flag(command, line).map_err(|what| (index + 1, what))?);
+            let (flag, values) = flag(command, line).map_err(|what| (index + 1, what))?;
+            found.push((index + 1, flag, values));
         }
     }
     Ok(found)
 }
 
-fn flag(command: &Command, line: &[u8]) -> Result<Occurrence, String> {
+fn flag(command: &Command, line: &[u8]) -> Result<(Id, Vec<OsString>), String> {
     let (name, rest) = split(line);
     let shown = String::from_utf8_lossy(name).into_owned();
     let arg = words::find(command, &os(name)).ok_or_else(|| format!("unknown option {shown}"))?;
-    let flag = words::name(arg).unwrap_or_default();
-    let Some(mut rest) = rest.filter(|_| words::takes_values(arg)) else {
-        return match rest {
-            Some(_) => Err(format!("{shown} has no value")),
-            None if words::takes_values(arg) && words::least_values(arg) > 0 => {
-                Err(format!("{shown} needs a value behind it"))
-            }
-            None => Ok(Occurrence {
-                flag,
-                values: Vec::new(),
-            }),
-        };
-    };
-    // Beyond Mosquitto, where a line has one value: -D works, too.
-    let mut wanted = words::least_values(arg);
     let mut values = Vec::new();
-    while values.len() + 1 < wanted {
-        let (value, more) = split(rest);
-        rest = more.ok_or_else(|| format!("{shown} needs more values behind it"))?;
-        values.push(os(value));
-        if flag == "property" && values.len() == 2 && value.eq_ignore_ascii_case(b"user-property") {
-            wanted += 1;
+    match rest {
+        Some(_) if !takes_values(arg) => return Err(format!("{shown} has no value")),
+        None if takes_values(arg) && least_values(arg) > 0 => return Err(format!("{shown} needs a value behind it")),
+        None => {}
+        // Beyond Mosquitto, where a line has one value: -D works, too.
+        Some(mut rest) => {
+            while values.len() + 1 < wanted(arg, &values) {
+                let (value, more) = split(rest);
+                rest = more.ok_or_else(|| format!("{shown} needs more values behind it"))?;
+                values.push(os(value));
+            }
+            values.push(os(rest));
         }
     }
-    values.push(os(rest));
-    Ok(Occurrence { flag, values })
+    Ok((arg.get_id().clone(), values))
 }
 
 /// Up to the first blank, and behind it.
@@ -92,17 +97,20 @@ mod tests {
     fn lines_are_flags_and_the_rest_is_one_value() {
         let text = b"# comment\n  -h broker lan \r\n\n-i  x\n--debug\n-P # no comment\n\
                      -D connect user-property key a b\n-D connect receive-maximum 5";
-        assert_eq!(
-            parse(&command(), text).unwrap(),
-            [
-                Occurrence::new("host", &["broker lan "]),
-                Occurrence::new("id", &[" x"]),
-                Occurrence::new("debug", &[]),
-                Occurrence::new("pw", &["# no comment"]),
-                Occurrence::new("property", &["connect", "user-property", "key", "a b"]),
-                Occurrence::new("property", &["connect", "receive-maximum", "5"]),
-            ]
-        );
+        let found = parse(&command(), text).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|(line, flag, values)| (*line, flag.as_str(), values.join(OsStr::new("|"))))
+            .collect();
+        let expected = [
+            (2, "host", "broker lan "),
+            (4, "id", " x"),
+            (5, "debug", ""),
+            (6, "password", "# no comment"),
+            (7, "property", "connect|user-property|key|a b"),
+            (8, "property", "connect|receive-maximum|5"),
+        ];
+        assert_eq!(found, expected.map(|(line, flag, values)| (line, flag, values.into())));
     }
 
     #[test]

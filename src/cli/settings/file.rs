@@ -1,14 +1,14 @@
-//! The configuration file: defaults at its top, `[profile.NAME]` tables for brokers, and a table for each subcommand. It
-//! reads that one file; it must not know what flags mean: the definition of the command says which there are.
+//! TOML files: the configuration file with defaults at its top, `[profile.NAME]` tables for brokers, and a table for each
+//! subcommand; and scenarios. They must not know what flags mean: the definition of the command says which there are.
 
-use super::Usage;
-use super::settings::{Origin, Setting};
-use super::words;
+use super::{Layer, Origin, Setting, by_long, can_be_set, least_values, takes_values};
+use crate::cli::Usage;
 use crate::nearest::nearest;
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 /// `$XDG_CONFIG_HOME/mqkit/config.toml`, else `~/.config/mqkit/config.toml`.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn path() -> Option<PathBuf> {
     Some(directory.join("mqkit/config.toml"))
 }
 
-/// What the file is read for.
+/// What a file is read for.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     /// The subcommand with its flags.
@@ -29,18 +29,18 @@ pub struct Reader<'a> {
     /// All subcommands that may have a table.
     pub tables: &'a [&'a str],
     /// The flags that may stand at the top and in a profile.
-    pub flags: &'a [String],
+    pub connection: &'a Command,
     /// The profile that was asked for.
     pub profile: Option<&'a str>,
 }
 
 impl Reader<'_> {
-    /// The levels of a file, the strongest first: the profile, the table of the subcommand, the top. A file that does not
-    /// exist is empty.
+    /// The layers of the configuration file, the strongest first: the profile, the table of the subcommand, the top. A file
+    /// that does not exist is empty.
     ///
     /// # Errors
     /// It cannot be read, is no TOML, has an unknown key, or lacks the profile.
-    pub fn read(self, path: Option<&Path>) -> Result<Vec<Vec<Setting>>, Usage> {
+    pub fn read(self, path: Option<&Path>) -> Result<Vec<Layer>, Usage> {
         let text = path.map(|path| (path, std::fs::read_to_string(path)));
         let (path, text) = match text {
             Some((path, Ok(text))) => (path, text),
@@ -55,74 +55,41 @@ impl Reader<'_> {
                 };
             }
         };
-        let file = File { path, text: &text };
-        self.parse(&file)
+        self.parse(File { path, text: &text })
     }
 
-    /// The flags of a file that has only those of the subcommand: what load `bench` is to make. Its key `scenario` is what
-    /// is otherwise typed without a flag.
-    ///
-    /// # Errors
-    /// It cannot be read, is no TOML, or has an unknown key.
-    pub fn read_scenario(self, path: &Path) -> Result<Vec<Setting>, Usage> {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| Usage::Bad(format!("cannot read {}: {error}", path.display())))?;
-        self.parse_scenario(&File { path, text: &text })
-    }
-
-    fn parse_scenario(self, file: &File<'_>) -> Result<Vec<Setting>, Usage> {
+    fn parse(self, file: File<'_>) -> Result<Vec<Layer>, Usage> {
         let table = file.table()?;
-        let flags = words_of(self.command);
-        let shape = [SHAPE.1.to_owned()];
-        let mut found = Vec::new();
-        for (key, value) in table.get_ref() {
-            let mut key = key.clone();
-            let is_shape = key.get_ref() == SHAPE.0;
-            if is_shape {
-                *key.get_mut() = SHAPE.1.into();
-            }
-            let flags = if is_shape { &shape[..] } else { &flags };
-            found.push(setting(file, &key, value, self.command, flags, "")?);
-        }
-        Ok(found)
-    }
-
-    fn parse(self, file: &File<'_>) -> Result<Vec<Vec<Setting>>, Usage> {
-        let table = file.table()?;
-        let (mut top, mut own, mut profile) = (Vec::new(), Vec::new(), None);
-        let all: Vec<_> = words_of(self.command);
+        let (mut top, mut own, mut profile) = (Layer::new(), Layer::new(), None);
         for (key, value) in table.get_ref() {
             let name = key.get_ref().as_ref();
             match value.get_ref() {
                 DeValue::Table(table) if name == "profile" => profile = self.profile_of(file, table)?,
                 DeValue::Table(table) if name == self.command.get_name() => {
-                    own = settings(file, table, self.command, &all, &format!(" in [{name}]"))?;
+                    own = file.layer(table, self.command, &format!(" in [{name}]"))?;
                 }
                 DeValue::Table(_) if self.tables.contains(&name) => {}
                 DeValue::Table(_) => {
                     let known = std::iter::once("profile").chain(self.tables.iter().copied());
-                    let near = hint(name, known);
-                    return Err(file.bad(
-                        key.span().start,
-                        &format!("unknown table [{}]{near}", name.escape_debug()),
-                    ));
+                    let (name, near) = (name.escape_debug(), hint(name, known));
+                    return Err(file.bad(key.span().start, &format!("unknown table [{name}]{near}")));
                 }
-                _ => top.push(setting(file, key, value, self.command, self.flags, "")?),
+                _ => top.push(file.setting(key, value, self.connection, "")?),
             }
         }
         match (profile, self.profile) {
-            (None, Some(name)) => Err(Usage::Bad(format!(
-                "no profile \"{}\": {} has no [profile.{}]",
-                name.escape_debug(),
-                file.path.display(),
-                name.escape_debug()
-            ))),
+            (None, Some(name)) => {
+                let (name, path) = (name.escape_debug(), file.path.display());
+                Err(Usage::Bad(format!(
+                    "no profile \"{name}\": {path} has no [profile.{name}]"
+                )))
+            }
             (profile, _) => Ok(vec![profile.unwrap_or_default(), own, top]),
         }
     }
 
     /// The wanted profile; the others are looked through for mistakes.
-    fn profile_of(self, file: &File<'_>, profiles: &DeTable<'_>) -> Result<Option<Vec<Setting>>, Usage> {
+    fn profile_of(self, file: File<'_>, profiles: &DeTable<'_>) -> Result<Option<Layer>, Usage> {
         let mut wanted = None;
         for (key, value) in profiles {
             let name = key.get_ref().as_ref();
@@ -130,7 +97,7 @@ impl Reader<'_> {
                 return Err(file.bad(key.span().start, "a profile is a table: [profile.NAME]"));
             };
             let place = format!(" in [profile.{}]", name.escape_debug());
-            let found = settings(file, table, self.command, self.flags, &place)?;
+            let found = file.layer(table, self.connection, &place)?;
             if self.profile == Some(name) {
                 wanted = Some(found);
             }
@@ -139,16 +106,41 @@ impl Reader<'_> {
     }
 }
 
-/// A key of scenario files, and the hidden flag that it sets.
-const SHAPE: (&str, &str) = ("scenario", "shape");
+/// A key of scenario files that is no flag: what is typed as the first word.
+const SCENARIO: &str = "scenario";
 
+/// Reads a file that has only the flags of a command: what load `bench` is to make.
+///
+/// # Errors
+/// It cannot be read, is no TOML, or has an unknown key.
+pub fn read_scenario(command: &Command, path: &Path) -> Result<Layer, Usage> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Usage::Bad(format!("cannot read {}: {error}", path.display())))?;
+    parse_scenario(command, File { path, text: &text })
+}
+
+fn parse_scenario(command: &Command, file: File<'_>) -> Result<Layer, Usage> {
+    let table = file.table()?;
+    let mut found = Layer::new();
+    for (key, value) in table.get_ref() {
+        let named = command.get_positionals().next().filter(|_| key.get_ref() == SCENARIO);
+        found.push(match named {
+            Some(arg) => file.setting_of(arg, key, value)?,
+            None => file.setting(key, value, command, "")?,
+        });
+    }
+    Ok(found)
+}
+
+/// The text of a file.
+#[derive(Clone, Copy)]
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl<'a> File<'a> {
-    fn table(&self) -> Result<Spanned<DeTable<'a>>, Usage> {
+    fn table(self) -> Result<Spanned<DeTable<'a>>, Usage> {
         // The parser's own text quotes the line, which may hold a password.
         DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -156,71 +148,73 @@ impl<'a> File<'a> {
         })
     }
 
-    fn line(&self, at: usize) -> usize {
+    fn line(self, at: usize) -> usize {
         let before = self.text.as_bytes().get(..at).unwrap_or_default();
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
-    fn bad(&self, at: usize, what: &str) -> Usage {
+    fn bad(self, at: usize, what: &str) -> Usage {
         let what = what.trim_end().replace('\n', "; ");
         Usage::Bad(format!("{}:{}: {what}", self.path.display(), self.line(at)))
     }
-}
 
-fn words_of(command: &Command) -> Vec<String> {
-    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
-    let longs = shown.filter_map(|arg| arg.get_long());
-    longs
-        .filter(|long| !super::resolve::CONTROL.contains(long))
-        .map(str::to_owned)
-        .collect()
-}
+    fn layer(self, table: &DeTable<'_>, command: &Command, place: &str) -> Result<Layer, Usage> {
+        let settings = table
+            .iter()
+            .map(|(key, value)| self.setting(key, value, command, place));
+        settings.collect()
+    }
 
-fn settings(
-    file: &File<'_>,
-    table: &DeTable<'_>,
-    command: &Command,
-    flags: &[String],
-    place: &str,
-) -> Result<Vec<Setting>, Usage> {
-    table
-        .iter()
-        .map(|(key, value)| setting(file, key, value, command, flags, place))
-        .collect()
-}
+    fn setting(
+        self,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+        command: &Command,
+        place: &str,
+    ) -> Result<Setting, Usage> {
+        let name = key.get_ref().as_ref();
+        match by_long(command, name).filter(|arg| can_be_set(arg)) {
+            Some(arg) => self.setting_of(arg, key, value),
+            None => {
+                let known = command
+                    .get_arguments()
+                    .filter(|arg| can_be_set(arg))
+                    .filter_map(Arg::get_long);
+                let (name, near) = (name.escape_debug(), hint(name, known));
+                Err(self.bad(key.span().start, &format!("unknown key `{name}`{place}{near}")))
+            }
+        }
+    }
 
-fn setting(
-    file: &File<'_>,
-    key: &Spanned<toml::de::DeString<'_>>,
-    value: &Spanned<DeValue<'_>>,
-    command: &Command,
-    flags: &[String],
-    place: &str,
-) -> Result<Setting, Usage> {
-    let (name, at) = (key.get_ref().as_ref(), key.span().start);
-    let arg = words::by_long(command, name).filter(|arg| flags.iter().any(|flag| arg.get_long() == Some(flag)));
-    let Some(flag) = arg.and_then(|arg| arg.get_long()) else {
-        let near = hint(name, flags.iter().map(String::as_str));
-        return Err(file.bad(at, &format!("unknown key `{}`{place}{near}", name.escape_debug())));
-    };
-    let values = values(value.get_ref(), arg.is_some_and(|arg| words::least_values(arg) > 1));
-    Ok(Setting {
-        flag: flag.to_owned(),
-        values: values.ok_or_else(|| {
-            file.bad(
-                at,
-                &format!("`{name}` is a text, a number, true, false, or a list of them"),
-            )
-        })?,
-        origin: Origin::File {
-            path: file.path.to_owned(),
-            line: file.line(at),
-        },
-    })
+    fn setting_of(
+        self,
+        arg: &Arg,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Setting, Usage> {
+        let (name, at) = (key.get_ref().as_ref().escape_debug(), key.span().start);
+        let uses = uses(value.get_ref(), least_values(arg) > 1);
+        let uses = uses.ok_or_else(|| {
+            let what = format!("`{name}` is a text, a number, true, false, or a list of them");
+            self.bad(at, &what)
+        })?;
+        let single = !takes_values(arg) || !matches!(arg.get_action(), ArgAction::Append);
+        if single && value.get_ref().is_array() {
+            return Err(self.bad(at, &format!("`{name}` has one value, not a list")));
+        }
+        Ok(Setting {
+            flag: arg.get_id().clone(),
+            uses,
+            origin: Origin::File {
+                path: self.path.to_owned(),
+                line: self.line(at),
+            },
+        })
+    }
 }
 
 /// Each use of the flag with its words; `several` when one use has more than one.
-fn values(value: &DeValue<'_>, several: bool) -> Option<Vec<Vec<String>>> {
+fn uses(value: &DeValue<'_>, several: bool) -> Option<Vec<Vec<OsString>>> {
     let DeValue::Array(array) = value else {
         return Some(vec![vec![scalar(value)?]]);
     };
@@ -236,17 +230,16 @@ fn values(value: &DeValue<'_>, several: bool) -> Option<Vec<Vec<String>>> {
         .collect()
 }
 
-fn scalar(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .map(|number| number.to_string()),
-        DeValue::Float(number) => Some(number.as_str().to_owned()),
-        DeValue::Boolean(truth) => Some(truth.to_string()),
-        _ => None,
-    }
+fn scalar(value: &DeValue<'_>) -> Option<OsString> {
+    let text = match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(truth) => truth.to_string(),
+        _ => return None,
+    };
+    Some(text.into())
 }
 
 /// `; did you mean …?`, when one of the names is close.
@@ -259,22 +252,21 @@ mod tests {
     use super::*;
     use clap::Args;
 
+    fn show(setting: &Setting) -> String {
+        format!("{}={:?} ({})", setting.flag, setting.uses, setting.origin)
+    }
+
     fn read(text: &str, profile: Option<&str>) -> Result<Vec<String>, String> {
-        let command = crate::cli::Connection::augment_args(Command::new("sub")).arg(clap::Arg::new("qos").long("qos"));
-        let flags = super::super::resolve::connection_flags();
+        let command = crate::cli::Connection::augment_args(Command::new("sub")).arg(Arg::new("qos").long("qos"));
         let reader = Reader {
             command: &command,
             tables: &["pub", "sub"],
-            flags: &flags,
+            connection: &super::super::environment::connection(),
             profile,
         };
-        let file = File {
-            path: Path::new("c.toml"),
-            text,
-        };
-        let levels = reader.parse(&file).map_err(|error| error.to_string())?;
-        let show = |setting: &Setting| format!("{}={:?} ({})", setting.flag, setting.values, setting.origin);
-        Ok(levels.iter().flatten().map(show).collect())
+        let path = Path::new("c.toml");
+        let layers = reader.parse(File { path, text }).map_err(|error| error.to_string())?;
+        Ok(layers.iter().flatten().map(show).collect())
     }
 
     #[test]
@@ -285,7 +277,7 @@ mod tests {
             read(text, Some("x")).unwrap(),
             [
                 "insecure=[[\"true\"]] (c.toml, line 6)",
-                "pw=[[\"p\"]] (c.toml, line 7)",
+                "password=[[\"p\"]] (c.toml, line 7)",
                 "qos=[[\"1\"]] (c.toml, line 11)",
                 "host=[[\"a\"]] (c.toml, line 1)",
                 "port=[[\"1884\"]] (c.toml, line 2)",
@@ -317,6 +309,7 @@ mod tests {
                 "c.toml:2: unknown key `qoss` in [sub]; did you mean `qos`?",
             ),
             ("print-config = true", "c.toml:1: unknown key `print-config`"),
+            ("host = ['a', 'b']", "c.toml:1: `host` has one value, not a list"),
             (
                 "host = 1979-05-27",
                 "c.toml:1: `host` is a text, a number, true, false, or a list of them",
@@ -336,20 +329,13 @@ mod tests {
     #[test]
     fn a_scenario_has_all_flags_of_its_command() {
         let command = crate::cli::Connection::augment_args(Command::new("bench"))
-            .arg(clap::Arg::new("rate").long("rate"))
-            .arg(clap::Arg::new("shape").long("shape").hide(true))
-            .arg(clap::Arg::new("scenario").long("scenario"));
-        let reader = Reader {
-            command: &command,
-            tables: &[],
-            flags: &[],
-            profile: None,
-        };
+            .arg(Arg::new("rate").long("rate"))
+            .arg(Arg::new("named"))
+            .arg(Arg::new("scenario").long("scenario"));
         let read = |text| {
             let path = Path::new("s.toml");
-            let found = reader.parse_scenario(&File { path, text });
+            let found = parse_scenario(&command, File { path, text });
             let found = found.map_err(|error| error.to_string())?;
-            let show = |setting: &Setting| format!("{}={:?} ({})", setting.flag, setting.values, setting.origin);
             Ok::<Vec<_>, String>(found.iter().map(show).collect())
         };
         assert_eq!(
@@ -357,12 +343,12 @@ mod tests {
             [
                 "host=[[\"a\"]] (s.toml, line 3)",
                 "rate=[[\"500\"]] (s.toml, line 2)",
-                "shape=[[\"fan-in\"]] (s.toml, line 1)",
+                "named=[[\"fan-in\"]] (s.toml, line 1)",
             ]
         );
         for (text, error) in [
             ("\nrat = 5", "s.toml:2: unknown key `rat`; did you mean `rate`?"),
-            ("shape = 'fan-in'", "s.toml:1: unknown key `shape`"),
+            ("named = 'fan-in'", "s.toml:1: unknown key `named`"),
             ("profile = 'x'", "s.toml:1: unknown key `profile`"),
             ("[bench]\nrate = 5", "s.toml:1: unknown key `bench`"),
         ] {

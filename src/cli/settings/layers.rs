@@ -1,0 +1,72 @@
+//! The one place where command line, options file, environment and configuration file come together. It must not know what
+//! the flags mean.
+
+use super::file::{self, Reader};
+use super::typed::path;
+use super::{Layer, Settings, environment, gathered, typed_words};
+use crate::cli::Usage;
+use crate::cli::mosquitto::options_file;
+use clap::{ArgMatches, Command};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The flags that say what is read and shown.
+#[derive(Debug, clap::Args, Deserialize)]
+pub struct Steering {
+    /// Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank
+    #[arg(short, long, value_name = "FILE")]
+    #[serde(deserialize_with = "path")]
+    options: Option<PathBuf>,
+
+    /// Take [profile.NAME] of the configuration file before the rest of it
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// Print what the connection's flags are set to, and where, and end; passwords are masked
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Whether `--print-config` was typed.
+#[must_use]
+pub fn only_prints(matches: &ArgMatches) -> bool {
+    matches.get_flag("print_config")
+}
+
+/// What holds for a command that was typed; `tables` are the subcommands that the configuration file may have tables for.
+///
+/// # Errors
+/// Files that cannot be read or used, and flags that exclude each other.
+pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches) -> Result<Settings, Usage> {
+    let path = |flag| matches.try_get_one::<PathBuf>(flag).ok().flatten();
+    let (options, scenario) = (path("options"), path("scenario"));
+    let profile = match matches.get_one::<String>("profile") {
+        Some(name) => Some(name.clone()),
+        None => environment::value_of(environment::PROFILE)?,
+    };
+    let config = file::path();
+    let typed = typed_words(command, matches);
+    let plain = options.or(scenario).is_none() && profile.is_none() && !environment::says_something();
+    if plain && !config.as_deref().is_some_and(Path::exists) {
+        return Ok(Settings {
+            all: typed,
+            notes: Vec::new(),
+        });
+    }
+    let mut first = options.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, path))?;
+    first.extend(typed);
+    let mut layers = vec![gathered(command, first)];
+    if let Some(path) = scenario {
+        layers.push(file::read_scenario(command, path)?);
+    }
+    let connection = environment::connection();
+    layers.push(environment::read(&connection)?);
+    let reader = Reader {
+        command,
+        tables,
+        connection: &connection,
+        profile: profile.as_deref(),
+    };
+    layers.extend(reader.read(config.as_deref())?);
+    Settings::merge(command, layers)
+}
