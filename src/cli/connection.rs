@@ -18,7 +18,7 @@ use crate::protocol::{PacketType, PropertyId, QoS, Utf8, Version};
 use crate::session;
 use anyhow::Context;
 use bytes::Bytes;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgAction, Args};
 use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -95,8 +95,11 @@ pub struct Connection {
     #[serde(deserialize_with = "read::expiry")]
     session_expiry_interval: Option<u32>,
 
-    #[command(flatten)]
-    property: Properties,
+    /// MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE
+    #[arg(short = 'D', long, value_names = ["PACKET", "NAME", "VALUE"], num_args = 3..=4, value_parser = word,
+          action = ArgAction::Append)]
+    #[serde(deserialize_with = "properties")]
+    property: Option<PropertyFlags>,
 
     /// Topic of the message that the broker publishes when this client is lost
     #[arg(long, value_name = "TOPIC", value_parser = values::topic_name)]
@@ -170,49 +173,19 @@ pub struct Connection {
     tls: Tls,
 }
 
-/// `-D`, whose number of words depends on the property: clap's derive has no type for that.
-#[derive(Debug, Default)]
-struct Properties(PropertyFlags);
-
-impl Args for Properties {
-    fn augment_args(command: Command) -> Command {
-        command.arg(
-            Arg::new("property")
-                .short('D')
-                .long("property")
-                .value_names(["PACKET", "NAME", "VALUE"])
-                .num_args(3..=4)
-                .action(ArgAction::Append)
-                .allow_hyphen_values(false)
-                .help("MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE"),
-        )
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
+/// The words of one `-D` belong together: each alone is as good as any.
+fn word(_: &str) -> Result<PropertyFlags, String> {
+    Ok(PropertyFlags::default())
 }
 
-impl FromArgMatches for Properties {
-    fn from_arg_matches(_: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self::default())
+fn properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PropertyFlags>, D::Error> {
+    #[derive(Deserialize)]
+    struct Uses(Vec<Vec<String>>);
+    let mut properties = PropertyFlags::default();
+    for words in Uses::deserialize(deserializer)?.0 {
+        properties.add(&words).map_err(serde::de::Error::custom)?;
     }
-
-    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Properties {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Uses(Vec<Vec<String>>);
-        let mut properties = PropertyFlags::default();
-        for words in Uses::deserialize(deserializer)?.0 {
-            properties.add(&words).map_err(serde::de::Error::custom)?;
-        }
-        Ok(Self(properties))
-    }
+    Ok(Some(properties))
 }
 
 /// How the program was started.
@@ -311,12 +284,12 @@ impl Connection {
         };
         // Mosquitto's tools pass over properties of packets that are never sent, and so do we under their names.
         if !as_mosquitto {
-            self.property.0.only_for(needs.places)?;
+            self.properties().only_for(needs.places)?;
         }
         Ok(Plan {
             client,
             topic: url.and_then(|url| url.topic),
-            properties: self.property.0.clone(),
+            properties: self.properties(),
             deadline: self.deadline,
             started,
             console: self.console(),
@@ -386,8 +359,12 @@ impl Connection {
         url.context("--url is not a broker's URL")
     }
 
+    fn properties(&self) -> PropertyFlags {
+        self.property.clone().unwrap_or_default()
+    }
+
     fn needs_version_5(&self) -> bool {
-        self.session_expiry_interval.is_some() || !self.property.0.is_empty()
+        self.session_expiry_interval.is_some() || !self.properties().is_empty()
     }
 
     fn version(&self, needs: &Needs<'_>) -> Result<Version, Usage> {
@@ -413,7 +390,7 @@ impl Connection {
         invocation: Invocation,
     ) -> anyhow::Result<session::Options> {
         let version = self.version(needs)?;
-        let properties = &self.property.0;
+        let properties = self.properties();
         let mut connect = properties.at(Place::Packet(PacketType::Connect));
         let expiry = match self.session_expiry_interval {
             // A session that is to be left behind must not end with the connection.
@@ -503,7 +480,7 @@ impl Connection {
     }
 
     fn will(&self) -> Result<Option<Will>, Usage> {
-        let properties = self.property.0.at(Place::Will);
+        let properties = self.properties().at(Place::Will);
         let Some(topic) = self.will_topic.clone() else {
             let given = [
                 (self.will_payload.is_some(), "--will-payload"),

@@ -151,6 +151,9 @@ impl Values<'_> {
     }
 
     fn truth(&self) -> Result<bool, Fault> {
+        if self.words.is_empty() {
+            return Ok(true);
+        }
         truth(&self.word().to_string_lossy()).ok_or_else(|| {
             let (arg, setting) = (self.arg(), self.setting);
             let origin = setting.map(|setting| setting.origin.to_string()).unwrap_or_default();
