@@ -86,13 +86,13 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The 
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the stored message'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the retained message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l json -d 'One message for each JSON line of standard input, or of --file; see JSON lines below'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-from-line -d 'Each line is TOPIC, a tab, and the payload; implies --stdin-line'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to store the message for later subscribers'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l if-changed -d 'Publish the message only when its payload differs from what the broker has stored; implies --retain'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to retain the message for later subscribers'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l if-changed -d 'Publish the message only when its payload differs from that of the retained message; implies --retain'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-alias -d 'Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l will-retain -d 'Retain the will'
@@ -200,7 +200,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End af
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s W -l timeout -d 'End after this time, with status 27' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s F -l format -d 'Print each message by this format; see Format in `mqkit sub --help`' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l color -d 'Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-handling -d 'When the broker sends what it has stored on the response topic: always, new or never; needs version 5' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-handling -d 'When the broker sends the retained message of the response topic: always, new or never; needs version 5' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s L -l url -d 'Broker and credentials: mqtt:// or mqtts://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws:// or wss://…[/PATH] (ports 80 and 443), or unix:/PATH' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s h -l host -d 'Host name or address; with `-p 0` the path of a Unix socket [default: localhost]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s p -l port -d 'Port; 8883 switches TLS on [default: 1883, or 8883 with TLS]' -r
@@ -254,7 +254,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s v -l verbose -d 'Prin
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l raw -d 'Print the payload only'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s N -l no-newline -d 'Print no newline after a message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l pretty -d 'Print JSON over several lines, also of %j and %J'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s R -l no-retained -d 'Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s R -l no-retained -d 'Ask the broker not to send the retained message of the response topic, in version 5; it is never printed'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l retain-as-published -d 'Keep the retain flag of a response as its sender set it; needs version 5'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l will-retain -d 'Retain the will'

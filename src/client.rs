@@ -63,8 +63,8 @@ pub struct Client {
     back_off: BackOff,
     /// A connection has worked.
     established: bool,
-    /// The last connection has, beyond its CONNACK.
-    useful: bool,
+    /// Packets that had come when the last connection began: whatever came since, copies too, shows that it was of use.
+    received: u64,
     /// When the last CONNACK came, while its connection stands.
     connected_at: Option<Instant>,
     /// The first bytes of the connection, to recognise a peer that is no broker.
@@ -126,7 +126,7 @@ impl Client {
             state: State::Waiting { until: now },
             back_off: BackOff::new(options.seed, Some(options.retry_first), now),
             established: false,
-            useful: false,
+            received: 0,
             connected_at: None,
             first: Vec::new(),
             deadline: None,
@@ -167,9 +167,8 @@ impl Client {
                 State::Open { .. } => match self.drive().await {
                     Ok(None) => return Ok(Event::Ready),
                     Ok(Some(event)) => {
-                        match event {
-                            session::Event::Connected(_) => self.connected(),
-                            _ => self.useful = true,
+                        if let session::Event::Connected(_) = event {
+                            self.connected();
                         }
                         return Ok(Event::Session(event));
                     }
@@ -204,11 +203,7 @@ impl Client {
             return None;
         }
         match self.session.poll_event(Instant::now()) {
-            Ok(event) => {
-                let event = event?;
-                self.useful = true;
-                Some(Ok(Event::Session(event)))
-            }
+            Ok(event) => Some(Ok(Event::Session(event?))),
             Err(error) => {
                 let error = self.session_error(error);
                 Some(self.lost(error))
@@ -254,9 +249,8 @@ impl Client {
     }
 
     fn connected(&mut self) {
-        if !std::mem::replace(&mut self.established, true) {
-            self.useful = true;
-        }
+        self.established = true;
+        self.received = self.session.received();
         self.connected_at = Some(Instant::now());
         self.deadline = None;
         if let State::Open { connack_by, .. } = &mut self.state {
@@ -356,8 +350,8 @@ impl Client {
         self.write_last_words();
         let now = Instant::now();
         let lived = self.connected_at.take().map(|at| now - at);
-        let useful = std::mem::take(&mut self.useful);
         if let Some(lived) = lived {
+            let useful = self.received < self.session.received();
             self.back_off.lost(lived, useful, self.options.retry_lost, now);
         }
         self.failed(error)

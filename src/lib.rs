@@ -26,15 +26,16 @@
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
-//! - [`cli`], [`commands`]: flags to plain data, and one file for each subcommand.
+//! - [`cli`], [`commands`]: flags to plain data, and one file for each subcommand. `commands/conversation` is the one loop
+//!   of those that talk to a broker: signals, limits, losses, refusals, the end.
 //! - [`exit`]: the table of exit statuses.
 //!
 //! # The two ways of a PUBLISH
 //!
-//! Out: `commands/publish` -> `input/messages` -> `client` -> `session` (identifier, window, kept until acknowledged) ->
-//! `protocol/packet/publish` -> wire.
+//! Out: `commands/publish` (in `commands/conversation`) -> `input/messages` -> `client` -> `session` (identifier, window, kept
+//! until acknowledged) -> `protocol/packet/publish` -> `net/pipe` -> wire.
 //!
-//! In: wire -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
+//! In: wire -> `net/pipe` -> `client` -> `protocol/frame` (slices, no copies) -> `session/delivery` (duplicate? quota?) ->
 //! `commands/subscribe` -> `output/message` -> acknowledged after the line was written.
 //!
 //! `commands/request` goes both ways: it subscribes, publishes once that is confirmed, and takes what answers it.
@@ -49,7 +50,9 @@
 //!
 //! A shape of hex text: the table in `input/text.rs`. A link layer: `capture/network/link.rs`. A rule of a session:
 //! `analysis/rules.rs` and where it is checked, `analysis/dialogue.rs`.
-//! A flag: `cli/connection.rs` when every command has it, else the command's `Args`. A packet's field:
+//! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, with a
+//! line in `from_text!` when its text is parsed (`cli/settings/typed.rs`). What is worth a word when it goes wrong:
+//! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. A packet's field:
 //! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
 
 pub mod analysis;

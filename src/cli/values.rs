@@ -109,7 +109,7 @@ pub fn topic_filter(text: &str) -> Result<Utf8, String> {
     utf8(text)
 }
 
-/// When a broker sends what it has stored: `always`, `new` or `never`.
+/// When a broker sends retained messages: `always`, `new` or `never`.
 ///
 /// # Errors
 /// The accepted words.

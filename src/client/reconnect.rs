@@ -24,6 +24,8 @@ pub(super) struct BackOff {
     /// Connections in a row that lived shorter than [`LIFE`].
     short_lived: u32,
     useful: bool,
+    /// A connection has worked, and was lost.
+    lost: bool,
 }
 
 impl BackOff {
@@ -35,11 +37,12 @@ impl BackOff {
             attempts: 0,
             short_lived: 0,
             useful: false,
+            lost: false,
         }
     }
 
-    /// A connection is lost after this life. The limit counts from here when it was of use, so that a broker that hangs up
-    /// after each CONNACK is not asked for ever.
+    /// A connection is lost after this life. The limit counts from here when it was the first one or of use, so that a broker
+    /// that hangs up after each CONNACK is not asked for ever.
     pub(super) fn lost(&mut self, lived: Duration, useful: bool, limit: Option<Duration>, now: Instant) {
         if lived >= LIFE {
             (self.attempts, self.short_lived) = (0, 0);
@@ -49,7 +52,8 @@ impl BackOff {
             self.attempts = self.attempts.min(self.short_lived - 1);
         }
         self.useful = useful;
-        if useful || lived >= LIFE {
+        let first = !std::mem::replace(&mut self.lost, true);
+        if useful || first || lived >= LIFE {
             (self.limit, self.began) = (limit, now);
         }
     }

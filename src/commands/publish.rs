@@ -65,11 +65,11 @@ pub struct Args {
     #[serde(deserialize_with = "read::qos")]
     qos: Option<QoS>,
 
-    /// Ask the broker to store the message for later subscribers
+    /// Ask the broker to retain the message for later subscribers
     #[arg(short, long)]
     retain: bool,
 
-    /// Publish the message only when its payload differs from what the broker has stored; implies --retain
+    /// Publish the message only when its payload differs from that of the retained message; implies --retain
     #[arg(long, conflicts_with_all = ["repeat", "stdin_line", "topic_from_line", "json"])]
     if_changed: bool,
 
@@ -106,7 +106,7 @@ struct Payload {
     #[serde(deserialize_with = "path")]
     file: Option<PathBuf>,
 
-    /// An empty payload; with --retain it deletes the stored message
+    /// An empty payload; with --retain it deletes the retained message
     #[arg(short, long)]
     null_message: bool,
 

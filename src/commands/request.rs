@@ -64,7 +64,7 @@ pub struct Args {
     print: PrintFlags,
 
     #[command(flatten)]
-    stored: Stored,
+    retained: Retained,
 
     #[command(flatten)]
     connection: Connection,
@@ -92,14 +92,14 @@ struct Payload {
     stdin_file: bool,
 }
 
-/// What the broker has stored on the response topic is never a response.
+/// A retained message on the response topic is never a response.
 #[derive(Debug, clap::Args, Deserialize)]
-struct Stored {
-    /// Ask the broker not to send what it has stored on the response topic, in version 5; it is never printed
+struct Retained {
+    /// Ask the broker not to send the retained message of the response topic, in version 5; it is never printed
     #[arg(short = 'R', long, conflicts_with = "retain_handling")]
     no_retained: bool,
 
-    /// When the broker sends what it has stored on the response topic: always, new or never; needs version 5
+    /// When the broker sends the retained message of the response topic: always, new or never; needs version 5
     #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
     #[serde(deserialize_with = "read::retain_handling")]
     retain_handling: Option<RetainHandling>,
@@ -111,7 +111,7 @@ struct Stored {
 
 const AFTER_HELP: &str = "Responses:
   A response comes on the response topic, new, with the correlation data of the request or without any. What carries
-  other correlation data, and what the broker has stored, is ignored; -d says so.
+  other correlation data, and a retained message, is ignored; -d says so.
 
 Examples:
   mqkit rr -h broker.lan -t meter/7/read -n -W 5 --raw
@@ -146,7 +146,7 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         resume: qos != QoS::AtMostOnce,
         publishes: qos != QoS::AtMostOnce,
         places: PLACES,
-        version_5: args.stored.version_5(),
+        version_5: args.retained.version_5(),
         ..Needs::default()
     };
     let plan = args.connection.plan(&needs, invocation)?;
@@ -168,8 +168,8 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let connect = plan.properties.at(Place::Packet(PacketType::Connect));
     // The filter is filled in with the response topic.
     let subscription = Subscription {
-        retain_as_published: args.stored.retain_as_published,
-        retain_handling: args.stored.handling(),
+        retain_as_published: args.retained.retain_as_published,
+        retain_handling: args.retained.handling(),
         ..Subscription::new(Utf8::default(), qos)
     };
     let wanted = Wanted {
@@ -265,7 +265,7 @@ impl Payload {
     }
 }
 
-impl Stored {
+impl Retained {
     /// What means something in version 5 only, if it is used.
     fn version_5(&self) -> Option<&'static str> {
         let used = self.retain_handling.is_some() || self.retain_as_published;

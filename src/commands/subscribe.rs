@@ -176,7 +176,7 @@ from_text! {
 /// A message that has arrived, and what is due to the broker once it was handed on.
 struct Handed {
     handle: AckHandle,
-    /// Remove the stored message on this topic.
+    /// Remove the retained message on this topic.
     remove: Option<Utf8>,
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 /// Bytes that are read at once from a stream that has little to say, and from one that fills what it is given.
-const SMALL_READ: usize = 4 * 1024;
+const SMALL_READ: usize = 2 * 1024;
 const LARGE_READ: usize = 64 * 1024;
 
 /// A stream with its state.

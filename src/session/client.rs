@@ -714,7 +714,7 @@ pub enum PublishError {
     #[error("QoS {0} is not supported: the broker's maximum is {1} [MQTT-3.2.2-11]")]
     QosNotSupported(QoS, u32),
     /// Retain Available `[MQTT-3.2.2-14]`.
-    #[error("the broker does not store retained messages [MQTT-3.2.2-14]")]
+    #[error("the broker does not support retained messages [MQTT-3.2.2-14]")]
     RetainNotSupported,
     /// Topic Alias Maximum `[MQTT-3.3.2-9]`.
     #[error("topic alias {0} is above the broker's maximum of {1} [MQTT-3.3.2-9]")]

@@ -189,7 +189,9 @@ impl Watched {
             let line = text.lines().find_map(|line| line.strip_prefix(name))?;
             line.split_whitespace().next()
         };
-        let anonymous = field("RssAnon:").and_then(|number| number.parse::<u64>().ok());
+        // Until it has begun to run, its memory is that of this process.
+        let anonymous = field("RssAnon:").filter(|_| field("Name:") == Some("mqkit"));
+        let anonymous = anonymous.and_then(|number| number.parse::<u64>().ok());
         self.anonymous = self.anonymous.max(anonymous.unwrap_or(0) * 1024);
         u64::from_str_radix(field("SigCgt:")?, 16).ok()
     }

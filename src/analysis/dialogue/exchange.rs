@@ -63,7 +63,7 @@ impl Dialogue {
             if publish.retain && !limits.retain_available {
                 view.breaks(
                     rules::RETAIN_UNAVAILABLE,
-                    "RETAIN is set although the broker does not store messages",
+                    "RETAIN is set although the broker does not support retained messages",
                 );
             }
         }

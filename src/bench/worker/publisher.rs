@@ -473,7 +473,7 @@ impl Publisher {
     }
 }
 
-/// Takes what the broker has stored of this publisher away again.
+/// Removes this publisher's retained messages.
 async fn clear(context: &Rc<Context>, connection: &mut Connection, index: u32) {
     let load = &context.worker.setup.load;
     let first = load.first_source(index);

@@ -108,7 +108,7 @@ impl Subscriber {
         let mut subscription = Subscription::new(self.filter.clone(), qos);
         let version = connection.client.session().options().version;
         if version == Version::V5 && load.scenario != Scenario::Retained && Shared::parse(&self.filter).is_none() {
-            // What others have stored is none of ours.
+            // Retained messages of others are none of ours.
             subscription.retain_handling = RetainHandling::DoNotSend;
         }
         self.subscribed_at = Instant::now();

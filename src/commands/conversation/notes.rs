@@ -131,7 +131,18 @@ impl Notes {
             self.next = Some(now + self.gap);
             self.gap = (self.gap * 2).min(LONGEST_GAP);
         }
-        if short_lived == PATTERN {
+        let session = client.session();
+        if let Some(oldest) = session
+            .oldest_unacknowledged()
+            .filter(|oldest| oldest.connections == PATTERN)
+        {
+            self.note(format_args!(
+                "the message of {} bytes to \"{}\" was sent on {PATTERN} connections, and none of them outlived it: is it \
+                 larger than the broker takes?",
+                oldest.size,
+                oldest.publish.topic.escape_debug()
+            ));
+        } else if short_lived == PATTERN {
             let id = client.session().options().client_id.clone();
             self.note(format_args!(
                 "the broker ended {PATTERN} connections in a row within seconds: is there another client with the \

@@ -1,16 +1,16 @@
-//! What the broker has stored for a topic, fetched before a message is published. Whether it has anything is known by a
-//! fence and not by a wait: SUBSCRIBE brings the stored message, and UNSUBSCRIBE ends what comes `[MQTT-3.10.4-2]`. A broker that is slow to look it up costs a message that was not necessary, never one that was.
+//! The retained message of a topic, fetched before a message is published. Whether there is one is known by a
+//! fence and not by a wait: SUBSCRIBE brings the retained message, and UNSUBSCRIBE ends what comes `[MQTT-3.10.4-2]`. A broker that is slow to look it up costs a message that was not necessary, never one that was.
 
 use crate::client::Client;
 use crate::protocol::{Properties, Publish, QoS, ReasonCode, Subscription, Utf8};
 use crate::session::AckHandle;
 use bytes::Bytes;
 
-/// The stored message of one topic.
+/// The retained message of one topic.
 pub(super) struct Fetch {
     topic: Utf8,
     phase: Phase,
-    stored: Option<Bytes>,
+    retained: Option<Bytes>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Fetch {
         Self {
             topic,
             phase: Phase::Waiting,
-            stored: None,
+            retained: None,
         }
     }
 
@@ -37,15 +37,15 @@ impl Fetch {
         self.phase == Phase::Known
     }
 
-    /// Whether a message has another payload than what is stored. An empty one deletes what is stored.
+    /// Whether a message has another payload than the retained message. An empty one deletes that.
     pub(super) fn differs(&self, publish: &Publish) -> bool {
-        self.stored.as_deref().unwrap_or_default() != &publish.payload[..]
+        self.retained.as_deref().unwrap_or_default() != &publish.payload[..]
     }
 
     /// A connection is there.
     pub(super) fn connected(&mut self, client: &mut Client) -> anyhow::Result<()> {
         if self.phase == Phase::Waiting {
-            // Marks stored messages as such even when they are published right now.
+            // Marks retained messages as such even when they are published right now.
             let mut subscription = Subscription::new(self.topic.clone(), QoS::AtLeastOnce);
             subscription.retain_as_published = true;
             client.subscribe(vec![subscription], Properties::new())?;
@@ -59,7 +59,7 @@ impl Fetch {
         if !self.is_done() {
             // Without a connection this forgets the subscription, which would be made by itself otherwise.
             client.unsubscribe(vec![self.topic.clone()], Properties::new())?;
-            self.stored = None;
+            self.retained = None;
             self.phase = Phase::Waiting;
         }
         Ok(())
@@ -69,7 +69,7 @@ impl Fetch {
     pub(super) fn message(&mut self, client: &mut Client, publish: &Publish, handle: AckHandle) -> anyhow::Result<()> {
         if !self.is_done() && publish.topic == self.topic {
             if publish.retain {
-                self.stored = Some(publish.payload.clone());
+                self.retained = Some(publish.payload.clone());
             }
             client.acknowledge(handle)?;
         }

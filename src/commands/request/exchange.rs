@@ -360,7 +360,7 @@ impl Exchange {
                 }
                 return Some(text);
             }
-            // Only an answer to this request has them, whenever it was stored.
+            // Only an answer to this request has them, also one that is retained.
             (Some(_), Some(_)) if matches!(self.wanted.correlation, Correlation::Random(_)) => return None,
             // Responders that know nothing of correlation data are many.
             _ => {}

@@ -1,20 +1,20 @@
-//! When all stored messages of a new subscription have come. It must not know how anything is sent.
+//! When all retained messages of a new subscription have come. It must not know how anything is sent.
 //!
 //! The standard does not say so, but brokers answer the packets of a client one after another: what they send before an
 //! answer belongs before it. So once SUBACK is there, a question is asked whose answer changes nothing: UNSUBSCRIBE of a
 //! filter that was never subscribed to. It takes the way of SUBSCRIBE through the broker, while some brokers answer
-//! PINGREQ at the edge. A stored message before the answer means that more may follow:
+//! PINGREQ at the edge. A retained message before the answer means that more may follow:
 //! - a broker holds back what exceeds its send window, or our Receive Maximum, until acknowledgements make room, and
 //!   they were sent before the next question;
 //! - with QoS 2 the room is there only after PUBREL and PUBCOMP, which is one more question;
-//! - a broker that looks stored messages up aside of the connection sends them a little later, which is another one.
+//! - a broker that looks retained messages up aside of the connection sends them a little later, which is another one.
 //!
-//! So the end has come when three answers in a row were not preceded by a stored message. A broker that breaks the rule
+//! So the end has come when three answers in a row were not preceded by a retained message. A broker that breaks the rule
 //! of answering every UNSUBSCRIBE `[MQTT-3.10.4-4]`, as rumqttd does, has had until the limit for acknowledgements.
 
 use crate::protocol::Utf8;
 
-/// Answers without a stored message before them that make the end.
+/// Answers without a retained message before them that make the end.
 const QUIET: u8 = 3;
 
 /// The questions after a SUBSCRIBE.
@@ -25,7 +25,7 @@ pub(super) struct Fence {
     due: bool,
     /// A question has no answer yet.
     asked: bool,
-    /// A stored message has come since the last answer.
+    /// A retained message has come since the last answer.
     disturbed: bool,
     quiet: u8,
 }
@@ -52,12 +52,12 @@ impl Fence {
         &self.filter
     }
 
-    /// The subscriptions stand on this connection: stored messages are on their way.
+    /// The subscriptions stand on this connection: retained messages are on their way.
     pub(super) fn begin(&mut self) {
         (self.due, self.asked, self.disturbed, self.quiet) = (true, false, false, 0);
     }
 
-    /// A stored message arrived.
+    /// A retained message arrived.
     pub(super) fn disturb(&mut self) {
         self.disturbed = true;
     }
@@ -73,7 +73,7 @@ impl Fence {
         self.asked
     }
 
-    /// The answer arrived; true when no stored message follows.
+    /// The answer arrived; true when no retained message follows.
     pub(super) fn answered(&mut self) -> bool {
         self.quiet = if std::mem::take(&mut self.disturbed) {
             0

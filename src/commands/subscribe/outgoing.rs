@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub(super) fn settle(client: &mut Client, handed: Handed) -> anyhow::Result<()> {
     client.acknowledge(handed.handle)?;
     if let Some(topic) = handed.remove {
-        let shown = format!("cannot remove the stored message on \"{}\"", topic.escape_debug());
+        let shown = format!("cannot remove the retained message on \"{}\"", topic.escape_debug());
         let removal = Publish {
             retain: true,
             ..Publish::new(topic, QoS::AtLeastOnce, Bytes::new())

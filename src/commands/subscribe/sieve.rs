@@ -7,11 +7,11 @@ use crate::protocol::{Publish, Utf8, topic};
 pub(super) struct Sieve {
     /// Not these.
     pub(super) filter_out: Vec<Utf8>,
-    /// Stored ones.
+    /// Retained ones.
     pub(super) retained: bool,
     /// Those that are published now.
     pub(super) live: bool,
-    /// Stored messages are to be removed from the broker.
+    /// Retained messages are to be removed from the broker.
     pub(super) remove_retained: bool,
     /// Only a random part of them.
     pub(super) sample: Option<Sample>,
@@ -37,7 +37,7 @@ impl Sieve {
         let wanted = if publish.retain { self.retained } else { self.live };
         Verdict {
             taken: wanted && self.sample.as_mut().is_none_or(Sample::hit),
-            // An empty message stores nothing: it may be our own removal, kept as it was published.
+            // An empty message is not retained: it may be our own removal, kept as it was published.
             removed: self.remove_retained && publish.retain && !publish.payload.is_empty(),
         }
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_and_live_messages_are_told_apart() {
+    fn retained_and_live_messages_are_told_apart() {
         for (retained, live, expected) in [
             (true, true, [true, true]),
             (true, false, [true, false]),

@@ -28,11 +28,11 @@ pub struct Subscription {
     pub no_local: bool,
     /// Keep the RETAIN flag as it was published; version 5.
     pub retain_as_published: bool,
-    /// Whether stored messages are sent now; version 5.
+    /// Whether retained messages are sent now; version 5.
     pub retain_handling: RetainHandling,
 }
 
-/// When a server sends the stored messages of a new subscription (version 5, section 3.8.3.1).
+/// When a server sends the retained messages of a new subscription (version 5, section 3.8.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RetainHandling {
     /// At every SUBSCRIBE.

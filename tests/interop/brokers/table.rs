@@ -107,7 +107,10 @@ const REQUEST_UNANSWERED: Quirk = Quirk {
     command: &["rr", "-e", "answer", "-W", "1"],
     over: ALL_TRANSPORTS,
     status: TIMED_OUT,
-    says: &[FALLS_BACK, "to the request to \"quirk\""],
+    says: &[
+        FALLS_BACK,
+        "mqkit: the time limit of 1s ran out while waiting for the response on \"answer\" to the request to \"quirk\"",
+    ],
 };
 
 pub(super) const MOSQUITTO: Facts = Facts {
@@ -169,7 +172,10 @@ pub(super) const RABBITMQ: Facts = Facts {
             command: &["sub", "-V", "311", "-q", "2", "-W", "1"],
             over: ALL_TRANSPORTS,
             status: TIMED_OUT,
-            says: &[GRANTS_1],
+            says: &[
+                GRANTS_1,
+                "mqkit: the time limit of 1s ran out while waiting for messages",
+            ],
         },
         Quirk {
             command: &["pub", "-V", "5"],
@@ -239,7 +245,10 @@ pub(super) const NATS: Facts = Facts {
             command: &["sub", "-V", "311", "-q", "2", "-W", "1"],
             over: ALL_TRANSPORTS,
             status: TIMED_OUT,
-            says: &[GRANTS_1],
+            says: &[
+                GRANTS_1,
+                "mqkit: the time limit of 1s ran out while waiting for messages",
+            ],
         },
         Quirk {
             command: &["pub", "-V", "31"],
