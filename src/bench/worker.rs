@@ -17,6 +17,7 @@ use super::{Arrival, Scenario};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -85,13 +86,12 @@ impl Worker {
         let load = &context.worker.setup.load;
         let own = |index: &u32| index % load.workers.max(1) == context.worker.index;
         for index in (0..load.publishers).filter(own) {
-            tasks.spawn_local(counted(Rc::clone(&context), publisher::run(Rc::clone(&context), index)));
+            let client = Box::pin(publisher::run(Rc::clone(&context), index));
+            tasks.spawn_local(counted(Rc::clone(&context), client));
         }
         for index in (0..load.subscribers).filter(|index| context.has_subscriber(*index)) {
-            tasks.spawn_local(counted(
-                Rc::clone(&context),
-                subscriber::run(Rc::clone(&context), index),
-            ));
+            let client = Box::pin(subscriber::run(Rc::clone(&context), index));
+            tasks.spawn_local(counted(Rc::clone(&context), client));
         }
         {
             let watching = context.watch(&mut orders);
@@ -115,8 +115,8 @@ impl Worker {
     }
 }
 
-/// Runs a client to its end, and counts it.
-async fn counted(context: Rc<Context>, client: impl Future<Output = ()>) {
+/// Runs a client to its end, and counts it. Boxed, because a future that is given away takes its room twice.
+async fn counted(context: Rc<Context>, client: Pin<Box<impl Future<Output = ()>>>) {
     client.await;
     context.worker.shared.gone.fetch_add(1, Ordering::Relaxed);
 }

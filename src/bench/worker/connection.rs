@@ -10,6 +10,7 @@ use crate::client::{self, Client, Event};
 use crate::protocol::{Utf8, Version};
 use crate::session;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -38,7 +39,7 @@ impl Connection {
     pub(super) async fn open(context: &Rc<Context>, role: Role, index: u32) -> Result<Box<Self>, Error> {
         let mut orders = context.worker.orders.clone();
         tokio::select! {
-            opened = Self::open_in_turn(context, role, index) => opened,
+            opened = Box::pin(Self::open_in_turn(context, role, index)) => opened,
             _ = orders.wait_for(|order| order.end) => Err(Error::Stopped),
         }
     }
@@ -180,7 +181,7 @@ impl Connection {
 }
 
 /// Does what is to be done at the end of a client, as far as there is time for it; `None` when there was not enough.
-pub(super) async fn in_time<T>(context: &Context, end: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn in_time<T>(context: &Context, end: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
     tokio::select! {
         done = end => Some(done),
         () = Order::gone(context.worker.orders.clone()) => None,

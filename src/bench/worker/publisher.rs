@@ -24,7 +24,8 @@ pub(super) async fn run(context: Rc<Context>, index: u32) {
     let mut publisher = None;
     if context.worker.setup.load.scenario != Scenario::Connect {
         let publisher = publisher.insert(Publisher::new(&context, &connection, index));
-        let result = publisher.publish(&mut connection).await;
+        // Boxed, as what others do not do, or only at their end, should not make every client larger.
+        let result = Box::pin(publisher.publish(&mut connection)).await;
         let missing = publisher.settle();
         let stalled = *result.as_ref().unwrap_or(&false);
         let failed = result.err();
@@ -49,7 +50,7 @@ pub(super) async fn run(context: Rc<Context>, index: u32) {
         publisher.look(&connection);
     }
     let closed = match lingered {
-        Ok(()) => connection::in_time(&context, leave(&context, connection, index)).await,
+        Ok(()) => connection::in_time(&context, Box::pin(leave(&context, connection, index))).await,
         Err(error) => {
             context.note(Note::Failed(error, true));
             None

@@ -21,7 +21,7 @@ pub(super) async fn run(context: Rc<Context>, index: u32) {
     let mut subscriber = Subscriber::new(&context, &connection);
     match subscriber.run(&mut connection).await {
         Ok(()) => {
-            let _ = connection::in_time(&context, connection.close(&context)).await;
+            let _ = connection::in_time(&context, Box::pin(connection.close(&context))).await;
         }
         Err(error) => context.note(Note::Failed(error, true)),
     }
