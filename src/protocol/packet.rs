@@ -370,11 +370,16 @@ fn put_properties(
     properties: &Properties,
 ) -> Result<(), EncodeError> {
     match version {
+        // Most packets have none.
+        Version::V5 if properties.is_empty() => {
+            sink.put(&[0]);
+            Ok(())
+        }
         Version::V5 => {
             properties.check(Place::Packet(packet))?;
             properties.write(sink)
         }
-        _ if properties.is_empty() => Ok(()),
-        _ => Err(EncodeError::PropertiesBeforeV5),
+        Version::V31 | Version::V311 if properties.is_empty() => Ok(()),
+        Version::V31 | Version::V311 => Err(EncodeError::PropertiesBeforeV5),
     }
 }

@@ -66,6 +66,8 @@ pub struct Client {
     state: State,
     ping: Ping,
     connack: Connack,
+    /// Of the last CONNACK: looked at for each message.
+    maximum_qos: Option<u32>,
     /// What we are subscribed to, and whether the broker has said so.
     subscriptions: Vec<(Subscribe, bool)>,
     beginning: Beginning,
@@ -104,6 +106,7 @@ impl Client {
                 reason: ReasonCode::SUCCESS,
                 properties: Properties::new(),
             },
+            maximum_qos: None,
             subscriptions: Vec::new(),
             beginning: Beginning::Asked,
             received: 0,
@@ -266,19 +269,14 @@ impl Client {
         if !self.link.is_open() {
             return Ok(());
         }
-        let limits = &self.connack.properties;
-        let limit = limits
-            .number(PropertyId::MaximumPacketSize)
-            .and_then(|limit| usize::try_from(limit).ok());
-        if let Some(limit) = limit.filter(|limit| size > *limit) {
+        let limit = self.link.peer_limit();
+        if size > limit {
             return Err(PublishError::Encode(EncodeError::ExceedsPeerLimit { size, limit }));
         }
-        if let Some(maximum) = limits
-            .number(PropertyId::MaximumQos)
-            .filter(|max| u32::from(u8::from(publish.qos)) > *max)
-        {
+        if let Some(maximum) = self.maximum_qos.filter(|max| u32::from(u8::from(publish.qos)) > *max) {
             return Err(PublishError::QosNotSupported(publish.qos, maximum));
         }
+        let limits = &self.connack.properties;
         if publish.retain && limits.number(PropertyId::RetainAvailable) == Some(0) {
             return Err(PublishError::RetainNotSupported);
         }
@@ -544,6 +542,7 @@ impl Client {
         }
         self.ping = Ping::new(keep_alive, now);
         self.state = State::Connected;
+        self.maximum_qos = connack.properties.number(PropertyId::MaximumQos);
         self.connack = connack.clone();
         self.beginning = Beginning::Established;
         self.link.open(agreement, now);

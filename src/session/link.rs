@@ -80,6 +80,11 @@ impl Link {
         }
     }
 
+    /// Largest packet that the peer accepts, in bytes.
+    pub(super) fn peer_limit(&self) -> usize {
+        self.peer_limit
+    }
+
     /// The next packet, when it is there.
     pub(super) fn receive(&mut self) -> Result<Option<Packet>, Error> {
         let Some(frame) = frame::split(&mut self.input, self.own_limit)? else {

@@ -54,8 +54,13 @@ impl Properties {
         }
     }
 
+    /// Most messages have no properties, which is told at once.
+    #[inline]
     fn find(&self, id: PropertyId) -> Option<Span> {
-        self.spans().find(|span| span.id == id)
+        match self.wire.is_empty() {
+            true => None,
+            false => self.spans().find(|span| span.id == id),
+        }
     }
 
     fn read_at(&self, span: &Span) -> Option<PropertyValue> {
@@ -127,18 +132,21 @@ impl Properties {
 
     /// The first value with this identifier.
     #[must_use]
+    #[inline]
     pub fn value(&self, id: PropertyId) -> Option<PropertyValue> {
         self.read_at(&self.find(id)?)
     }
 
     /// A number of any width.
     #[must_use]
+    #[inline]
     pub fn number(&self, id: PropertyId) -> Option<u32> {
         self.value(id).and_then(|value| value.number())
     }
 
     /// A two byte integer.
     #[must_use]
+    #[inline]
     pub fn u16(&self, id: PropertyId) -> Option<u16> {
         self.number(id).and_then(|n| u16::try_from(n).ok())
     }
