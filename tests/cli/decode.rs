@@ -240,6 +240,7 @@ fn an_input_is_read_as_what_it_is() {
         (&["--input", "raw", "/dev/null"], "is empty: no packet data"),
         (&["--input", "pcap", "/dev/null"], "is empty: no packet data"),
         (&[&path(".")], "is a directory"),
+        (&["/tmp"], "\"/tmp\" is a directory"),
         (&["--encode", &path(".")], "is a directory"),
         (&["--keylog", &path("."), &capture("base-v31.pcap")], "is a directory"),
     ] {

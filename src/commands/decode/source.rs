@@ -84,8 +84,12 @@ impl Source {
     fn of_word(path: &str, form: Form, console: &Console) -> anyhow::Result<Self> {
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => {
-                let failed = || Usage::Bad(format!("{path:?} is a directory"));
-                Self::parse(path.as_bytes(), form, console).map_err(|_| failed().into())
+                let directory = || Usage::Bad(format!("{path:?} is a directory"));
+                // `/tmp` is base64, too.
+                if looks_like_a_path(path) {
+                    return Err(directory().into());
+                }
+                Self::parse(path.as_bytes(), form, console).map_err(|_| directory().into())
             }
             Ok(_) => {
                 if form == Form::Auto && text::parse(path.as_bytes()).is_ok() {
