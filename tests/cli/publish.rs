@@ -383,3 +383,29 @@ fn a_session_of_an_earlier_run_is_ended_before_a_message_could_be_taken_for_one_
         ));
     peer.finish();
 }
+
+/// A broker of 3.1.1 cannot say that a message is too large: it closes the connection, each time.
+#[test]
+fn a_message_that_no_connection_outlives_is_named() {
+    let message = b"\x32\x08\x00\x03a/b\x00\x01x";
+    let again = b"\x3a\x08\x00\x03a/b\x00\x01x";
+    // The broker keeps the session, so that the message is sent again as a copy.
+    let resumed = [0x20, 2, 1, 0];
+    let cut = |connack: &[u8], message: &[u8]| vec![Step::ExpectType(0x10), send(connack), expect(message)];
+    let mut last = cut(&resumed, again);
+    last.extend([send(&[0x40, 2, 0, 1]), expect(DISCONNECT), Step::ExpectEnd]);
+    let peer = Peer::new(vec![
+        cut(CONNACK_311, message),
+        cut(&resumed, again),
+        cut(&resumed, again),
+        last,
+    ]);
+    publish(&peer, &["-m", "x", "-q", "1", "-c", "-V", "311"])
+        .assert()
+        .success()
+        .stderr(contains(
+            "the message of 10 bytes to \"a/b\" was sent on 3 connections, and none of them outlived it: is it larger than \
+             the broker takes?\n",
+        ));
+    peer.finish();
+}
