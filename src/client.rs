@@ -110,9 +110,6 @@ enum Step {
     Confirm,
 }
 
-/// So many moves without an event, and others get their turn: a peer that always has something to say that says nothing
-/// must not keep the clock and signals from being looked at.
-const MOVES: u32 = 4;
 /// How long a broker may take to close the connection after DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -260,11 +257,14 @@ impl Client {
 
     /// Moves bytes until the session has an event, or (`None`) has room again for messages that wait outside.
     async fn drive(&mut self) -> Result<Option<session::Event>, Error> {
-        let mut moves = 0_u32;
+        let mut has_moved = false;
         loop {
             let now = Instant::now();
             match self.session.poll_event(now) {
                 Ok(Some(event)) => return Ok(Some(event)),
+                // A peer that always has something to say that says nothing must not keep the clock and signals from being
+                // looked at.
+                Ok(None) if std::mem::take(&mut has_moved) => tokio::task::yield_now().await,
                 Ok(None) => {}
                 Err(error) => return Err(self.session_error(error)),
             }
@@ -284,10 +284,7 @@ impl Client {
                     if !was_ready && self.session.is_ready() {
                         return Ok(None);
                     }
-                    moves += 1;
-                    if moves % MOVES == 0 {
-                        tokio::task::yield_now().await;
-                    }
+                    has_moved = true;
                 }
                 Some(Ok(Moved::End)) if connack.is_some() && self.session.input().is_empty() => {
                     return Err(self.no_connack(None));
@@ -474,7 +471,7 @@ impl Client {
                     false => return Ok(()),
                 }
             }
-            let was_writing = *step == Step::Write;
+            let (was_writing, is_bare) = (*step == Step::Write, pipe.stream().summary().is_none());
             let moved = moved(pipe, &mut self.session, true, by.or(patience.map(|limit| now + limit))).await;
             let done = self.session.output().is_empty() && !pipe.is_unflushed();
             let writing = was_writing && (!done || matches!(moved, Some(Err(_))));
@@ -487,8 +484,9 @@ impl Client {
             {}
             match moved {
                 Some(Ok(Moved::Bytes)) => {}
-                // With bytes that it has not read: nobody knows which of them it took.
-                Some(Err(error)) if writing || error.kind() == io::ErrorKind::ConnectionReset => {
+                // A reset at this point is that of a peer that has not read everything. TLS and WebSocket have last words of
+                // their own, which many do not wait for.
+                Some(Err(error)) if writing || is_bare && error.kind() == io::ErrorKind::ConnectionReset => {
                     return Err(self.io_error(error, false));
                 }
                 Some(Ok(Moved::End)) if writing => return Err(self.session_error(self.session.handle_eof())),

@@ -4,6 +4,7 @@ use super::{CONNACK_311, CONNECT_311, expect, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
 use predicates::str::contains;
+use std::io::{Read, Write};
 
 fn publish(peer: &Peer, flags: &[&str]) -> assert_cmd::Command {
     let mut command = mqkit();
@@ -48,4 +49,38 @@ fn a_reset_instead_of_connack_is_no_lost_connection() {
         .success()
         .stderr(contains("does not speak MQTT 5: going on with 3.1.1"));
     peer.finish();
+}
+
+/// At QoS 0 a reset is the only sign that the broker went without having read the message.
+#[test]
+fn a_message_that_the_broker_left_unread_is_doubtful() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut vec![0; CONNECT_311.len()]).unwrap();
+        stream.write_all(CONNACK_311).unwrap();
+        // The message is there, and stays there.
+        stream.peek(&mut [0]).unwrap();
+    });
+    mqkit()
+        .args([
+            "pub",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-i",
+            "c",
+            "-V",
+            "311",
+            "-t",
+            "a",
+            "-m",
+            "x",
+        ])
+        .assert()
+        .code(5)
+        .stderr(contains("sent=1 failed=0 doubtful=1 "));
+    peer.join().unwrap();
 }
