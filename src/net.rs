@@ -3,6 +3,7 @@
 //! ```text
 //! address   what was typed -> host, port, user, topic        (pure)
 //! tls       files and options -> rustls configurations       (the one file that names a crypto provider; pem, key, ciphers: its files and names)
+//! file      settings and secrets, read within bounds
 //! trust     which certificates are trusted, and as what      (pin: one of them; der: what stands in a certificate)
 //! proxy     which proxy, and the talk with it                (http: the head of an answer, for websocket too)
 //! websocket handshake, and bytes in frames                   (frames: these)
@@ -20,6 +21,7 @@ mod der;
 pub mod dial;
 pub mod error;
 mod explain;
+pub mod file;
 mod hint;
 mod http;
 mod key;

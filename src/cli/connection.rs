@@ -11,7 +11,7 @@ use super::settings::print::Outcome;
 use super::settings::typed::path;
 use super::values::{self, PropertyFlags, VersionChoice, read};
 use crate::client;
-use crate::net::Url;
+use crate::net::{self, Url};
 use crate::protocol::packet::Will;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, PropertyId, QoS, Utf8, Version};
@@ -471,7 +471,7 @@ impl Connection {
             return Ok(Some(Bytes::from(password.clone())));
         }
         if let Some(path) = &self.password_file {
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read the password file {path:?}"))?;
+            let bytes = net::file::read(path).with_context(|| format!("cannot read the password file {path:?}"))?;
             super::secret::warn_if_open(path, &self.console());
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             return Ok(Some(Bytes::copy_from_slice(line.strip_suffix(b"\r").unwrap_or(line))));

@@ -220,3 +220,19 @@ fn properties_of_packets_that_are_never_sent_are_refused() {
         mqkit().args(words).assert().code(2).stderr(contains(said));
     }
 }
+
+/// A file of settings that has no end is an error, and not all of the memory.
+#[test]
+fn small_files_are_read_within_bounds() {
+    for words in [
+        &["pub", "-t", "a", "-m", "x", "--password-file", "/dev/zero", "-u", "me"][..],
+        &["sub", "-t", "a", "-o", "/dev/zero"],
+        &["bench", "--scenario", "/dev/zero"],
+        &["broker", "--port", "0", "--password-file", "/dev/zero"],
+    ] {
+        let assert = mqkit().args(words).assert().code(2).stdout("");
+        let stderr = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        let said = stderr.contains("/dev/zero") && stderr.contains("it has more than 16 MB");
+        assert!(said, "{words:?}: {stderr}");
+    }
+}

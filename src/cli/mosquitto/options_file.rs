@@ -13,7 +13,7 @@ use std::path::Path;
 /// # Errors
 /// It cannot be read, or a line is no flag of the command; the message has its number.
 pub fn read(command: &Command, path: &Path) -> Result<Layer, Usage> {
-    let bytes = std::fs::read(path)
+    let bytes = crate::net::file::read(path)
         .map_err(|error| Usage::Bad(format!("cannot read the options file {}: {error}", path.display())))?;
     let flags = parse(command, &bytes);
     let flags = flags.map_err(|(line, what)| Usage::Bad(format!("{}:{line}: {what}", path.display())))?;

@@ -41,7 +41,7 @@ impl Reader<'_> {
     /// # Errors
     /// It cannot be read, is no TOML, has an unknown key, or lacks the profile.
     pub fn read(self, path: Option<&Path>) -> Result<Vec<Layer>, Usage> {
-        let text = path.map(|path| (path, std::fs::read_to_string(path)));
+        let text = path.map(|path| (path, crate::net::file::read_text(path)));
         let (path, text) = match text {
             Some((path, Ok(text))) => (path, text),
             Some((path, Err(error))) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -114,7 +114,7 @@ const SCENARIO: &str = "scenario";
 /// # Errors
 /// It cannot be read, is no TOML, or has an unknown key.
 pub fn read_scenario(command: &Command, path: &Path) -> Result<Layer, Usage> {
-    let text = std::fs::read_to_string(path);
+    let text = crate::net::file::read_text(path);
     let text = text.map_err(|error| Usage::Bad(format!("cannot read {}: {error}", path.display())))?;
     parse_scenario(command, File { path, text: &text })
 }
