@@ -68,7 +68,7 @@ fn survives_cuts(kind: Kind, version: &str, qos: u8, which: Cut) {
         let (link, process) = [(&links[0], &subscriber), (&links[1], &publisher)][cut % 2];
         // What is not connected yet cannot be cut; the publisher may be done.
         let connections = cut.div_ceil(2);
-        process.reaches(|output| output.stderr().matches("connected to").count() >= connections);
+        process.reaches(|output| output.stderr().matches(", MQTT ").count() >= connections);
         link.cut();
     }
     let published = publisher.expect(0).stderr();

@@ -83,7 +83,8 @@ impl Notes {
 
     pub(super) fn connected(&mut self, client: &mut Client, connack: &Connack) {
         let target = client.target().to_string();
-        if std::mem::take(&mut self.lost) {
+        // Who looks closer is told more below.
+        if std::mem::take(&mut self.lost) && !self.console.debug {
             self.note(format_args!("connected to {target} again"));
         }
         if self.console.debug {
