@@ -9,6 +9,7 @@ mod reconnect;
 pub use error::{Error, StreamError};
 pub use hint::Hint;
 pub use options::Options;
+pub use reconnect::PATTERN;
 
 use crate::net::{self, ConnectError, Endpoint, Moved, Pipe, Stage, Stream};
 use crate::protocol::{Properties, PropertyId, Publish, ReasonCode, Subscription, Utf8, Version};
@@ -620,12 +621,6 @@ impl Client {
             State::Closing(closing) if written && !closing.pipe.is_unflushed() => Waiting::Close,
             State::Open { .. } | State::Closing(_) => Waiting::Output(self.session.output().len()),
         }
-    }
-
-    /// True when a connection has worked.
-    #[must_use]
-    pub fn has_connected(&self) -> bool {
-        self.established
     }
 
     /// Connections in a row that the other side ended within 5 s of their CONNACK.

@@ -10,8 +10,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LONGEST_USEFUL: Duration = Duration::from_secs(3);
 /// A connection that lives so long lets the delays begin again.
 const LIFE: Duration = Duration::from_secs(5);
-/// So many connections in a row that did not are a pattern: no delay is shorter than [`LONGEST_USEFUL`].
-pub(super) const PATTERN: u32 = 3;
+/// So many connections in a row that lived shorter than 5 s are a pattern: the delays are 1.5 s or more then.
+pub const PATTERN: u32 = 3;
 
 /// Attempts since the last working connection.
 #[derive(Debug)]

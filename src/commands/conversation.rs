@@ -325,8 +325,7 @@ impl Conversation {
             Interruption::Grace => return false,
             Interruption::Reason(reason) => reason,
         };
-        self.announce(task, reason);
-        if self.stopped.replace(self.stopped.unwrap_or(reason)).is_some() {
+        if !self.is_first(task, reason) {
             return false;
         }
         let owes = task.stop(self, reason);
@@ -338,13 +337,25 @@ impl Conversation {
         true
     }
 
-    fn announce<T: Task>(&mut self, task: &T, reason: Reason) {
-        let Reason::Limit(limit) = reason else { return };
-        if !self.as_mosquitto {
-            let waiting = task.waiting(self);
-            let stage = notes::stage(&mut self.client, waiting);
-            self.notes.insist(format_args!("{limit} ran out while {stage}"));
+    /// Takes note of why the run is to end, and says so of a limit. False when there was a reason before.
+    fn is_first<T: Task>(&mut self, task: &T, reason: Reason) -> bool {
+        if let Reason::Limit(limit) = reason {
+            if !self.as_mosquitto {
+                let waiting = task.waiting(self);
+                let stage = notes::stage(&mut self.client, waiting);
+                self.notes.insist(format_args!("{limit} ran out while {stage}"));
+            }
         }
+        let first = self.stopped.is_none();
+        self.stopped.get_or_insert(reason);
+        first
+    }
+
+    /// What is waited for while messages are not acknowledged.
+    pub(super) fn acknowledgements(&self) -> String {
+        let (count, target) = (self.client.unacknowledged(), self.client.target());
+        let plural = if count == 1 { "" } else { "s" };
+        format!("waiting for the acknowledgement of {count} message{plural} from {target}")
     }
 
     /// Writes what is left, and DISCONNECT; true when all of it went out and the connection was closed.
@@ -383,8 +394,7 @@ impl Conversation {
                     return false;
                 }
                 Happened::Interrupted(Interruption::Reason(reason)) => {
-                    self.announce(task, reason);
-                    if self.stopped.replace(self.stopped.unwrap_or(reason)).is_some() {
+                    if !self.is_first(task, reason) {
                         return false;
                     }
                     self.watch.end_at(Instant::now() + SHORT_GRACE);

@@ -174,6 +174,21 @@ fn a_limit_ends_a_running_command_and_what_it_started() {
     }
 }
 
+/// It was begun, and no limit or signal wants it to end.
+#[test]
+fn a_running_command_outlives_a_connection_that_is_gone_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let flag = directory.path().join("flag");
+    let peer = subscribed(&[send(FIVE)]);
+    subscribe(&peer, FLAGS)
+        .args(["--no-reconnect", "--exec", "sleep 5; touch $FLAG"])
+        .env("FLAG", &flag)
+        .assert()
+        .code(5);
+    peer.finish();
+    assert!(flag.exists());
+}
+
 #[test]
 fn ten_failures_are_the_end() {
     let messages: Vec<u8> = (1..=12)

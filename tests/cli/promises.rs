@@ -218,6 +218,28 @@ fn the_same_failure_is_not_told_each_time() {
     assert!((1..=5).contains(&count), "{}", ended.stderr);
 }
 
+/// Also after a connection that lived long enough for the delays to begin again.
+#[test]
+fn a_broker_that_stays_away_is_not_told_each_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let peer = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_packet(&mut stream).unwrap();
+        stream.write_all(CONNACK_5).unwrap();
+        read_packet(&mut stream).unwrap();
+        stream.write_all(&[0x90, 4, 0, 1, 0, 0]).unwrap();
+        // Nothing comes: this is the life of the connection.
+        stream.set_read_timeout(Some(Duration::from_millis(5200))).unwrap();
+        stream.read_exact(&mut [0]).unwrap_err();
+    });
+    let ended = end("sub -t a --deadline 9s", port);
+    peer.join().unwrap();
+    assert_eq!(ended.status, Some(27));
+    let count = ended.stderr.matches("trying again").count();
+    assert!((2..=3).contains(&count), "{}", ended.stderr);
+}
+
 #[test]
 fn no_retained_message_is_said_with_filter_and_host() {
     let mut broker = start(&["broker", "--port", "0"], Stdio::piped());

@@ -342,6 +342,22 @@ fn retained_messages_are_removed() {
     peer.finish();
 }
 
+/// Nobody is left to acknowledge the removal.
+#[test]
+fn a_removal_does_not_hold_up_the_end_when_the_connection_is_gone_for_good() {
+    let peer = subscribed_311(&[
+        send(b"\x33\x08\x00\x03a/b\x00\x051"),
+        expect(b"\x40\x02\x00\x05\x33\x07\x00\x03a/b\x00\x02"),
+    ]);
+    subscribe(&peer, FLAGS_311)
+        .args(["--remove-retained", "-C", "1", "--no-reconnect"])
+        .timeout(std::time::Duration::from_secs(10))
+        .assert()
+        .code(5)
+        .stdout("1\n");
+    peer.finish();
+}
+
 #[test]
 fn filtered_and_live_messages_are_not_removed() {
     let peer = subscribed_311(&[

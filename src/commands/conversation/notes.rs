@@ -3,7 +3,7 @@
 
 use super::Waiting;
 use crate::cli::Console;
-use crate::client::{self, Client};
+use crate::client::{self, Client, PATTERN};
 use crate::net::Stage;
 use crate::protocol::{Connack, Version};
 use crate::session::error::Refusal;
@@ -16,8 +16,6 @@ const NAMED: u64 = 5;
 /// Between two notes of failed attempts lies at least this time, and then always twice as much.
 const FIRST_GAP: Duration = Duration::from_secs(1);
 const LONGEST_GAP: Duration = Duration::from_secs(600);
-/// So many short-lived connections in a row are named.
-const PATTERN: u32 = 3;
 
 /// The notes of one run.
 pub(in crate::commands) struct Notes {
@@ -26,6 +24,8 @@ pub(in crate::commands) struct Notes {
     /// When the next failed attempt is worth a note, and how long it will be quiet after that.
     next: Option<Instant>,
     gap: Duration,
+    /// There is a connection.
+    connected: bool,
     /// A loss was noted, and no connection since.
     lost: bool,
 }
@@ -37,6 +37,7 @@ impl Notes {
             refusals: 0,
             next: None,
             gap: FIRST_GAP,
+            connected: false,
             lost: false,
         }
     }
@@ -82,6 +83,7 @@ impl Notes {
     }
 
     pub(super) fn connected(&mut self, client: &mut Client, connack: &Connack) {
+        self.connected = true;
         let target = client.target().to_string();
         // Who looks closer is told more below.
         if std::mem::take(&mut self.lost) && !self.console.debug {
@@ -119,7 +121,7 @@ impl Notes {
         }
         let now = Instant::now();
         let short_lived = client.short_lived();
-        if short_lived == 0 && client.has_connected() {
+        if std::mem::take(&mut self.connected) && short_lived == 0 {
             (self.next, self.gap) = (None, FIRST_GAP);
         }
         let due = self.next.is_none_or(|next| next <= now);

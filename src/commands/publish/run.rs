@@ -245,8 +245,7 @@ impl Task for Publisher {
                 Wish::Due(_) => "waiting for the time of the next message".to_owned(),
                 Wish::Nothing | Wish::Preparation => format!("waiting for {target}"),
             },
-            1 => format!("waiting for the acknowledgement of 1 message from {target}"),
-            count => format!("waiting for the acknowledgement of {count} messages from {target}"),
+            _ => talk.acknowledgements(),
         })
     }
 

@@ -150,9 +150,10 @@ impl Task for Subscriber {
         if !self.is_ending() {
             return Ok(if self.sink.has_room() { Turn::Listen } else { Turn::Hold });
         }
-        // Who ends it early does not wait for another connection.
+        // Who ends it early does not wait for another connection, and after a failure there is none.
         let connected = talk.client.session().is_connected();
-        let owes = (self.complete || connected) && talk.client.unacknowledged() > 0;
+        let reachable = self.stopped != Some(Reason::Failure) && (self.complete || connected);
+        let owes = reachable && talk.client.unacknowledged() > 0;
         Ok(match (self.sink.is_settled(), owes) {
             (true, false) => Turn::Done,
             (_, true) => Turn::Listen,
@@ -250,7 +251,12 @@ impl Task for Subscriber {
         let mut owes = talk.client.unacknowledged() > 0;
         if let Sink::Execute(commands) = &mut self.sink {
             commands.abandon();
-            commands.end(matches!(why, Reason::Limit(_)));
+            match why {
+                Reason::Limit(_) => commands.end(true),
+                Reason::Signal(_) => commands.end(false),
+                // What runs may end in its own time.
+                Reason::Failure => {}
+            }
             owes |= !commands.is_settled();
         }
         owes
@@ -269,10 +275,7 @@ impl Task for Subscriber {
             Sink::Print(_) | Sink::Execute(_) => {}
         }
         Waiting::Broker(match self.subscribed {
-            _ if self.is_ending() => format!(
-                "waiting for the acknowledgement of {} messages",
-                talk.client.unacknowledged()
-            ),
+            _ if self.is_ending() => talk.acknowledgements(),
             true => "waiting for messages".to_owned(),
             false => format!("waiting for SUBACK from {}", talk.client.target()),
         })
