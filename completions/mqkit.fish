@@ -86,12 +86,12 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-version -d 'The 
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload; with --retain it deletes the retained message'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s n -l null-message -d 'An empty payload'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s s -l stdin-file -d 'Payload: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s l -l stdin-line -d 'One message for each line of standard input, read as fast as the broker takes them'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l json -d 'One message for each JSON line of standard input, or of --file; see JSON lines below'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-from-line -d 'Each line is TOPIC, a tab, and the payload; implies --stdin-line'
-complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to retain the message for later subscribers'
+complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s r -l retain -d 'Ask the broker to retain the message for later subscribers; an empty one deletes the retained message'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l if-changed -d 'Publish the message only when its payload differs from that of the retained message; implies --retain'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -l topic-alias -d 'Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5'
 complete -c mqkit -n "__fish_mqkit_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session that the broker has stored for this identifier, and leave it there'
@@ -193,8 +193,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l insecure -d 'Check n
 complete -c mqkit -n "__fish_mqkit_using_subcommand sub" -l help -d 'Print help'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s t -l topic -d 'Topic name to send the request to; may stand in the URL instead' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s e -l response-topic -d 'Topic name on which the response comes [default: a new one for each run; 3.1.1 needs this flag]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s m -l message -d 'Request: the text as it stands' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s f -l file -d 'Request: the contents of a file' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s m -l message -d 'Payload: the text as it stands' -r
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s f -l file -d 'Payload: the contents of a file' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s q -l qos -d 'QoS of the request, and highest QoS of the response: 0, 1 or 2 [default: 0]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s C -l count -d 'End after so many responses [default: 1]' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s W -l timeout -d 'End after this time, with status 27' -r
@@ -245,8 +245,8 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-version -d 'The o
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l ciphers -d 'Cipher suites to offer, in the order of preference: their names with colons between them' -r
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l tls-keylog -d 'Write the session keys to this file, for Wireshark' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l servername -d 'Name that the broker\'s certificate must have [default: the host]' -r
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s n -l null-message -d 'An empty request'
-complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s s -l stdin-file -d 'Request: all of standard input, which must not be empty'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s n -l null-message -d 'An empty payload'
+complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -s s -l stdin-file -d 'Payload: all of standard input, which must not be empty'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l latency -d 'Print how long the response took, after it'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l no-correlation-data -d 'Send no correlation data: every new message on the response topic is a response'
 complete -c mqkit -n "__fish_mqkit_using_subcommand rr" -l json -d 'Print JSON lines, also on a terminal; elsewhere they are the default'

@@ -6,6 +6,7 @@ pub mod completions;
 mod conversation;
 pub mod decode;
 mod descriptors;
+mod payload;
 mod print_flags;
 pub mod publish;
 pub mod request;

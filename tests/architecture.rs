@@ -175,7 +175,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         files: &["cli"],
-        crates: &["cli", "client", "nearest", "session", "net", "protocol", "base64"],
+        crates: &["cli", "client", "input", "nearest", "session", "net", "protocol"],
         external: &[
             "clap",
             "clap_complete",

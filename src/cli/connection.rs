@@ -9,7 +9,7 @@ use super::console::Console;
 use super::settings::layers::Steering;
 use super::settings::print::Outcome;
 use super::settings::typed::path;
-use super::values::{self, PropertyFlags, VersionChoice, read};
+use super::values::{Expiry, Positive, PropertyFlags, Time, TopicName, VersionChoice};
 use crate::client;
 use crate::net::{self, Url};
 use crate::protocol::packet::Will;
@@ -48,18 +48,15 @@ pub struct Connection {
     bind: Option<IpAddr>,
 
     /// Client identifier [default: a random one]
-    #[arg(short = 'i', long, value_name = "ID", value_parser = values::utf8)]
-    #[serde(deserialize_with = "read::utf8")]
+    #[arg(short = 'i', long, value_name = "ID")]
     id: Option<Utf8>,
 
     /// Client identifier made of this prefix and the process number
-    #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id", value_parser = values::utf8)]
-    #[serde(deserialize_with = "read::utf8")]
+    #[arg(short = 'I', long, value_name = "PREFIX", conflicts_with = "id")]
     id_prefix: Option<Utf8>,
 
     /// User name
-    #[arg(short = 'u', long, value_name = "NAME", value_parser = values::utf8)]
-    #[serde(deserialize_with = "read::utf8")]
+    #[arg(short = 'u', long, value_name = "NAME")]
     username: Option<Utf8>,
 
     /// Password; others can see it in the process list, so a file or the environment is better
@@ -78,8 +75,7 @@ pub struct Connection {
     password_file: Option<PathBuf>,
 
     /// Protocol version: auto (5, then 3.1.1 when the broker does not speak it), 5, 311 or 31 [default: auto]
-    #[arg(short = 'V', long, value_name = "VERSION", value_parser = values::version)]
-    #[serde(deserialize_with = "read::version")]
+    #[arg(short = 'V', long, value_name = "VERSION")]
     protocol_version: Option<VersionChoice>,
 
     /// Keep alive in seconds; 0 switches it off [default: 60]
@@ -91,9 +87,8 @@ pub struct Connection {
     disable_clean_session: bool,
 
     /// How long the broker keeps the session after the end, in seconds, or `infinite`; needs version 5
-    #[arg(short = 'x', long, value_name = "SECONDS", value_parser = values::expiry, allow_hyphen_values = true)]
-    #[serde(deserialize_with = "read::expiry")]
-    session_expiry_interval: Option<u32>,
+    #[arg(short = 'x', long, value_name = "SECONDS", allow_hyphen_values = true)]
+    session_expiry_interval: Option<Expiry>,
 
     /// MQTT 5 property of a packet, spelt as mosquitto_pub does; a user-property has KEY VALUE
     #[arg(short = 'D', long, value_names = ["PACKET", "NAME", "VALUE"], num_args = 3..=4, value_parser = word,
@@ -102,17 +97,15 @@ pub struct Connection {
     property: Option<PropertyFlags>,
 
     /// Topic of the message that the broker publishes when this client is lost
-    #[arg(long, value_name = "TOPIC", value_parser = values::topic_name)]
-    #[serde(deserialize_with = "read::topic_name")]
-    will_topic: Option<Utf8>,
+    #[arg(long, value_name = "TOPIC")]
+    will_topic: Option<TopicName>,
 
     /// Payload of the will
     #[arg(long, value_name = "TEXT")]
     will_payload: Option<String>,
 
     /// QoS of the will [default: 0]
-    #[arg(long, value_name = "QOS", value_parser = values::qos)]
-    #[serde(deserialize_with = "read::qos")]
+    #[arg(long, value_name = "QOS")]
     will_qos: Option<QoS>,
 
     /// Retain the will
@@ -121,39 +114,33 @@ pub struct Connection {
 
     /// Own limit of unacknowledged messages; the broker's Receive Maximum holds, too [default: 20; in `bench` with a rate:
     /// 65535]
-    #[arg(short = 'M', long, value_name = "N", value_parser = values::positive_u16)]
-    #[serde(deserialize_with = "read::positive_u16")]
-    max_inflight: Option<u16>,
+    #[arg(short = 'M', long, value_name = "N")]
+    max_inflight: Option<Positive<u16>>,
 
     /// One limit over name look-up, TCP, proxy, TLS, WebSocket and CONNACK [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    connect_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    connect_timeout: Option<Time>,
 
     /// How long to keep trying without a connection [default: 0 for the first connection; after a loss 60s in `pub`,
     /// `rr` and `bench`, no limit in `sub`]
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    retry: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    retry: Option<Time>,
 
     /// End when an established connection is lost
     #[arg(long, conflicts_with = "retry")]
     no_reconnect: bool,
 
     /// Connect again and resend when an acknowledgement takes longer [default: 20s]
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    ack_timeout: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    ack_timeout: Option<Time>,
 
     /// Resend inside the connection after so long, in 3.1 and 3.1.1
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    resend_interval: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    resend_interval: Option<Time>,
 
     /// Limit of the whole run, everything included
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    deadline: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    deadline: Option<Time>,
 
     /// Say on stderr what happens on the wire
     #[arg(short, long)]
@@ -171,6 +158,10 @@ pub struct Connection {
 
     #[command(flatten)]
     tls: Tls,
+}
+
+fn time(flag: Option<Time>) -> Option<Duration> {
+    flag.map(|Time(time)| time)
 }
 
 /// The words of one `-D` belong together: each alone is as good as any.
@@ -273,9 +264,9 @@ impl Connection {
             target,
             session,
             fall_back: fall_back && !self.needs_version_5() && needs.version_5.is_none(),
-            connect_timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-            retry_first: self.retry.unwrap_or_default(),
-            retry_lost: match self.retry {
+            connect_timeout: time(self.connect_timeout).unwrap_or(CONNECT_TIMEOUT),
+            retry_first: time(self.retry).unwrap_or_default(),
+            retry_lost: match time(self.retry) {
                 _ if self.no_reconnect => Some(Duration::ZERO),
                 None => needs.retry_lost,
                 some => some,
@@ -290,7 +281,7 @@ impl Connection {
             client,
             topic: url.and_then(|url| url.topic),
             properties: self.properties(),
-            deadline: self.deadline,
+            deadline: time(self.deadline),
             started,
             console: self.console(),
             as_mosquitto,
@@ -304,12 +295,16 @@ impl Connection {
     pub fn outcomes(&self, invocation: Invocation) -> anyhow::Result<(Vec<Outcome>, Vec<String>)> {
         let url = self.url(invocation)?;
         let (mut outcomes, remarks) = self.way(url.as_ref())?;
-        let time = |time| humantime::format_duration(time).to_string();
+        let shown = |time| humantime::format_duration(time).to_string();
         for (flag, given, value) in [
             ("protocol_version", self.protocol_version.is_some(), "auto".to_owned()),
             ("keepalive", self.keepalive.is_some(), KEEP_ALIVE.to_string()),
-            ("connect_timeout", self.connect_timeout.is_some(), time(CONNECT_TIMEOUT)),
-            ("ack_timeout", self.ack_timeout.is_some(), time(ACK_TIMEOUT)),
+            (
+                "connect_timeout",
+                self.connect_timeout.is_some(),
+                shown(CONNECT_TIMEOUT),
+            ),
+            ("ack_timeout", self.ack_timeout.is_some(), shown(ACK_TIMEOUT)),
         ] {
             if !given {
                 outcomes.push((flag, value, None));
@@ -337,7 +332,7 @@ impl Connection {
     /// The limit of unacknowledged messages, when it is given.
     #[must_use]
     pub fn max_inflight(&self) -> Option<u16> {
-        self.max_inflight
+        self.max_inflight.map(|Positive(count)| count)
     }
 
     /// What is said on stderr.
@@ -397,7 +392,7 @@ impl Connection {
             None if self.disable_clean_session && connect.value(PropertyId::SessionExpiryInterval).is_none() => {
                 (version == Version::V5).then_some(u32::MAX)
             }
-            given => given,
+            given => given.map(|Expiry(seconds)| seconds),
         };
         if let Some(seconds) = expiry {
             connect.set_number(PropertyId::SessionExpiryInterval, seconds);
@@ -423,7 +418,7 @@ impl Connection {
         let connect_bytes = connect
             .number(PropertyId::MaximumPacketSize)
             .and_then(|size| usize::try_from(size).ok());
-        let ack_timeout = self.ack_timeout.unwrap_or(ACK_TIMEOUT);
+        let ack_timeout = time(self.ack_timeout).unwrap_or(ACK_TIMEOUT);
         Ok(session::Options {
             version,
             client_id: self.client_id(version, needs, invocation)?,
@@ -437,9 +432,9 @@ impl Connection {
             will: self.will()?,
             username,
             password,
-            max_inflight: self.max_inflight.or(needs.max_inflight).unwrap_or(MAX_INFLIGHT),
+            max_inflight: self.max_inflight().or(needs.max_inflight).unwrap_or(MAX_INFLIGHT),
             ack_timeout: Some(ack_timeout).filter(|limit| !limit.is_zero()),
-            resend_interval: self.resend_interval,
+            resend_interval: time(self.resend_interval),
             incoming_window: needs.incoming_window,
             max_packet_size: connect_bytes.unwrap_or(usize::MAX),
         })
@@ -481,7 +476,7 @@ impl Connection {
 
     fn will(&self) -> Result<Option<Will>, Usage> {
         let properties = self.properties().at(Place::Will);
-        let Some(topic) = self.will_topic.clone() else {
+        let Some(TopicName(topic)) = self.will_topic.clone() else {
             let given = [
                 (self.will_payload.is_some(), "--will-payload"),
                 (self.will_qos.is_some(), "--will-qos"),

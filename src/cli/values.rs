@@ -1,22 +1,46 @@
 //! Values on the command line: durations, versions, properties. Pure. It must not know which flags they belong to.
 
 use super::Usage;
-use super::settings::typed::from_text;
-use crate::base64;
+use crate::input::encoding::Encoding;
+use crate::net::TlsPin;
 use crate::protocol::property::{Place, PropertyType};
 use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, QoS, RetainHandling, Utf8, Version, topic};
 use bytes::Bytes;
+use std::fmt::Display;
+use std::ops::Not;
+use std::str::FromStr;
 use std::time::Duration;
 
+/// Makes types values of flags: the command line and all other places read their text with `FromStr`.
+macro_rules! flag_values {
+    ($($type:ty),* $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::cli::settings::typed::from_text(deserializer)
+            }
+        }
+    )*};
+}
+pub(crate) use flag_values;
+
+flag_values! { Time, VersionChoice, Positive<u16>, Positive<u64>, QoS, TopicName, TopicFilter, RetainHandling, Utf8, Expiry, Delimiter, Speed, TlsPin }
+
 /// A duration: `250ms`, `1m 30s`; a bare number is seconds.
-///
-/// # Errors
-/// What is wrong with it, for the command line to quote.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|_| "must be 0 or more seconds".to_owned());
+#[derive(Debug, Clone, Copy)]
+pub struct Time(pub Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = match text.parse::<f64>() {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| "must be 0 or more seconds".to_owned()),
+            Err(_) => {
+                humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 250ms, 10s, 1m 30s, 10)"))
+            }
+        };
+        time.map(Self)
     }
-    humantime::parse_duration(text).map_err(|error| format!("{error} (examples: 250ms, 10s, 1m 30s, 10)"))
 }
 
 /// A protocol version as `-V` takes it.
@@ -28,157 +52,175 @@ pub enum VersionChoice {
     Fixed(Version),
 }
 
-/// `auto`, `5`, `311`, `31`, and Mosquitto's `mqttv5`, `mqttv311`, `mqttv31`.
-///
-/// # Errors
-/// The accepted words.
-pub fn version(text: &str) -> Result<VersionChoice, String> {
-    match text.strip_prefix("mqttv").unwrap_or(text) {
-        "auto" => Ok(VersionChoice::Auto),
-        "5" | "5.0" => Ok(VersionChoice::Fixed(Version::V5)),
-        "311" | "3.1.1" => Ok(VersionChoice::Fixed(Version::V311)),
-        "31" | "3.1" => Ok(VersionChoice::Fixed(Version::V31)),
-        _ => Err("must be auto, 5, 311 or 31".to_owned()),
+impl FromStr for VersionChoice {
+    type Err = &'static str;
+
+    /// `auto`, `5`, `311`, `31`, and Mosquitto's `mqttv5`, `mqttv311`, `mqttv31`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("mqttv").unwrap_or(text) {
+            "auto" => Ok(Self::Auto),
+            "5" | "5.0" => Ok(Self::Fixed(Version::V5)),
+            "311" | "3.1.1" => Ok(Self::Fixed(Version::V311)),
+            "31" | "3.1" => Ok(Self::Fixed(Version::V31)),
+            _ => Err("must be auto, 5, 311 or 31"),
+        }
     }
 }
 
 /// A whole number that is not 0.
-///
-/// # Errors
-/// The accepted numbers.
-pub fn positive_u16(text: &str) -> Result<u16, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("must be a whole number from 1 to {}", u16::MAX))
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Positive<T>(pub T);
 
-/// The same, as large as anybody likes.
-///
-/// # Errors
-/// The accepted numbers.
-pub fn positive_u64(text: &str) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "must be a whole number above 0".to_owned())
-}
+impl<T: FromStr + Default + PartialOrd + Not<Output = T> + Display> FromStr for Positive<T> {
+    type Err = String;
 
-/// The same values in fields that serde fills.
-pub(crate) mod read {
-    use super::{Duration, QoS, RetainHandling, Utf8, VersionChoice, from_text};
-
-    from_text! {
-        pub(crate) duration: Duration = super::duration;
-        pub(crate) version: VersionChoice = super::version;
-        pub(crate) positive_u16: u16 = super::positive_u16;
-        pub(crate) positive_u64: u64 = super::positive_u64;
-        pub(crate) qos: QoS = super::qos;
-        pub(crate) topic_name: Utf8 = super::topic_name;
-        pub(crate) topic_filter: Utf8 = super::topic_filter;
-        pub(crate) retain_handling: RetainHandling = super::retain_handling;
-        pub(crate) utf8: Utf8 = super::utf8;
-        pub(crate) expiry: u32 = super::expiry;
-        pub(crate) delimiter: u8 = super::delimiter;
-        pub(crate) speed: f64 = super::speed;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| *number > T::default());
+        let most = !T::default();
+        number
+            .map(Self)
+            .ok_or_else(|| format!("must be a whole number from 1 to {most}"))
     }
 }
 
-/// QoS 0, 1 or 2.
-///
-/// # Errors
-/// The accepted numbers.
-pub fn qos(text: &str) -> Result<QoS, String> {
-    text.parse()
-        .ok()
-        .and_then(QoS::from_bits)
-        .ok_or_else(|| "must be 0, 1 or 2".to_owned())
+impl FromStr for QoS {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bits = text.parse().ok();
+        bits.and_then(Self::from_bits).ok_or("must be 0, 1 or 2")
+    }
 }
 
 /// A topic name to publish to.
-///
-/// # Errors
-/// The rule that it breaks.
-pub fn topic_name(text: &str) -> Result<Utf8, String> {
-    topic::check_name(text).map_err(|error| format!("a topic name {error}"))?;
-    utf8(text)
-}
+#[derive(Debug, Clone)]
+pub struct TopicName(pub Utf8);
 
-/// A topic filter to subscribe to.
-///
-/// # Errors
-/// The rule that it breaks.
-pub fn topic_filter(text: &str) -> Result<Utf8, String> {
-    topic::check_filter(text).map_err(|error| format!("a topic filter {error}"))?;
-    utf8(text)
-}
+impl FromStr for TopicName {
+    type Err = String;
 
-/// When a broker sends retained messages: `always`, `new` or `never`.
-///
-/// # Errors
-/// The accepted words.
-pub fn retain_handling(text: &str) -> Result<RetainHandling, String> {
-    match text {
-        "always" => Ok(RetainHandling::SendAlways),
-        "new" => Ok(RetainHandling::SendIfNew),
-        "never" => Ok(RetainHandling::DoNotSend),
-        _ => Err("must be always, new or never".to_owned()),
+    fn from_str(text: &str) -> Result<Self, String> {
+        topic::check_name(text).map_err(|error| format!("a topic name {error}"))?;
+        text.parse().map(Self)
     }
 }
 
-/// Any text that MQTT can carry.
-///
-/// # Errors
-/// Too long, or with U+0000.
-pub fn utf8(text: &str) -> Result<Utf8, String> {
-    Utf8::new(text).map_err(|error| error.to_string())
+/// A topic filter to subscribe to.
+#[derive(Debug, Clone)]
+pub struct TopicFilter(pub Utf8);
+
+impl FromStr for TopicFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        topic::check_filter(text).map_err(|error| format!("a topic filter {error}"))?;
+        text.parse().map(Self)
+    }
+}
+
+impl FromStr for RetainHandling {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "always" => Ok(Self::SendAlways),
+            "new" => Ok(Self::SendIfNew),
+            "never" => Ok(Self::DoNotSend),
+            _ => Err("must be always, new or never"),
+        }
+    }
+}
+
+impl FromStr for Utf8 {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text).map_err(|error| error.to_string())
+    }
 }
 
 /// A session expiry interval in seconds; `-1`, `infinite` and `∞` never expire.
-///
-/// # Errors
-/// The accepted forms.
-pub fn expiry(text: &str) -> Result<u32, String> {
-    match text {
-        "-1" | "infinite" | "∞" => Ok(u32::MAX),
-        // Mosquitto takes hexadecimal numbers here.
-        _ => match text.strip_prefix("0x") {
-            Some(digits) => u32::from_str_radix(digits, 16),
-            None => text.parse(),
-        }
-        .map_err(|_| "must be seconds, 0 to 4294967295, or infinite".to_owned()),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry(pub u32);
+
+impl FromStr for Expiry {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = match (text, text.strip_prefix("0x")) {
+            ("-1" | "infinite" | "∞", _) => Ok(u32::MAX),
+            // Mosquitto takes hexadecimal numbers here.
+            (_, Some(digits)) => u32::from_str_radix(digits, 16),
+            _ => text.parse(),
+        };
+        seconds
+            .map(Self)
+            .map_err(|_| "must be seconds, 0 to 4294967295, or infinite")
     }
 }
 
 /// What ends a line: one ASCII character, or `\\0`, `\\t`, `\\n`, `\\r`, `\\\\`, `\\x1e`.
-///
-/// # Errors
-/// The accepted forms.
-pub fn delimiter(text: &str) -> Result<u8, String> {
-    let digits = |digits: &str| hex_pairs(digits).filter(|bytes| bytes.len() == 1)?.first().copied();
-    let byte = match text.as_bytes() {
-        [byte] if byte.is_ascii() && *byte != b'\\' => Some(*byte),
-        [b'\\', escape] => match escape {
-            b'0' => Some(0),
-            b't' => Some(b'\t'),
-            b'n' => Some(b'\n'),
-            b'r' => Some(b'\r'),
-            b'\\' => Some(b'\\'),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(pub u8);
+
+impl FromStr for Delimiter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let byte = match text.as_bytes() {
+            [byte] if byte.is_ascii() && *byte != b'\\' => Some(*byte),
+            [b'\\', b'0'] => Some(0),
+            [b'\\', b't'] => Some(b'\t'),
+            [b'\\', b'n'] => Some(b'\n'),
+            [b'\\', b'r'] => Some(b'\r'),
+            [b'\\', b'\\'] => Some(b'\\'),
+            [b'\\', b'x', digits @ ..] if digits.len() == 2 => Encoding::Hex
+                .decode(digits)
+                .ok()
+                .and_then(|bytes| bytes.first().copied()),
             _ => None,
-        },
-        _ => text.strip_prefix("\\x").and_then(digits),
-    };
-    byte.ok_or_else(|| "must be one ASCII character, or \\0, \\t, \\n, \\r, \\\\, or \\x and two hex digits".to_owned())
+        };
+        byte.map(Self)
+            .ok_or("must be one ASCII character, or \\0, \\t, \\n, \\r, \\\\, or \\x and two hex digits")
+    }
 }
 
 /// How many times as fast as recorded; nothing is 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed(pub f64);
+
+impl FromStr for Speed {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let speed = if text.is_empty() { Some(1.0) } else { text.parse().ok() };
+        let speed = speed.filter(|speed| f64::is_finite(*speed) && *speed > 0.0);
+        speed.map(Self).ok_or("must be a number above 0, such as 0.5, 1 or 10")
+    }
+}
+
+/// A duration, for the fields of `bench`.
+///
+/// # Errors
+/// As of [`Time`].
+pub fn duration(text: &str) -> Result<Duration, String> {
+    text.parse().map(|Time(time)| time)
+}
+/// A QoS, for the fields of `bench`.
 ///
 /// # Errors
 /// The accepted numbers.
-pub fn speed(text: &str) -> Result<f64, String> {
-    if text.is_empty() {
-        return Ok(1.0);
-    }
-    let speed = text.parse().ok().filter(|speed| f64::is_finite(*speed) && *speed > 0.0);
-    speed.ok_or_else(|| "must be a number above 0, such as 0.5, 1 or 10".to_owned())
+pub fn qos(text: &str) -> Result<QoS, String> {
+    text.parse().map_err(str::to_owned)
 }
-
+/// The same in fields that serde fills.
+pub(crate) mod read {
+    use super::super::settings::typed::from_texts;
+    from_texts! {
+        pub(crate) duration: super::Duration = super::duration;
+        pub(crate) qos: super::QoS = super::qos;
+    }
+}
 /// The properties of `-D PACKET NAME VALUE [VALUE2]`, by the packet they go into.
 #[derive(Debug, Clone, Default)]
 pub struct PropertyFlags(Vec<(Place, PropertyId, PropertyValue)>);
@@ -279,32 +321,21 @@ fn property_value(id: PropertyId, values: &[String]) -> Result<PropertyValue, St
         PropertyType::U16 => PropertyValue::U16(u16::try_from(number(u16::MAX.into())?).unwrap_or_default()),
         PropertyType::U32 => PropertyValue::U32(number(u32::MAX)?),
         PropertyType::Varint => PropertyValue::Varint(number(268_435_455)?),
-        PropertyType::Text => PropertyValue::Text(utf8(value)?),
+        PropertyType::Text => PropertyValue::Text(value.parse()?),
         PropertyType::Binary => PropertyValue::Binary(binary(value)?),
-        PropertyType::Pair => PropertyValue::Pair(utf8(value)?, utf8(second.map_or("", String::as_str))?),
+        PropertyType::Pair => PropertyValue::Pair(value.parse()?, second.map_or("", String::as_str).parse()?),
     })
 }
 
 /// The bytes of the text, or those that `hex:…` and `base64:…` stand for.
 fn binary(text: &str) -> Result<Bytes, String> {
-    if let Some(digits) = text.strip_prefix("hex:") {
-        return hex_pairs(digits).ok_or_else(|| format!("`{digits}` is not pairs of hex digits"));
-    }
-    if let Some(digits) = text.strip_prefix("base64:") {
-        return base64::decode(digits.as_bytes())
-            .map(Bytes::from)
-            .map_err(|_| format!("`{digits}` is not base64"));
+    for (prefix, encoding) in [("hex:", Encoding::Hex), ("base64:", Encoding::Base64)] {
+        if let Some(digits) = text.strip_prefix(prefix) {
+            let bytes = encoding.decode(digits.as_bytes());
+            return bytes.map(Bytes::from).map_err(|error| format!("`{digits}` {error}"));
+        }
     }
     Ok(Bytes::copy_from_slice(text.as_bytes()))
-}
-
-fn hex_pairs(text: &str) -> Option<Bytes> {
-    let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let pair = |pair: &[u32]| match pair {
-        [high, low] => u8::try_from(high << 4 | low).ok(),
-        _ => None,
-    };
-    digits.chunks(2).map(pair).collect()
 }
 
 #[cfg(test)]
@@ -313,12 +344,12 @@ mod tests {
 
     #[test]
     fn durations_are_humane_and_bare_numbers_are_seconds() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
-        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
-        assert!(duration("-1").is_err());
-        assert!(duration("soon").is_err());
+        let time = |text: &str| text.parse().map(|Time(time)| time);
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(time("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(time("0.5"), Ok(Duration::from_millis(500)));
+        assert!(time("-1").is_err() && time("soon").is_err());
     }
 
     #[test]
@@ -346,18 +377,18 @@ mod tests {
             ("\\x1e", 0x1e),
             ("\\xFF", 0xff),
         ] {
-            assert_eq!(delimiter(text), Ok(byte), "{text}");
+            assert_eq!(text.parse(), Ok(Delimiter(byte)), "{text}");
         }
         for text in ["", "ab", "é", "\\", "\\q", "\\x1", "\\x1e0", "x1e"] {
-            assert!(delimiter(text).is_err(), "{text}");
+            assert!(text.parse::<Delimiter>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn speeds_are_above_nothing() {
-        assert_eq!(speed("0.5"), Ok(0.5));
+        assert_eq!("0.5".parse(), Ok(Speed(0.5)));
         for text in ["0", "-1", "inf", "NaN", "fast"] {
-            assert!(speed(text).is_err(), "{text}");
+            assert!(text.parse::<Speed>().is_err(), "{text}");
         }
     }
 
@@ -370,9 +401,9 @@ mod tests {
             ("infinite", u32::MAX),
             ("∞", u32::MAX),
         ] {
-            assert_eq!(expiry(text), Ok(seconds), "{text}");
+            assert_eq!(text.parse(), Ok(Expiry(seconds)), "{text}");
         }
-        assert!(expiry("5s").is_err());
+        assert!("5s".parse::<Expiry>().is_err());
     }
 
     fn one(words: &[&str]) -> Result<PropertyFlags, Usage> {
@@ -423,7 +454,7 @@ mod tests {
             (&["publish", "payload-format-indicator", "2"], "out of range"),
             (&["publish", "user-property", "k"], "wants KEY VALUE"),
             (&["publish", "content-type", "a", "b"], "wants one value"),
-            (&["publish", "correlation-data", "hex:0"], "hex digits"),
+            (&["publish", "correlation-data", "hex:0"], "is not hex"),
             (&["publish", "correlation-data", "base64:?"], "not base64"),
             (&["publish", "subscription-identifier", "1"], "only a broker"),
             (&["connect", "receive-maximum", "0"], "out of range"),

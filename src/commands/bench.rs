@@ -12,7 +12,7 @@ mod values;
 use super::{block_on, broker, descriptors};
 use crate::bench::{Scenario, Setup};
 use crate::cli::connection::{Invocation, Needs, Plan};
-use crate::cli::settings::typed::from_text;
+use crate::cli::settings::typed::from_texts;
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::protocol::property::Place;
@@ -55,7 +55,7 @@ pub struct Args {
     connection: Connection,
 }
 
-from_text! {
+from_texts! {
     read_scenario: Scenario = values::scenario;
 }
 

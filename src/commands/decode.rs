@@ -7,13 +7,13 @@ mod source;
 mod view;
 
 use crate::analysis::Analyst;
-use crate::cli::values::{self, VersionChoice};
+use crate::cli::values::{TopicFilter, VersionChoice};
 use crate::cli::{Console, Usage};
 use crate::commands::terminal::ColorFlag;
 use crate::exit::{Outcome, OutputError};
 use crate::input::packets::Encoder;
 use crate::output::packet::Options;
-use crate::protocol::{PacketType, Utf8, Version};
+use crate::protocol::{PacketType, Version};
 use anyhow::Context;
 use bytes::BytesMut;
 use source::{Form, Source};
@@ -34,7 +34,7 @@ pub struct Args {
     form: Form,
 
     /// Protocol version of packets without CONNECT: auto (the one that fits), 5, 311 or 31
-    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto", value_parser = values::version)]
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "auto")]
     protocol_version: VersionChoice,
 
     /// Every field with its offset, bytes, name and value
@@ -80,8 +80,8 @@ pub struct Args {
     types: Vec<PacketType>,
 
     /// Only messages whose topic matches, and their acknowledgements
-    #[arg(long, value_name = "FILTER", value_parser = values::topic_filter)]
-    topic: Vec<Utf8>,
+    #[arg(long, value_name = "FILTER")]
+    topic: Vec<TopicFilter>,
 
     /// Only connections of this client identifier
     #[arg(long, value_name = "ID")]
@@ -158,7 +158,7 @@ impl Args {
     fn filter(&self) -> Filter {
         Filter {
             types: self.types.clone(),
-            topics: self.topic.clone(),
+            topics: self.topic.iter().map(|TopicFilter(filter)| filter.clone()).collect(),
             client: self.client.clone(),
             connection: self.connection,
         }

@@ -2,7 +2,7 @@
 //! from or go to.
 
 use super::terminal::{self, ColorFlag};
-use crate::cli::settings::typed::from_text;
+use crate::cli::values::flag_values;
 use crate::output::message::{Format, Shape};
 use crate::output::template::Template;
 use jiff::tz::TimeZone;
@@ -28,8 +28,7 @@ pub(super) struct PrintFlags {
     no_newline: bool,
 
     /// Print each message by this format; see Format in `mqkit sub --help`
-    #[arg(short = 'F', long, value_name = "FORMAT", value_parser = Template::parse)]
-    #[serde(deserialize_with = "read_template")]
+    #[arg(short = 'F', long, value_name = "FORMAT")]
     format: Option<Template>,
 
     /// Print JSON over several lines, also of %j and %J
@@ -40,9 +39,7 @@ pub(super) struct PrintFlags {
     color: ColorFlag,
 }
 
-from_text! {
-    read_template: Template = Template::parse;
-}
+flag_values! { Template }
 
 impl PrintFlags {
     /// The format that they mean for standard output as it is: without any, a terminal gets a view for a person. Mosquitto's

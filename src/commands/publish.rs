@@ -8,9 +8,9 @@ mod totals;
 
 use super::block_on;
 use super::conversation::Conversation;
+use super::payload::PayloadFlags;
 use crate::cli::connection::{Invocation, Needs, Plan};
-use crate::cli::settings::typed::{from_text, path};
-use crate::cli::values::{self, read};
+use crate::cli::values::{Delimiter, Positive, Speed, Time, TopicName, flag_values};
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::input::encoding::Encoding;
@@ -22,7 +22,7 @@ use pace::Pace;
 use run::Publisher;
 use serde::Deserialize;
 use source::{Input, LineForm, Source};
-use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Publish a message, a file, or a stream of lines
@@ -30,20 +30,22 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Topic name to publish to; may stand in the URL instead
-    #[arg(short, long, value_name = "TOPIC", value_parser = values::topic_name)]
-    #[serde(deserialize_with = "read::topic_name")]
-    topic: Option<Utf8>,
+    #[arg(short, long, value_name = "TOPIC")]
+    topic: Option<TopicName>,
 
     #[command(flatten)]
-    payload: Payload,
+    payload: PayloadFlags,
+
+    /// One message for each line of standard input, read as fast as the broker takes them
+    #[arg(short = 'l', long, conflicts_with_all = ["message", "file", "null_message", "stdin_file"])]
+    stdin_line: bool,
 
     /// One message for each JSON line of standard input, or of --file; see JSON lines below
     #[arg(long, conflicts_with_all = ["message", "null_message", "stdin_file", "stdin_line"])]
     json: bool,
 
     /// The payload is written in hex or base64; white space in it means nothing
-    #[arg(long, value_name = "ENCODING", value_parser = encoding, conflicts_with_all = ["json", "null_message"])]
-    #[serde(deserialize_with = "read_encoding")]
+    #[arg(long, value_name = "ENCODING", conflicts_with_all = ["json", "null_message"])]
     encoding: Option<Encoding>,
 
     /// Each line is TOPIC, a tab, and the payload; implies --stdin-line
@@ -51,21 +53,18 @@ pub struct Args {
     topic_from_line: bool,
 
     /// What ends a line: a character, or \0 \t \n \r \\ \x1e [default: \n]
-    #[arg(long, value_name = "CHAR", value_parser = values::delimiter)]
-    #[serde(deserialize_with = "read::delimiter")]
-    delimiter: Option<u8>,
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<Delimiter>,
 
     /// Keep the intervals at which the JSON lines were recorded (`tst`), or go SPEED times as fast
-    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1", value_parser = values::speed)]
-    #[serde(deserialize_with = "read::speed")]
-    replay: Option<f64>,
+    #[arg(long, value_name = "SPEED", num_args = 0..=1, default_missing_value = "1")]
+    replay: Option<Speed>,
 
     /// QoS: 0, 1 or 2 [default: 0]
-    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
-    #[serde(deserialize_with = "read::qos")]
+    #[arg(short, long, value_name = "QOS")]
     qos: Option<QoS>,
 
-    /// Ask the broker to retain the message for later subscribers
+    /// Ask the broker to retain the message for later subscribers; an empty one deletes the retained message
     #[arg(short, long)]
     retain: bool,
 
@@ -74,16 +73,14 @@ pub struct Args {
     if_changed: bool,
 
     /// Publish the message so many times, each after the one before was sent or, with QoS 1 and 2, acknowledged
-    #[arg(long, value_name = "N", value_parser = values::positive_u64,
+    #[arg(long, value_name = "N",
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
-    #[serde(deserialize_with = "read::positive_u64")]
-    repeat: Option<u64>,
+    repeat: Option<Positive<u64>>,
 
     /// Wait so long before each repetition
-    #[arg(long, value_name = "TIME", value_parser = values::duration, allow_hyphen_values = true,
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
           conflicts_with_all = ["stdin_line", "topic_from_line", "json"])]
-    #[serde(deserialize_with = "read::duration")]
-    repeat_delay: Option<Duration>,
+    repeat_delay: Option<Time>,
 
     /// Send each topic once and a number in its place from then on, as far as the broker allows; needs version 5
     #[arg(long)]
@@ -91,32 +88,6 @@ pub struct Args {
 
     #[command(flatten)]
     connection: Connection,
-}
-
-/// One of these.
-#[derive(Debug, clap::Args, Deserialize)]
-#[group(multiple = false)]
-struct Payload {
-    /// Payload: the text as it stands
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Vec<String>,
-
-    /// Payload: the contents of a file
-    #[arg(short, long, value_name = "FILE")]
-    #[serde(deserialize_with = "path")]
-    file: Option<PathBuf>,
-
-    /// An empty payload; with --retain it deletes the retained message
-    #[arg(short, long)]
-    null_message: bool,
-
-    /// Payload: all of standard input, which must not be empty
-    #[arg(short, long)]
-    stdin_file: bool,
-
-    /// One message for each line of standard input, read as fast as the broker takes them
-    #[arg(short = 'l', long)]
-    stdin_line: bool,
 }
 
 const EXAMPLES: &str = "JSON lines:
@@ -152,7 +123,7 @@ const PLACES: &[Place] = &[
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
+pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let input = args.input()?;
     let qos = args.qos.unwrap_or(QoS::AtMostOnce);
     // A JSON line may say so of itself.
@@ -173,12 +144,12 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         ..Publish::new(args.topic(&plan)?, qos, Bytes::new())
     };
     let pace = match (args.replay, args.repeat) {
-        (Some(speed), _) => Pace::replay(speed),
-        (None, Some(_)) => Pace::repeat(args.repeat_delay.unwrap_or_default()),
+        (Some(Speed(speed)), _) => Pace::replay(speed),
+        (None, Some(_)) => Pace::repeat(args.repeat_delay.map_or(Duration::ZERO, |Time(delay)| delay)),
         (None, None) => Pace::AtOnce,
     };
     let fetch = args.if_changed.then(|| Fetch::new(template.topic.clone()));
-    let source = Source::new(input, template, args.repeat.unwrap_or(1))?;
+    let source = Source::new(input, template, args.repeat.map_or(1, |Positive(count)| count))?;
     block_on(async move {
         let talk = Conversation::new(plan, None)?;
         Publisher::new(source, pace, fetch).run(talk).await
@@ -186,15 +157,8 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
 }
 
 impl Args {
-    fn input(&self) -> Result<Input, Usage> {
-        let Payload {
-            message,
-            file,
-            null_message,
-            stdin_file,
-            stdin_line,
-        } = &self.payload;
-        let lines = *stdin_line || self.topic_from_line;
+    fn input(&mut self) -> Result<Input, Usage> {
+        let lines = self.stdin_line || self.topic_from_line;
         if self.delimiter.is_some() && !lines {
             return Err(Usage::Bad("--delimiter needs --stdin-line".to_owned()));
         }
@@ -202,47 +166,38 @@ impl Args {
         if self.replay.is_some() && !self.json {
             return Err(Usage::Bad("--replay needs --json".to_owned()));
         }
+        let payload = std::mem::take(&mut self.payload);
         let form = match (lines, self.json) {
-            (true, _) if self.topic_from_line => Some(LineForm::TopicAndPayload(self.encoding)),
-            (true, _) => Some(LineForm::Payload(self.encoding)),
-            (_, true) if self.replay.is_some() => Some(LineForm::RecordedJson),
-            (_, true) => Some(LineForm::Json),
-            _ => None,
+            (true, _) if self.topic_from_line => LineForm::TopicAndPayload(self.encoding),
+            (true, _) => LineForm::Payload(self.encoding),
+            (_, true) if self.replay.is_some() => LineForm::RecordedJson,
+            (_, true) => LineForm::Json,
+            _ => {
+                let none =
+                    "no message: give one with --message, --file, --null-message, --stdin-file, --stdin-line or --json";
+                let payload = payload.payload()?.ok_or_else(|| Usage::Bad(none.to_owned()))?;
+                return Ok(Input::One(payload, self.encoding));
+            }
         };
-        if let Some(form) = form {
-            let delimiter = self.delimiter.unwrap_or(b'\n');
-            let file = file.clone();
-            return Ok(Input::Lines { file, form, delimiter });
-        }
-        let encoding = self.encoding;
-        match (&message[..], file) {
-            ([text], _) => Ok(Input::Text(text.clone(), encoding)),
-            ([_, _, ..], _) => Err(Usage::Bad(
-                "only one --message can be sent at once: --stdin-line and --json take several from standard input"
-                    .to_owned(),
-            )),
-            (_, Some(path)) => Ok(Input::File(path.clone(), encoding)),
-            _ if *stdin_file => Ok(Input::Stdin(encoding)),
-            _ if *null_message => Ok(Input::Nothing),
-            _ => Err(Usage::Bad(
-                "no message: give one with --message, --file, --null-message, --stdin-file, --stdin-line or --json"
-                    .to_owned(),
-            )),
-        }
+        Ok(Input::Lines {
+            file: payload.file,
+            form,
+            delimiter: self.delimiter.map_or(b'\n', |Delimiter(delimiter)| delimiter),
+        })
     }
 
     /// The topic of messages that have none of their own; empty when there is none.
     fn topic(&self, plan: &Plan) -> Result<Utf8, Usage> {
         let topic = match (&self.topic, &plan.topic) {
             (Some(topic), _) => Some(topic.clone()),
-            (None, Some(topic)) => Some(values::topic_name(topic).map_err(Usage::Bad)?),
+            (None, Some(topic)) => Some(topic.parse().map_err(Usage::Bad)?),
             (None, None) => None,
         };
         match topic {
             Some(_) if self.topic_from_line => Err(Usage::Bad(
                 "the URL has a topic, and --topic-from-line takes it from each line".to_owned(),
             )),
-            Some(topic) => Ok(topic),
+            Some(TopicName(topic)) => Ok(topic),
             None if self.topic_from_line || self.json => Ok(Utf8::default()),
             None => Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned())),
         }
@@ -264,14 +219,16 @@ impl Args {
     }
 }
 
-from_text! {
-    read_encoding: Encoding = encoding;
-}
+flag_values! { Encoding }
 
-fn encoding(text: &str) -> Result<Encoding, String> {
-    match text {
-        "hex" => Ok(Encoding::Hex),
-        "base64" => Ok(Encoding::Base64),
-        _ => Err("must be hex or base64".to_owned()),
+impl FromStr for Encoding {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "hex" => Ok(Self::Hex),
+            "base64" => Ok(Self::Base64),
+            _ => Err("must be hex or base64"),
+        }
     }
 }

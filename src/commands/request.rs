@@ -4,20 +4,17 @@ mod exchange;
 
 use super::block_on;
 use super::conversation::Conversation;
+use super::payload::PayloadFlags;
 use super::print_flags::PrintFlags;
 use crate::cli::connection::{Invocation, Needs, Plan};
-use crate::cli::settings::typed::path;
-use crate::cli::values::{self, read};
+use crate::cli::values::{Positive, Time, TopicName};
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
-use crate::input::messages;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
-use anyhow::Context;
 use bytes::Bytes;
 use exchange::{Correlation, Exchange, Wanted};
 use serde::Deserialize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Send a request, print the response
@@ -25,32 +22,27 @@ use std::time::Duration;
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Topic name to send the request to; may stand in the URL instead
-    #[arg(short, long, value_name = "TOPIC", value_parser = values::topic_name)]
-    #[serde(deserialize_with = "read::topic_name")]
-    topic: Option<Utf8>,
+    #[arg(short, long, value_name = "TOPIC")]
+    topic: Option<TopicName>,
 
     /// Topic name on which the response comes [default: a new one for each run; 3.1.1 needs this flag]
-    #[arg(short = 'e', long, value_name = "TOPIC", value_parser = values::topic_name)]
-    #[serde(deserialize_with = "read::topic_name")]
-    response_topic: Option<Utf8>,
+    #[arg(short = 'e', long, value_name = "TOPIC")]
+    response_topic: Option<TopicName>,
 
     #[command(flatten)]
-    payload: Payload,
+    payload: PayloadFlags,
 
     /// QoS of the request, and highest QoS of the response: 0, 1 or 2 [default: 0]
-    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
-    #[serde(deserialize_with = "read::qos")]
+    #[arg(short, long, value_name = "QOS")]
     qos: Option<QoS>,
 
     /// End after so many responses [default: 1]
-    #[arg(short = 'C', long, value_name = "N", value_parser = values::positive_u64)]
-    #[serde(deserialize_with = "read::positive_u64")]
-    count: Option<u64>,
+    #[arg(short = 'C', long, value_name = "N")]
+    count: Option<Positive<u64>>,
 
     /// End after this time, with status 27
-    #[arg(short = 'W', long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    timeout: Option<Duration>,
+    #[arg(short = 'W', long, value_name = "TIME")]
+    timeout: Option<Time>,
 
     /// Print how long the response took, after it
     #[arg(long)]
@@ -70,28 +62,6 @@ pub struct Args {
     connection: Connection,
 }
 
-/// Exactly one of these.
-#[derive(Debug, clap::Args, Deserialize)]
-#[group(multiple = false)]
-struct Payload {
-    /// Request: the text as it stands
-    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
-    message: Vec<String>,
-
-    /// Request: the contents of a file
-    #[arg(short, long, value_name = "FILE")]
-    #[serde(deserialize_with = "path")]
-    file: Option<PathBuf>,
-
-    /// An empty request
-    #[arg(short, long)]
-    null_message: bool,
-
-    /// Request: all of standard input, which must not be empty
-    #[arg(short, long)]
-    stdin_file: bool,
-}
-
 /// A retained message on the response topic is never a response.
 #[derive(Debug, clap::Args, Deserialize)]
 struct Retained {
@@ -100,8 +70,7 @@ struct Retained {
     no_retained: bool,
 
     /// When the broker sends the retained message of the response topic: always, new or never; needs version 5
-    #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
-    #[serde(deserialize_with = "read::retain_handling")]
+    #[arg(long, value_name = "WHEN")]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of a response as its sender set it; needs version 5
@@ -129,8 +98,6 @@ const PLACES: &[Place] = &[
     Place::Packet(PacketType::Disconnect),
     Place::Will,
 ];
-/// The largest request, in bytes: the largest packet that MQTT knows, with room for topics and properties.
-const LARGEST: usize = crate::protocol::MAX_REMAINING_LENGTH - 256 * 1024;
 /// Bytes of correlation data: nobody else's are the same.
 const CORRELATION: usize = 16;
 
@@ -138,8 +105,10 @@ const CORRELATION: usize = 16;
 ///
 /// # Errors
 /// What `exit` knows: usage, no connection, a refusal, a loss.
-pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
-    args.payload.check()?;
+pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
+    let none = "no request: give one with --message, --file, --null-message or --stdin-file";
+    let payload = std::mem::take(&mut args.payload).payload()?;
+    let payload = payload.ok_or_else(|| Usage::Bad(none.to_owned()))?;
     let qos = args.qos.unwrap_or(QoS::AtMostOnce);
     let needs = Needs {
         retry_lost: Some(RETRY_LOST),
@@ -150,9 +119,9 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         ..Needs::default()
     };
     let plan = args.connection.plan(&needs, invocation)?;
-    let topic = match (&args.topic, &plan.topic) {
+    let TopicName(topic) = match (&args.topic, &plan.topic) {
         (Some(topic), _) => topic.clone(),
-        (None, Some(topic)) => values::topic_name(topic).map_err(Usage::Bad)?,
+        (None, Some(topic)) => topic.parse().map_err(Usage::Bad)?,
         (None, None) => return Err(Usage::Bad("no topic: give one with -t or in the URL".to_owned()).into()),
     };
     check_response_topic(&args, &plan)?;
@@ -180,15 +149,14 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         correlation,
         subscription,
         subscribe_properties: plan.properties.at(Place::Packet(PacketType::Subscribe)),
-        response_topic: args.response_topic,
+        response_topic: args.response_topic.map(|TopicName(topic)| topic),
         information_requested: connect.number(PropertyId::RequestResponseInformation) == Some(1),
         format: args.print.format(plan.as_mosquitto),
         latency: args.latency,
-        count: args.count.unwrap_or(1),
+        count: args.count.map_or(1, |Positive(count)| count),
     };
-    let payload = args.payload.read();
     block_on(async move {
-        let talk = Conversation::new(plan, args.timeout)?;
+        let talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
         Exchange::new(wanted, payload).run(talk).await
     })?
 }
@@ -222,46 +190,6 @@ fn correlation(args: &Args, properties: &Properties) -> Result<Correlation, Usag
                 .collect();
             Ok(Correlation::Random(Bytes::from(random)))
         }
-    }
-}
-
-impl Payload {
-    fn check(&self) -> Result<(), Usage> {
-        let one = self.file.is_some() || self.null_message || self.stdin_file;
-        match &self.message[..] {
-            [_, _, ..] => Err(Usage::Bad("only one --message can be sent at once".to_owned())),
-            [] if !one => Err(Usage::Bad(
-                "no request: give one with --message, --file, --null-message or --stdin-file".to_owned(),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Reads it when it is polled; with what that is called.
-    fn read(self) -> exchange::Payload {
-        if let Some(text) = self.message.into_iter().next_back() {
-            return ("the command line".to_owned(), Box::pin(async { Ok(Bytes::from(text)) }));
-        }
-        if let Some(path) = self.file {
-            let name = format!("{path:?}");
-            let unreadable = format!("cannot read {name}");
-            let read = async { messages::wait_for_file(path, LARGEST).await.context(unreadable) };
-            return (name, Box::pin(read));
-        }
-        let stdin = self.stdin_file;
-        let read = async move {
-            if !stdin {
-                return Ok(Bytes::new());
-            }
-            let whole = messages::read_whole(tokio::io::stdin(), LARGEST).await;
-            let whole = whole.context("cannot read standard input")?;
-            if whole.is_empty() {
-                // More often a mistake than a wish.
-                return Err(Usage::Bad("standard input is empty; an empty request is -n".to_owned()).into());
-            }
-            Ok(whole)
-        };
-        ("standard input".to_owned(), Box::pin(read))
     }
 }
 

@@ -8,14 +8,12 @@ mod printer;
 mod rate;
 mod run;
 mod sieve;
-mod sink;
 
 use super::block_on;
 use super::conversation::Conversation;
 use super::print_flags::PrintFlags;
 use crate::cli::connection::{Invocation, Needs, Plan};
-use crate::cli::settings::typed::from_text;
-use crate::cli::values::{self, read};
+use crate::cli::values::{Positive, Time, TopicFilter, flag_values};
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::protocol::packet::RetainHandling;
@@ -26,50 +24,42 @@ use crate::session::AckHandle;
 use exec::{Commands, Task};
 use printer::Printer;
 use rate::Rate;
-use run::{Goal, Subscriber, Wanted};
+use run::{Goal, Sink, Subscriber, Wanted};
 use serde::Deserialize;
 use sieve::{Sample, Sieve};
-use sink::Sink;
-use std::time::Duration;
+use std::str::FromStr;
 
 /// Subscribe and print JSON lines, payloads, or a format
 #[derive(Debug, clap::Args, Deserialize)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Topic filter to subscribe to, with `+` and `#`; repeat it for more
-    #[arg(short, long, value_name = "FILTER", value_parser = values::topic_filter)]
-    #[serde(deserialize_with = "read::topic_filter")]
-    topic: Vec<Utf8>,
+    #[arg(short, long, value_name = "FILTER")]
+    topic: Vec<TopicFilter>,
 
     /// Leave out messages whose topic matches this filter; repeat it for more
-    #[arg(short = 'T', long, value_name = "FILTER", value_parser = values::topic_filter)]
-    #[serde(deserialize_with = "read::topic_filter")]
-    filter_out: Vec<Utf8>,
+    #[arg(short = 'T', long, value_name = "FILTER")]
+    filter_out: Vec<TopicFilter>,
 
     /// Unsubscribe from this filter of a stored session (-c), after subscribing; repeat it for more
-    #[arg(short = 'U', long, value_name = "FILTER", value_parser = values::topic_filter)]
-    #[serde(deserialize_with = "read::topic_filter")]
-    unsubscribe: Vec<Utf8>,
+    #[arg(short = 'U', long, value_name = "FILTER")]
+    unsubscribe: Vec<TopicFilter>,
 
     /// Highest QoS at which messages are sent here: 0, 1 or 2 [default: 0]
-    #[arg(short, long, value_name = "QOS", value_parser = values::qos)]
-    #[serde(deserialize_with = "read::qos")]
+    #[arg(short, long, value_name = "QOS")]
     qos: Option<QoS>,
 
     /// End after so many messages
-    #[arg(short = 'C', long, value_name = "N", value_parser = values::positive_u64)]
-    #[serde(deserialize_with = "read::positive_u64")]
-    count: Option<u64>,
+    #[arg(short = 'C', long, value_name = "N")]
+    count: Option<Positive<u64>>,
 
     /// End after this time, with status 27
-    #[arg(short = 'W', long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    timeout: Option<Duration>,
+    #[arg(short = 'W', long, value_name = "TIME")]
+    timeout: Option<Time>,
 
     /// End after so long without a message
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    #[serde(deserialize_with = "read::duration")]
-    idle: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    idle: Option<Time>,
 
     /// End once the broker has confirmed the subscriptions
     #[arg(short = 'E', long)]
@@ -88,8 +78,7 @@ pub struct Args {
     remove_retained: bool,
 
     /// When the broker sends retained messages: always, new (for new subscriptions) or never; needs version 5
-    #[arg(long, value_name = "WHEN", value_parser = values::retain_handling)]
-    #[serde(deserialize_with = "read::retain_handling")]
+    #[arg(long, value_name = "WHEN")]
     retain_handling: Option<RetainHandling>,
 
     /// Keep the retain flag of live messages as it was published; needs version 5
@@ -101,9 +90,8 @@ pub struct Args {
     no_local: bool,
 
     /// Take a random part of the messages, in per cent: 0.1 to 100
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    #[serde(deserialize_with = "read_percent")]
-    random_filter: Option<f64>,
+    #[arg(long, value_name = "PERCENT")]
+    random_filter: Option<Percent>,
 
     #[command(flatten)]
     print: PrintFlags,
@@ -117,9 +105,8 @@ pub struct Args {
     exec: Option<String>,
 
     /// Commands that may run at once [default: 1]
-    #[arg(long, value_name = "N", value_parser = values::positive_u16)]
-    #[serde(deserialize_with = "read::positive_u16")]
-    jobs: Option<u16>,
+    #[arg(long, value_name = "N")]
+    jobs: Option<Positive<u16>>,
 
     /// Publish what the command prints to the response topic of the message, with its correlation data and -D publish
     #[arg(long)]
@@ -164,13 +151,18 @@ Examples:
   mqkit sub -h broker.lan -t 'jobs/#' -q 1 -c -i worker --exec './work \"$MQTT_TOPIC\"' --jobs 4
   mqkit sub -h broker.lan -t ask/date -q 1 --exec date --reply";
 
-fn percent(text: &str) -> Result<f64, String> {
-    let percent = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
-    percent.ok_or_else(|| "must be from 0.1 to 100".to_owned())
-}
+#[derive(Debug, Clone, Copy)]
+struct Percent(f64);
 
-from_text! {
-    read_percent: f64 = percent;
+flag_values! { Percent }
+
+impl FromStr for Percent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let percent = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
+        percent.map(Self).ok_or("must be from 0.1 to 100")
+    }
 }
 
 /// A message that has arrived, and what is due to the broker once it was handed on.
@@ -198,7 +190,8 @@ const PLACES: &[Place] = &[
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     args.check()?;
-    let few = args.count.filter(|count| *count < FEW);
+    let count = args.count.map(|Positive(count)| count);
+    let few = count.filter(|count| *count < FEW);
     let needs = Needs {
         resume: args.qos() != QoS::AtMostOnce,
         places: match args.reply {
@@ -215,22 +208,22 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let reply_properties = plan.properties.at(Place::Packet(PacketType::Publish));
     let wanted = Wanted {
         subscriptions,
-        unsubscribe: args.unsubscribe.clone(),
+        unsubscribe: texts(&args.unsubscribe),
         unsubscribe_properties: plan.properties.at(Place::Packet(PacketType::Unsubscribe)),
         allow_partial: args.allow_partial,
     };
     let sieve = args.sieve();
     block_on(async move {
         let goal = Goal {
-            count: args.count,
-            idle: args.idle,
+            count,
+            idle: args.idle.map(|Time(idle)| idle),
             when_subscribed: args.end_when_subscribed,
             retained_only: args.retained_only,
         };
         let sink = match args.exec {
             Some(ref command) => Sink::Execute(Commands::new(Task {
                 command: command.clone(),
-                jobs: args.jobs.unwrap_or(1).into(),
+                jobs: args.jobs.map_or(1, |Positive(jobs)| jobs.into()),
                 reply: args.reply.then_some(reply_properties),
             })),
             None => {
@@ -238,13 +231,17 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
                 Sink::Print(Printer::new(args.print.format(plan.as_mosquitto), rate, plan.console))
             }
         };
-        let mut talk = Conversation::new(plan, args.timeout)?;
+        let mut talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
         if !wanted.subscriptions.is_empty() {
             talk.client
                 .subscribe(wanted.subscriptions.clone(), subscribe_properties)?;
         }
         Subscriber::new(goal, wanted, sieve, sink).run(talk).await
     })?
+}
+
+fn texts(filters: &[TopicFilter]) -> Vec<Utf8> {
+    filters.iter().map(|TopicFilter(text)| text.clone()).collect()
 }
 
 impl Args {
@@ -275,7 +272,7 @@ impl Args {
     fn subscriptions(&self, plan: &Plan) -> Result<Vec<Subscription>, Usage> {
         let mut filters = self.topic.clone();
         if let Some(topic) = &plan.topic {
-            filters.push(values::topic_filter(topic).map_err(Usage::Bad)?);
+            filters.push(topic.parse().map_err(Usage::Bad)?);
         }
         if filters.is_empty() && (self.unsubscribe.is_empty() || self.retained_only) {
             return Err(Usage::Bad("no topic filter: give one with -t or in the URL".to_owned()));
@@ -284,6 +281,7 @@ impl Args {
             let text = "--retained-only waits for what --retain-handling never forbids".to_owned();
             return Err(Usage::Bad(text));
         }
+        let filters = texts(&filters);
         let shared = filters.iter().find(|filter| Shared::parse(filter).is_some());
         if let Some(filter) = shared.filter(|_| self.no_local) {
             let filter = filter.escape_debug();
@@ -307,11 +305,11 @@ impl Args {
 
     fn sieve(&self) -> Sieve {
         Sieve {
-            filter_out: self.filter_out.clone(),
+            filter_out: texts(&self.filter_out),
             retained: !self.no_retained,
             live: !self.retained_only,
             remove_retained: self.remove_retained,
-            sample: self.random_filter.map(|percent| Sample {
+            sample: self.random_filter.map(|Percent(percent)| Sample {
                 probability: percent / 100.0,
                 random: fastrand::Rng::new(),
             }),

@@ -1,15 +1,15 @@
 //! What standard output is: a terminal or not, and whether it is to be coloured. It must not know what is printed.
 
-use crate::cli::settings::typed::from_text;
+use crate::cli::values::flag_values;
 use serde::Deserialize;
 use std::io::IsTerminal;
+use std::str::FromStr;
 
 /// Colours of the output.
 #[derive(Debug, clap::Args, Deserialize)]
 pub(super) struct ColorFlag {
     /// Colours: auto (on a terminal, unless NO_COLOR is set), always or never [default: auto]
-    #[arg(long, value_name = "WHEN", value_parser = color)]
-    #[serde(deserialize_with = "read_color")]
+    #[arg(long, value_name = "WHEN")]
     color: Option<Color>,
 }
 
@@ -24,17 +24,19 @@ enum Color {
     Never,
 }
 
-fn color(text: &str) -> Result<Color, String> {
-    match text {
-        "auto" => Ok(Color::Auto),
-        "always" => Ok(Color::Always),
-        "never" => Ok(Color::Never),
-        _ => Err("must be auto, always or never".to_owned()),
-    }
-}
+flag_values! { Color }
 
-from_text! {
-    read_color: Color = color;
+impl FromStr for Color {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err("must be auto, always or never"),
+        }
+    }
 }
 
 impl ColorFlag {

@@ -199,6 +199,7 @@ pub(super) mod tests {
     use crate::protocol::{PacketId, PropertyId, PropertyValue, QoS, Utf8};
     use bytes::Bytes;
     use proptest::prelude::*;
+    use std::str::FromStr;
 
     pub(crate) fn publish(payload: &[u8]) -> Publish {
         Publish {
@@ -304,7 +305,7 @@ pub(super) mod tests {
                 Shape::PrettyJson,
                 Shape::Payload,
                 Shape::Verbose,
-                Shape::Template(Template::parse("%t %5t %p %3p %D %P %j %J %.2-x").unwrap()),
+                Shape::Template(Template::from_str("%t %5t %p %3p %D %P %j %J %.2-x").unwrap()),
             ] {
                 let format = Format {
                     terminal: true,
@@ -360,7 +361,7 @@ pub(super) mod tests {
             (Shape::Verbose, format!("t\\x1b[2J\\n {payload}\n")),
             // What the user typed is meant.
             (
-                Shape::Template(Template::parse("\\e[1m%t\\e[0m %p\\a%P\\0").unwrap()),
+                Shape::Template(Template::from_str("\\e[1m%t\\e[0m %p\\a%P\\0").unwrap()),
                 format!("\x1b[1mt\\x1b[2J\\n\x1b[0m {payload}\x07k\\x07:v\\u{{9b}}\0\n"),
             ),
         ] {
@@ -389,8 +390,8 @@ pub(super) mod tests {
         for shape in [
             Shape::Json,
             Shape::PrettyJson,
-            Shape::Template(Template::parse("%j").unwrap()),
-            Shape::Template(Template::parse("%J").unwrap().pretty(true)),
+            Shape::Template(Template::from_str("%j").unwrap()),
+            Shape::Template(Template::from_str("%J").unwrap().pretty(true)),
         ] {
             let plain = Format::new(shape);
             let shown = Format {

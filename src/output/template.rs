@@ -7,6 +7,7 @@ use super::pretty;
 use crate::protocol::PropertyId;
 use jiff::tz::TimeZone;
 use std::io::Write as _;
+use std::str::FromStr;
 
 /// A compiled format string.
 #[derive(Debug, Clone)]
@@ -32,12 +33,11 @@ enum Part {
 /// The conversions; the help of `mqkit sub` says what they print.
 const LETTERS: &str = "ACDdEFfIJjlmPpqRrStUxX";
 
-impl Template {
-    /// Compiles a format string.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where, for the command line to quote.
-    pub fn parse(format: &str) -> Result<Self, String> {
+impl FromStr for Template {
+    type Err = String;
+
+    /// Compiles a format string; what is wrong with it, and where, is for the command line to quote.
+    fn from_str(format: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut literal = Vec::new();
         let mut chars = format.char_indices().peekable();
@@ -80,7 +80,9 @@ impl Template {
             pretty: false,
         })
     }
+}
 
+impl Template {
     /// Prints the JSON objects of `%j` and `%J` over several lines.
     #[must_use]
     pub fn pretty(self, pretty: bool) -> Self {
@@ -329,7 +331,7 @@ mod tests {
 
     fn write(format: &str, publish: &Publish) -> String {
         let mut out = Vec::new();
-        let mut template = Template::parse(format).unwrap();
+        let mut template = Template::from_str(format).unwrap();
         template.zone = TimeZone::UTC;
         let message = Received { publish, time: time() };
         template.write(&message, false, &mut out);
@@ -421,7 +423,7 @@ mod tests {
         ] {
             assert_eq!(show_bytes(format, &value.to_le_bytes()), expected, "{format} {value}");
         }
-        let wanted = |format, payload: &[u8]| Template::parse(format).unwrap().wanted_size(payload);
+        let wanted = |format, payload: &[u8]| Template::from_str(format).unwrap().wanted_size(payload);
         assert_eq!(wanted("%t %f", b"123"), Some(4));
         assert_eq!(wanted("%d", b"1234"), Some(8));
         assert_eq!(wanted("%f %p", b"1234"), None);
@@ -467,7 +469,7 @@ mod tests {
             publish: &publish(b"{\"x\":[1,2]}"),
             time: time(),
         };
-        let template = Template::parse("%J").unwrap().pretty(true);
+        let template = Template::from_str("%J").unwrap().pretty(true);
         template.write(&message, false, &mut out);
         let expected = "{\n\t\"tst\":\t\"2026-11-23T04:42:52.456768Z\",\n\t\"topic\":\t\"a/b\",\n\t\"qos\":\t1,\n\
                         \t\"retain\":\tfalse,\n\t\"payloadlen\":\t11,\n\t\"mid\":\t1,\n\
@@ -487,7 +489,7 @@ mod tests {
         ] {
             let publish = publish(payload);
             let mut out = Vec::new();
-            Template::parse("%J").unwrap().write(
+            Template::from_str("%J").unwrap().write(
                 &Received {
                     publish: &publish,
                     time: time(),
@@ -512,7 +514,7 @@ mod tests {
             ("a@", "@ is incomplete (at character 2)"),
             ("%99999t", "more than 9999"),
         ] {
-            let error = Template::parse(format).unwrap_err();
+            let error = Template::from_str(format).unwrap_err();
             assert!(error.contains(part), "{format}: {error}");
         }
     }

@@ -1,11 +1,13 @@
 //! The flags of TLS, and the options that they mean. It must not know sockets.
 
 use crate::cli::Usage;
-use crate::cli::settings::typed::{from_text, path};
+use crate::cli::settings::typed::path;
+use crate::cli::values::flag_values;
 use crate::net::{TlsOptions, TlsPin, TlsVersion};
 use clap::Args;
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Any of these switches TLS on.
 #[derive(Debug, Args, Deserialize)]
@@ -47,7 +49,6 @@ pub(super) struct Tls {
     /// Trust only the certificate or the key with this SHA-256, sha256:HEX or sha256//BASE64, and no authority; neither
     /// its name nor its dates are checked
     #[arg(long, value_name = "PIN")]
-    #[serde(deserialize_with = "read_pin")]
     tls_pin: Option<TlsPin>,
 
     /// Application protocol to ask for; several times in the order of preference
@@ -55,8 +56,7 @@ pub(super) struct Tls {
     tls_alpn: Vec<String>,
 
     /// The only TLS version to speak, tlsv1.2 or tlsv1.3, or a range such as tlsv1.2-tlsv1.3 [default: both]
-    #[arg(long, value_name = "VERSION", value_parser = versions)]
-    #[serde(deserialize_with = "read_versions")]
+    #[arg(long, value_name = "VERSION")]
     tls_version: Option<Versions>,
 
     /// Cipher suites to offer, in the order of preference: their names with colons between them
@@ -77,25 +77,26 @@ pub(super) struct Tls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Versions(Option<TlsVersion>);
 
-fn versions(text: &str) -> Result<Versions, String> {
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let (low, high) = match (low, high) {
-        ("" | "tlsv1.2", "" | "tlsv1.3") if text.len() > 1 => return Ok(Versions(None)),
-        ("", high) => (high, high),
-        (low, "") => (low, low),
-        both => both,
-    };
-    match (low, high) {
-        ("tlsv1.2", "tlsv1.2") => Ok(Versions(Some(TlsVersion::V12))),
-        ("tlsv1.3", "tlsv1.3") => Ok(Versions(Some(TlsVersion::V13))),
-        ("tlsv1" | "tlsv1.0" | "tlsv1.1", _) => Err("TLS 1.0 and 1.1 are broken, and not supported".to_owned()),
-        _ => Err("must be tlsv1.2, tlsv1.3 or the range tlsv1.2-tlsv1.3".to_owned()),
-    }
-}
+flag_values! { Versions }
 
-from_text! {
-    read_versions: Versions = versions;
-    read_pin: TlsPin = str::parse::<TlsPin>;
+impl FromStr for Versions {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let (low, high) = match (low, high) {
+            ("" | "tlsv1.2", "" | "tlsv1.3") if text.len() > 1 => return Ok(Self(None)),
+            ("", high) => (high, high),
+            (low, "") => (low, low),
+            both => both,
+        };
+        match (low, high) {
+            ("tlsv1.2", "tlsv1.2") => Ok(Self(Some(TlsVersion::V12))),
+            ("tlsv1.3", "tlsv1.3") => Ok(Self(Some(TlsVersion::V13))),
+            ("tlsv1" | "tlsv1.0" | "tlsv1.1", _) => Err("TLS 1.0 and 1.1 are broken, and not supported"),
+            _ => Err("must be tlsv1.2, tlsv1.3 or the range tlsv1.2-tlsv1.3"),
+        }
+    }
 }
 
 impl Tls {
@@ -152,7 +153,7 @@ mod tests {
             ("tlsv1.2-", Ok(Versions(None))),
             ("-tlsv1.3", Ok(Versions(None))),
         ] {
-            assert_eq!(versions(text), expected, "{text}");
+            assert_eq!(text.parse(), expected, "{text}");
         }
         for text in [
             "",
@@ -163,7 +164,7 @@ mod tests {
             "tlsv1.1",
             "tlsv1-tlsv1.3",
         ] {
-            assert!(versions(text).is_err(), "{text}");
+            assert!(text.parse::<Versions>().is_err(), "{text}");
         }
     }
 }

@@ -6,11 +6,12 @@ use crate::cli::{Usage, secret};
 use clap::{Arg, Command};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
-use serde::{Deserializer, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// The flags that the settings mean.
 ///
@@ -196,7 +197,7 @@ impl Values<'_> {
         text.ok_or_else(|| self.bad(Fault::custom("is not UTF-8")))
     }
 
-    fn parsed<T: std::str::FromStr<Err: fmt::Display>>(&self) -> Result<T, Fault> {
+    fn parsed<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, Fault> {
         self.text()?.parse().map_err(|error| self.bad(Fault::custom(error)))
     }
 }
@@ -237,6 +238,56 @@ impl<'de> Deserializer<'de> for Values<'_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 f32 f64 char str string byte_buf option unit unit_struct newtype_struct tuple tuple_struct map
         struct enum identifier ignored_any
+    }
+}
+
+/// Reads one value that `FromStr` understands.
+///
+/// # Errors
+/// Those of the deserializer, and what is wrong with the value.
+pub fn from_text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_bytes(Word(|word: &OsStr| {
+        let text = word.to_str().ok_or("is not UTF-8")?;
+        text.parse().map_err(|error: T::Err| error.to_string())
+    }))
+}
+
+/// The name of a file, which need not be UTF-8.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    Option::deserialize(deserializer).map(|name| name.map(|Name(path)| path))
+}
+
+/// Names of files.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    Vec::deserialize(deserializer).map(|names| names.into_iter().map(|Name(path)| path).collect())
+}
+
+struct Name(PathBuf);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Word(|name: &OsStr| Ok(Self(name.into()))))
+    }
+}
+
+/// One word, read by a function.
+struct Word<F>(F);
+
+impl<T, F: Fn(&OsStr) -> Result<T, String>> Visitor<'_> for Word<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bytes<E: serde::de::Error>(self, value: &[u8]) -> Result<T, E> {
+        (self.0)(OsStr::from_bytes(value)).map_err(E::custom)
     }
 }
 
@@ -316,7 +367,7 @@ impl<T, F: Fn(&OsStr) -> Result<T, String>> Visitor<'_> for &Parsing<F> {
 }
 
 /// Makes functions for `#[serde(deserialize_with = "…")]` of those that parse a text.
-macro_rules! from_text {
+macro_rules! from_texts {
     ($($visibility:vis $name:ident: $value:ty = $parse:expr;)*) => {
         $($visibility fn $name<'de, D, S>(deserializer: D) -> Result<S, D::Error>
         where
@@ -330,19 +381,12 @@ macro_rules! from_text {
         })*
     };
 }
-pub(crate) use from_text;
-
-/// The name of a file, which need not be UTF-8.
-///
-/// # Errors
-/// Those of the deserializer.
-pub fn path<'de, D: Deserializer<'de>, S: Slot<Value = PathBuf>>(deserializer: D) -> Result<S, D::Error> {
-    fill(deserializer, |name| Ok(PathBuf::from(name)))
-}
+pub(crate) use from_texts;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::values::flag_values;
     use clap::{Args, Id};
     use serde::Deserialize;
 
@@ -368,19 +412,23 @@ mod tests {
         #[serde(deserialize_with = "path")]
         file: Option<PathBuf>,
         /// A vowel
-        #[arg(long, value_name = "VOWEL", value_parser = vowel)]
-        #[serde(deserialize_with = "read_vowel")]
-        vowel: Option<char>,
+        #[arg(long, value_name = "VOWEL")]
+        vowel: Option<Vowel>,
     }
 
-    fn vowel(text: &str) -> Result<char, String> {
-        let vowel = text.chars().next().filter(|c| "aeiou".contains(*c));
-        vowel.ok_or_else(|| "must be a vowel".to_owned())
+    #[derive(Debug, Clone, PartialEq)]
+    struct Vowel(char);
+
+    impl FromStr for Vowel {
+        type Err = &'static str;
+
+        fn from_str(text: &str) -> Result<Self, Self::Err> {
+            let vowel = text.chars().next().filter(|c| "aeiou".contains(*c));
+            vowel.map(Self).ok_or("must be a vowel")
+        }
     }
 
-    from_text! {
-        read_vowel: char = vowel;
-    }
+    flag_values! { Vowel }
 
     fn flags(settings: &[(&'static str, &[&[u8]])]) -> Result<Flags, String> {
         let word = |word: &&[u8]| OsStr::from_bytes(word).to_owned();
@@ -407,7 +455,10 @@ mod tests {
             ("other", &[b"?"]),
         ]);
         let all = all.unwrap();
-        assert_eq!((all.number, all.truth, all.more.vowel), (Some(65535), true, Some('e')));
+        assert_eq!(
+            (all.number, all.truth, all.more.vowel),
+            (Some(65535), true, Some(Vowel('e')))
+        );
         assert_eq!(all.more.words, ["-a", "b"]);
         assert_eq!(all.more.file.unwrap().as_os_str().as_bytes(), b"\xff");
     }

@@ -6,7 +6,7 @@ use crate::bench::stamp::Stamp;
 use crate::bench::{Arrival, Load, Payload, Scenario, Size};
 use crate::cli::Usage;
 use crate::cli::connection::MAX_INFLIGHT;
-use crate::cli::settings::typed::{from_text, path};
+use crate::cli::settings::typed::{from_texts, path};
 use crate::cli::values::{duration, qos, read as common};
 use crate::input::messages;
 use crate::protocol::{MAX_REMAINING_LENGTH, QoS, topic};
@@ -168,7 +168,7 @@ pub(super) struct RunFlags {
     pub(super) start_at: Option<SystemTime>,
 }
 
-from_text! {
+from_texts! {
     read_sessions: Sessions = sessions;
     read_arrival: Arrival = arrival;
 }

@@ -7,7 +7,7 @@ use crate::bench::report::Process;
 use crate::bench::threshold::{Judged, Threshold};
 use crate::bench::{Failure, Load, Measured, Report, Scenario};
 use crate::cli::Usage;
-use crate::cli::settings::typed::{from_text, path};
+use crate::cli::settings::typed::{from_texts, path, paths};
 use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::output::report::{csv, hdr, html, json, junit, text};
@@ -47,7 +47,7 @@ pub(super) struct OutputFlags {
 
     /// Add up the JSON reports of several machines, as if one had made the load; no broker is contacted
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    #[serde(deserialize_with = "path")]
+    #[serde(deserialize_with = "paths")]
     pub(super) merge: Vec<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct ThresholdFlags {
     max_regression: Option<f64>,
 }
 
-from_text! {
+from_texts! {
     read_threshold: Threshold = str::parse::<Threshold>;
     read_percent: f64 = percent;
 }

@@ -55,9 +55,9 @@ fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
 /// The same values in fields that serde fills.
 pub(super) mod read {
     use super::{Duration, Rate, Size, SystemTime};
-    use crate::cli::settings::typed::from_text;
+    use crate::cli::settings::typed::from_texts;
 
-    from_text! {
+    from_texts! {
         pub(in super::super) clients: u32 = super::clients;
         pub(in super::super) burst: u32 = super::burst;
         pub(in super::super) workers: u32 = super::workers;

@@ -5,7 +5,7 @@ use super::Waiting;
 use crate::cli::Console;
 use crate::client::{self, Client, PATTERN};
 use crate::net::Stage;
-use crate::protocol::{Connack, Version};
+use crate::protocol::{Connack, PacketType, Properties, ReasonCode, Version};
 use crate::session::error::Refusal;
 use std::error::Error as _;
 use std::fmt::{self, Display};
@@ -68,9 +68,21 @@ impl Notes {
     }
 
     /// The broker refused something.
-    pub(in crate::commands) fn refused(&mut self, what: impl Display, refusal: &Refusal) {
+    pub(in crate::commands) fn refused(
+        &mut self,
+        what: impl Display,
+        packet: PacketType,
+        reason: ReasonCode,
+        properties: &Properties,
+    ) {
         self.refusals += 1;
         if self.refusals <= NAMED {
+            let properties = properties.clone();
+            let refusal = Refusal {
+                packet,
+                reason,
+                properties,
+            };
             self.insist(format_args!("the broker refused {what}: {refusal}"));
         }
     }

@@ -10,7 +10,7 @@ use crate::commands::conversation::{Conversation, Ended, Reason, Task, Turn, Wai
 use crate::commands::until;
 use crate::exit::Outcome;
 use crate::protocol::{Connack, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode};
-use crate::session::{self, error::Refusal};
+use crate::session;
 use std::future::pending;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -187,7 +187,7 @@ impl Task for Publisher {
                 },
                 _,
             ) => {
-                self.published(talk, &publish, reason, properties, by);
+                self.published(talk, &publish, reason, &properties, by);
                 self.pace.acknowledged(Instant::now);
                 self.gather(talk);
             }
@@ -202,13 +202,8 @@ impl Task for Publisher {
             }
             (session::Event::Subscribed { granted, properties }, Some(fetch)) => {
                 if let Some(reason) = fetch.subscribed(&mut talk.client, &granted)? {
-                    let refusal = Refusal {
-                        packet: PacketType::Suback,
-                        reason,
-                        properties,
-                    };
-                    talk.notes
-                        .refused("the subscription that shows the retained message", &refusal);
+                    let what = "the subscription that shows the retained message";
+                    talk.notes.refused(what, PacketType::Suback, reason, &properties);
                     self.refused = Some(reason);
                 }
             }
@@ -316,18 +311,14 @@ impl Publisher {
         talk: &mut Conversation,
         publish: &Publish,
         reason: ReasonCode,
-        properties: Properties,
+        properties: &Properties,
         by: PacketType,
     ) {
         let topic = publish.topic.escape_debug();
         if reason.is_failure() {
             self.totals.refused(reason);
-            let refusal = Refusal {
-                packet: by,
-                reason,
-                properties,
-            };
-            return talk.notes.refused(format_args!("the message to \"{topic}\""), &refusal);
+            let what = format_args!("the message to \"{topic}\"");
+            return talk.notes.refused(what, by, reason, properties);
         }
         self.totals.acknowledged();
         let downgraded = by == PacketType::Puback && publish.qos == QoS::ExactlyOnce;

@@ -1,8 +1,9 @@
 //! Where messages come from: one payload, any number of times, or the lines of standard input. It must not know when
 //! they are sent.
 
+use crate::commands::payload::{LARGEST, Payload, Reading};
 use crate::input::encoding::Encoding;
-use crate::input::messages::{self, Lines};
+use crate::input::messages::Lines;
 use crate::input::packets::Message;
 use crate::protocol::{Properties, Publish, Utf8, topic};
 use anyhow::{Context, anyhow};
@@ -17,10 +18,7 @@ use tokio::io::AsyncRead;
 
 /// What the flags name.
 pub(super) enum Input {
-    Text(String, Option<Encoding>),
-    File(PathBuf, Option<Encoding>),
-    Stdin(Option<Encoding>),
-    Nothing,
+    One(Payload, Option<Encoding>),
     /// Lines of a file, or of standard input.
     Lines {
         file: Option<PathBuf>,
@@ -61,7 +59,7 @@ pub(super) struct Source {
 enum Kind {
     /// A single payload that is not read yet.
     Unread {
-        payload: Reading,
+        bytes: Reading,
         encoding: Option<Encoding>,
         count: u64,
     },
@@ -80,15 +78,9 @@ enum Kind {
     Dry,
 }
 
-/// A read that goes on where it was when it is polled again.
-type Reading = Pin<Box<dyn Future<Output = anyhow::Result<Bytes>>>>;
-
-/// The longest line, in bytes: the largest packet that MQTT knows, with room for a topic.
-const LONGEST: usize = crate::protocol::MAX_REMAINING_LENGTH - 128 * 1024;
-
 impl Kind {
     fn lines(input: impl AsyncRead + Unpin + 'static, form: LineForm, delimiter: u8) -> Self {
-        let lines = Box::new(Lines::new(Box::new(input) as Box<_>, delimiter, LONGEST));
+        let lines = Box::new(Lines::new(Box::new(input) as Box<_>, delimiter, LARGEST));
         Self::Lines { lines, form }
     }
 }
@@ -100,47 +92,30 @@ impl Source {
     /// The payload on the command line is not what it should be; there is no such file.
     pub(super) fn new(input: Input, template: Publish, count: u64) -> anyhow::Result<Self> {
         let (mut name, mut template) = ("standard input".to_owned(), template);
-        let unread = |payload: Reading, encoding| Kind::Unread {
-            payload,
-            encoding,
-            count,
-        };
         let kind = match input {
-            Input::Lines { file, form, delimiter } => {
-                if let Some(path) = file {
-                    name = format!("{path:?}");
-                    // The other end of a FIFO may not be there.
-                    let file = Box::pin(File::open(path));
-                    Kind::Unopened { file, form, delimiter }
-                } else {
-                    Kind::lines(tokio::io::stdin(), form, delimiter)
-                }
+            Input::Lines {
+                file: None,
+                form,
+                delimiter,
+            } => Kind::lines(tokio::io::stdin(), form, delimiter),
+            Input::Lines {
+                file: Some(path),
+                form,
+                delimiter,
+            } => {
+                name = format!("{path:?}");
+                // The other end of a FIFO may not be there.
+                let file = Box::pin(File::open(path));
+                Kind::Unopened { file, form, delimiter }
             }
-            Input::Nothing => Kind::One { left: count },
-            Input::Text(text, encoding) => {
-                let payload = decoded(Bytes::from(text), encoding).map_err(|error| anyhow!("the message {error}"))?;
-                template.payload = payload;
+            Input::One(Payload::Here(bytes), encoding) => {
+                template.payload = decoded(bytes, encoding).map_err(|error| anyhow!("the message {error}"))?;
                 Kind::One { left: count }
             }
-            Input::File(path, encoding) => {
-                name = format!("{path:?}");
-                let unreadable = format!("cannot read {name}");
-                let read = async { messages::wait_for_file(path, LONGEST).await.context(unreadable) };
-                unread(Box::pin(read), encoding)
+            Input::One(Payload::Unread { name: of, bytes }, encoding) => {
+                name = of;
+                Kind::Unread { bytes, encoding, count }
             }
-            Input::Stdin(encoding) => unread(
-                Box::pin(async {
-                    let bytes = messages::read_whole(tokio::io::stdin(), LONGEST).await;
-                    let bytes = bytes.context("cannot read standard input")?;
-                    if bytes.is_empty() {
-                        // A command before the pipe that failed must not delete a retained message.
-                        let what = "standard input is empty; --null-message publishes an empty message";
-                        return Err(anyhow!(what));
-                    }
-                    Ok(bytes)
-                }),
-                encoding,
-            ),
         };
         Ok(Self { template, kind, name })
     }
@@ -161,12 +136,8 @@ impl Source {
     /// It cannot be read, or is not what it should be.
     pub(super) async fn prepare(&mut self) -> anyhow::Result<()> {
         match &mut self.kind {
-            Kind::Unread {
-                payload,
-                encoding,
-                count,
-            } => {
-                let bytes = payload.await?;
+            Kind::Unread { bytes, encoding, count } => {
+                let bytes = bytes.await?;
                 self.template.payload = decoded(bytes, *encoding).map_err(|error| anyhow!("{} {error}", self.name))?;
                 self.kind = Kind::One { left: *count };
             }

@@ -1,18 +1,19 @@
 //! What `mqkit rr` does in its conversation: subscription, request, responses, and the end. It must not know the command line.
 
-use crate::cli::{Usage, values};
+use crate::cli::values::TopicName;
 use crate::client;
 use crate::commands::conversation::{Conversation, Output, Reason, Task, Turn, Waiting};
+use crate::commands::payload::{Payload, Reading};
 use crate::exit::Outcome;
 use crate::output::message::{Format, Received};
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
 };
-use crate::session::{self, AckHandle, error::Refusal};
+use crate::session::{self, AckHandle};
 use anyhow::Context;
 use bytes::Bytes;
 use std::fmt::Write as _;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -60,7 +61,8 @@ impl Correlation {
 /// A request on its way.
 pub(super) struct Exchange {
     wanted: Wanted,
-    payload: Option<Payload>,
+    /// What is read for the request.
+    payload: Option<(String, Reading)>,
     output: Output,
     /// The response that is being written.
     response: Option<AckHandle>,
@@ -79,15 +81,19 @@ pub(super) struct Exchange {
     stopped: bool,
 }
 
-/// Where the payload of the request comes from, and what that is called.
-pub(super) type Payload = (String, std::pin::Pin<Box<dyn Future<Output = anyhow::Result<Bytes>>>>);
-
 impl Exchange {
-    pub(super) fn new(wanted: Wanted, payload: Payload) -> Self {
+    pub(super) fn new(mut wanted: Wanted, payload: Payload) -> Self {
+        let payload = match payload {
+            Payload::Here(bytes) => {
+                wanted.request.payload = bytes;
+                None
+            }
+            Payload::Unread { name, bytes } => Some((name, bytes)),
+        };
         Self {
             generated: wanted.response_topic.is_none(),
             wanted,
-            payload: Some(payload),
+            payload,
             output: Output::new(),
             response: None,
             subscribed: false,
@@ -148,12 +154,12 @@ impl Task for Exchange {
         match event {
             session::Event::Connected(connack) => self.connected(talk, &connack)?,
             session::Event::Subscribed { granted, properties } => {
-                self.subscription_answered(talk, &granted, properties)?;
+                self.subscription_answered(talk, &granted, &properties)?;
             }
             session::Event::Message(publish, handle) => self.received(talk, &publish, handle)?,
             session::Event::Published {
                 reason, properties, by, ..
-            } => self.published(talk, reason, properties, by),
+            } => self.published(talk, reason, &properties, by),
             session::Event::Unsubscribed { .. } => {}
         }
         Ok(())
@@ -231,15 +237,15 @@ impl Exchange {
         let information = connack.properties.text(PropertyId::ResponseInformation);
         if let Some(information) = information.filter(|_| self.wanted.information_requested) {
             let topic = format!("{}/{random}", information.trim_end_matches('/'));
-            match values::topic_name(&topic) {
-                Ok(topic) => return Ok(topic),
+            match topic.parse() {
+                Ok(TopicName(topic)) => return Ok(topic),
                 Err(error) => talk.notes.note(format_args!(
                     "the broker's response information \"{}\" is of no use: {error}",
                     information.escape_debug()
                 )),
             }
         }
-        values::topic_name(&format!("{PREFIX}/{random}")).map_err(|error| Usage::Bad(error).into())
+        Ok(Utf8::new(format!("{PREFIX}/{random}"))?)
     }
 
     /// Sends the request once there is someone to hear the response.
@@ -247,20 +253,13 @@ impl Exchange {
         &mut self,
         talk: &mut Conversation,
         granted: &[(Utf8, ReasonCode)],
-        properties: Properties,
+        properties: &Properties,
     ) -> anyhow::Result<()> {
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
-                let refusal = Refusal {
-                    packet: PacketType::Suback,
-                    reason: *reason,
-                    properties,
-                };
-                talk.notes.refused(
-                    format_args!("the subscription to the response topic \"{shown}\""),
-                    &refusal,
-                );
+                let what = format_args!("the subscription to the response topic \"{shown}\"");
+                talk.notes.refused(what, PacketType::Suback, *reason, properties);
                 if self.generated {
                     talk.notes.hint("name one with -e that this client may subscribe to");
                 }
@@ -301,15 +300,11 @@ impl Exchange {
     }
 
     /// What became of the request.
-    fn published(&mut self, talk: &mut Conversation, reason: ReasonCode, properties: Properties, by: PacketType) {
+    fn published(&mut self, talk: &mut Conversation, reason: ReasonCode, properties: &Properties, by: PacketType) {
         let topic = self.wanted.request.topic.escape_debug();
         if reason.is_failure() {
-            let refusal = Refusal {
-                packet: by,
-                reason,
-                properties,
-            };
-            talk.notes.refused(format_args!("the request to \"{topic}\""), &refusal);
+            let what = format_args!("the request to \"{topic}\"");
+            talk.notes.refused(what, by, reason, properties);
             self.outcome = Some(Outcome::Refused(reason));
         } else if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
             // A request that was sent twice may have found someone the first time.

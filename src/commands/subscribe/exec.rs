@@ -6,13 +6,13 @@ use crate::commands::until;
 use crate::protocol::{Properties, Publish, QoS};
 use bytes::Bytes;
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
-use tokio::task::{Id, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// No more messages are taken while so many wait for their command or for an older one.
@@ -50,9 +50,9 @@ pub(super) struct Commands {
     next: u64,
     /// Bytes of payload that wait.
     waiting: usize,
-    running: JoinSet<(Publish, Result<Vec<u8>, Failure>)>,
-    /// Which message each of them is for, and its process group.
-    numbers: Vec<(Id, u64, Option<Pid>)>,
+    running: JoinSet<Finished>,
+    /// The process groups of those that run, by the numbers of their messages.
+    groups: BTreeMap<u64, Pid>,
     /// When the running ones are asked to end, and then are killed.
     ending: Option<(Signal, Instant)>,
     /// They were asked to.
@@ -78,8 +78,8 @@ enum State {
 /// A command that ended.
 pub(super) struct Finished {
     number: u64,
-    /// Its message; gone when it could not be waited for.
-    pub(super) publish: Option<Publish>,
+    /// Its message.
+    pub(super) publish: Publish,
     /// What it printed.
     pub(super) result: Result<Bytes, Failure>,
 }
@@ -93,8 +93,6 @@ pub(super) enum Failure {
     Status(ExitStatus),
     #[error("its output has more than {OUTPUT_LIMIT} bytes")]
     TooMuch,
-    #[error("it cannot be waited for")]
-    Lost,
 }
 
 impl Commands {
@@ -108,7 +106,7 @@ impl Commands {
             next: 0,
             waiting: 0,
             running: JoinSet::new(),
-            numbers: Vec::new(),
+            groups: BTreeMap::new(),
             ending: None,
             ended: false,
             failed: 0,
@@ -174,17 +172,22 @@ impl Commands {
             if let State::Waiting(publish) = std::mem::replace(&mut entry.state, State::Running) {
                 self.waiting -= publish.payload.len();
                 let child = self.command(&publish).spawn();
-                let group = child.as_ref().ok().and_then(Child::id);
-                let group = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+                let id = child.as_ref().ok().and_then(Child::id);
+                if let Some(group) = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+                    self.groups.insert(number, group);
+                }
                 let reply = self.task.reply.is_some();
-                let task = self.running.spawn(async move {
+                self.running.spawn(async move {
                     let result = match child {
                         Ok(child) => run(child, &publish.payload, reply).await,
                         Err(error) => Err(error.into()),
                     };
-                    (publish, result)
+                    Finished {
+                        number,
+                        publish,
+                        result,
+                    }
                 });
-                self.numbers.push((task.id(), number, group));
             }
         }
     }
@@ -201,11 +204,9 @@ impl Commands {
     }
 
     fn signal(&self, signal: Signal) {
-        for (_, _, group) in &self.numbers {
-            if let Some(group) = group {
-                // One that has just ended cannot be signalled, and need not.
-                let _ = kill_process_group(*group, signal);
-            }
+        for group in self.groups.values() {
+            // One that has just ended cannot be signalled, and need not.
+            let _ = kill_process_group(*group, signal);
         }
     }
 
@@ -227,12 +228,16 @@ impl Commands {
 
     /// The next command that ends. Cancel-safe.
     pub(super) async fn finished(&mut self) -> Finished {
-        let joined = loop {
+        loop {
             let ending = self.ending;
             tokio::select! {
-                joined = self.running.join_next_with_id(), if !self.running.is_empty() => match joined {
-                    Some(joined) => break joined,
-                    None => return std::future::pending().await,
+                Some(joined) = self.running.join_next() => match joined {
+                    Ok(finished) => {
+                        self.groups.remove(&finished.number);
+                        return finished;
+                    }
+                    // None is cancelled.
+                    Err(error) => error.try_into_panic().map_or((), |panic| std::panic::resume_unwind(panic)),
                 },
                 () = until(ending.map(|(_, at)| at)), if ending.is_some() => {
                     self.signal(ending.map_or(Signal::KILL, |(signal, _)| signal));
@@ -244,19 +249,6 @@ impl Commands {
                 }
                 else => return std::future::pending().await,
             }
-        };
-        let (id, publish, result) = match joined {
-            Ok((id, (publish, result))) => (id, Some(publish), result.map(Bytes::from)),
-            Err(error) => (error.id(), None, Err(Failure::Lost)),
-        };
-        let number = match self.numbers.iter().position(|(known, ..)| *known == id) {
-            Some(index) => self.numbers.swap_remove(index).1,
-            None => u64::MAX,
-        };
-        Finished {
-            number,
-            publish,
-            result,
         }
     }
 
@@ -311,7 +303,7 @@ fn entry(queue: &mut VecDeque<Entry>, first: u64, number: u64) -> Option<&mut En
 }
 
 /// Runs a command to its end: the payload is its standard input; gives its standard output, when that was asked for.
-async fn run(mut child: Child, payload: &[u8], output: bool) -> Result<Vec<u8>, Failure> {
+async fn run(mut child: Child, payload: &[u8], output: bool) -> Result<Bytes, Failure> {
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let feed = async {
         if let Some(mut stdin) = stdin {
@@ -338,7 +330,7 @@ async fn run(mut child: Child, payload: &[u8], output: bool) -> Result<Vec<u8>, 
         return Err(Failure::TooMuch);
     }
     if status.success() {
-        Ok(printed)
+        Ok(Bytes::from(printed))
     } else {
         Err(Failure::Status(status))
     }
@@ -381,7 +373,7 @@ mod tests {
         let success = finished.result.is_ok();
         commands.conclude(&finished, success);
         commands.start();
-        (finished.publish.unwrap().topic.to_string(), finished.result)
+        (finished.publish.topic.to_string(), finished.result)
     }
 
     fn settled(commands: &mut Commands) -> Vec<String> {

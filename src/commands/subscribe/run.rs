@@ -2,17 +2,17 @@
 //! line.
 
 use super::Handed;
-use super::exec::Finished;
+use super::exec::{Commands, Finished};
 use super::fence::Fence;
 use super::outgoing;
+use super::printer::Printer;
 use super::sieve::Sieve;
-use super::sink::Sink;
 use crate::client;
 use crate::commands::conversation::{Conversation, Reason, Task, Turn, Waiting};
 use crate::commands::until;
 use crate::exit::Outcome;
 use crate::protocol::{Connack, PacketType, Properties, PropertyId, Publish, ReasonCode, Subscription, Utf8, Version};
-use crate::session::{self, AckHandle, error::Refusal};
+use crate::session::{self, AckHandle};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -38,6 +38,29 @@ pub(super) struct Wanted {
     pub(super) unsubscribe: Vec<Utf8>,
     pub(super) unsubscribe_properties: Properties,
     pub(super) allow_partial: bool,
+}
+
+/// Where messages go.
+pub(super) enum Sink {
+    Print(Printer),
+    Execute(Commands),
+}
+
+impl Sink {
+    /// True while the end of the run need not wait for it.
+    fn is_settled(&self) -> bool {
+        match self {
+            Self::Print(printer) => printer.is_settled(),
+            Self::Execute(commands) => commands.is_settled(),
+        }
+    }
+
+    fn commands(&self) -> Option<&Commands> {
+        match self {
+            Self::Print(_) => None,
+            Self::Execute(commands) => Some(commands),
+        }
+    }
 }
 
 pub(super) struct Subscriber {
@@ -101,7 +124,11 @@ impl Subscriber {
         let ended = talk.run(&mut self).await;
         Ok(match (ended.outcome()?, self.ended_by.or(self.refused)) {
             (Outcome::Done | Outcome::TimedOut, Some(reason)) => Outcome::Refused(reason),
-            (Outcome::Done | Outcome::TimedOut, None) if self.sink.failed() > 0 => Outcome::No,
+            (Outcome::Done | Outcome::TimedOut, None)
+                if self.sink.commands().is_some_and(|commands| commands.failed() > 0) =>
+            {
+                Outcome::No
+            }
             (Outcome::Done, None) if self.complete && self.fence.is_some() && self.taken == 0 => {
                 for subscription in &self.wanted.subscriptions {
                     let filter = subscription.filter.escape_debug();
@@ -148,7 +175,11 @@ impl Task for Subscriber {
             }
         }
         if !self.is_ending() {
-            return Ok(if self.sink.has_room() { Turn::Listen } else { Turn::Hold });
+            let has_room = match &self.sink {
+                Sink::Print(printer) => !printer.is_writing(),
+                Sink::Execute(commands) => commands.has_room(),
+            };
+            return Ok(if has_room { Turn::Listen } else { Turn::Hold });
         }
         // Who ends it early does not wait for another connection, and after a failure there is none.
         let connected = talk.client.session().is_connected();
@@ -163,17 +194,23 @@ impl Task for Subscriber {
 
     async fn work(&mut self) -> anyhow::Result<()> {
         let idle_at = self.idle_at().filter(|_| !self.is_ending());
+        let sink = async {
+            match &mut self.sink {
+                // A reader that goes away is an error once the broker has what it is asked for.
+                Sink::Print(printer) => printer.work(self.subscribed).await?,
+                Sink::Execute(commands) => self.finished = Some(commands.finished().await),
+            }
+            Ok(())
+        };
         tokio::select! {
             biased;
-            // What the broker is asked for comes first.
-            finished = self.sink.work(self.subscribed) => self.finished = finished?,
-            () = until(idle_at) => {}
+            worked = sink => worked,
+            () = until(idle_at) => Ok(()),
         }
-        Ok(())
     }
 
     fn wants_pause(&self) -> bool {
-        self.sink.wants_pause()
+        matches!(&self.sink, Sink::Print(printer) if !printer.is_settled() && !printer.is_writing())
     }
 
     fn pause(&mut self) {
@@ -193,13 +230,9 @@ impl Task for Subscriber {
                 if reason.is_failure() {
                     self.refused.get_or_insert(reason);
                     let topic = publish.topic.escape_debug();
-                    let refusal = Refusal {
-                        packet: by,
-                        reason,
-                        properties,
-                    };
                     let what = if publish.retain { "to remove" } else { "the reply to" };
-                    talk.notes.refused(format_args!("{what} \"{topic}\""), &refusal);
+                    talk.notes
+                        .refused(format_args!("{what} \"{topic}\""), by, reason, &properties);
                 }
                 return Ok(());
             }
@@ -242,7 +275,9 @@ impl Task for Subscriber {
             self.complete = true;
         }
         self.idle_since = None;
-        self.sink.disconnected();
+        if let Sink::Execute(commands) = &mut self.sink {
+            commands.disconnected();
+        }
         Ok(error)
     }
 
@@ -314,7 +349,10 @@ impl Subscriber {
             handle,
             remove: verdict.removed.then(|| publish.topic.detached()),
         };
-        self.sink.take(publish, handed, verdict.taken);
+        match &mut self.sink {
+            Sink::Print(printer) => printer.take(&publish, handed, verdict.taken),
+            Sink::Execute(commands) => commands.take(publish, handed, verdict.taken),
+        }
         self.taken += u64::from(verdict.taken);
         self.complete = verdict.taken && self.goal.count == Some(self.taken);
     }
@@ -329,13 +367,8 @@ impl Subscriber {
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
-                let refusal = Refusal {
-                    packet: PacketType::Suback,
-                    reason: *reason,
-                    properties: properties.clone(),
-                };
-                talk.notes
-                    .refused(format_args!("the subscription to \"{shown}\""), &refusal);
+                let what = format_args!("the subscription to \"{shown}\"");
+                talk.notes.refused(what, PacketType::Suback, *reason, properties);
                 continue;
             }
             let mut asked = self.wanted.subscriptions.iter();
@@ -363,13 +396,9 @@ impl Subscriber {
             let shown = filter.escape_debug();
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             if reason.is_failure() {
-                let refusal = Refusal {
-                    packet: PacketType::Unsuback,
-                    reason,
-                    properties: Properties::new(),
-                };
+                let what = format_args!("to unsubscribe from \"{shown}\"");
                 talk.notes
-                    .refused(format_args!("to unsubscribe from \"{shown}\""), &refusal);
+                    .refused(what, PacketType::Unsuback, reason, &Properties::new());
             } else {
                 let name = reason.name_in(PacketType::Unsuback);
                 talk.notes.debug(format_args!("unsubscribed from \"{shown}\": {name}"));
@@ -426,7 +455,7 @@ impl Subscriber {
 
     /// True when so many messages are unacknowledged because their command failed that no more may come.
     fn is_stuck(&self, talk: &mut Conversation) -> bool {
-        let unacknowledged = self.sink.unacknowledged();
+        let unacknowledged = self.sink.commands().map_or(0, Commands::unacknowledged);
         if unacknowledged == 0 {
             return false;
         }
@@ -448,19 +477,15 @@ impl Subscriber {
         let Sink::Execute(commands) = &mut self.sink else {
             return;
         };
-        let topic = finished.publish.as_ref().map(|publish| publish.topic.clone());
-        let done = match &finished.result {
-            Ok(output) => match (&finished.publish, commands.reply()) {
-                (Some(request), Some(properties)) => {
-                    outgoing::reply(&mut talk.client, request, properties.clone(), output.clone())
-                }
-                _ => Ok(()),
-            },
-            Err(failure) => Err(failure.to_string()),
+        let done = match (&finished.result, commands.reply()) {
+            (Ok(output), Some(properties)) => {
+                outgoing::reply(&mut talk.client, &finished.publish, properties.clone(), output.clone())
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(failure), _) => Err(failure.to_string()),
         };
         let ended_here = commands.conclude(&finished, done.is_ok());
-        let topic = topic.unwrap_or_default();
-        let topic = topic.escape_debug();
+        let topic = finished.publish.topic.escape_debug();
         match done {
             Ok(()) => {}
             Err(_) if ended_here => talk.notes.insist(format_args!(
