@@ -20,9 +20,9 @@ pub use unsubscribe::{Unsuback, Unsubscribe};
 
 use super::property::Place;
 use super::reason::Allowed;
-use super::wire::{Context, Faults, FieldLog, FieldValue, Reader, Sink, put_packet};
+use super::wire::{Context, Faults, FieldLog, FieldValue, Reader, put_packet, varint_size};
 use super::{DecodeError, EncodeError, Fault, Frame, Properties, ReasonCode, Sender, Version};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::fmt;
 
 macro_rules! packet_types {
@@ -254,19 +254,19 @@ impl Packet {
         let kind = self.packet_type();
         let first = kind.number() << 4 | kind.header_flags().unwrap_or_default();
         match self {
-            Self::Connect(p) => put_packet(buffer, first, |sink| p.write(sink)),
-            Self::Connack(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Connect(p) => put_packet(buffer, first, |buffer| p.write(buffer)),
+            Self::Connack(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
             Self::Publish(p) => p.encode(version, buffer),
             Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => {
-                put_packet(buffer, first, |sink| p.write(kind, version, sink))
+                put_packet(buffer, first, |buffer| p.write(kind, version, buffer))
             }
-            Self::Subscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Suback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Unsubscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Unsuback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Subscribe(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
+            Self::Suback(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
+            Self::Unsubscribe(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
+            Self::Unsuback(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
             Self::Pingreq | Self::Pingresp => put_packet(buffer, first, |_| Ok(())),
-            Self::Disconnect(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Auth(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
+            Self::Disconnect(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
+            Self::Auth(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
         }
     }
 
@@ -338,20 +338,20 @@ fn read_reason_and_properties(reader: &mut Reader<'_>) -> Result<(ReasonCode, Pr
 
 /// The shortest form of what [`read_reason_and_properties`] reads.
 fn put_reason_and_properties(
-    sink: &mut dyn Sink,
+    buffer: &mut BytesMut,
     packet: PacketType,
     version: Version,
     reason: ReasonCode,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
     if version != Version::V5 {
-        return put_properties(sink, packet, version, properties);
+        return put_properties(buffer, packet, version, properties);
     }
     if reason != ReasonCode::SUCCESS || !properties.is_empty() {
-        sink.put_byte(reason.0);
+        buffer.put_u8(reason.0);
     }
     if !properties.is_empty() {
-        put_properties(sink, packet, version, properties)?;
+        put_properties(buffer, packet, version, properties)?;
     }
     Ok(())
 }
@@ -364,22 +364,28 @@ fn read_properties(reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
 }
 
 fn put_properties(
-    sink: &mut dyn Sink,
+    buffer: &mut BytesMut,
     packet: PacketType,
     version: Version,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
+    properties_size(packet, version, properties)?;
+    match version {
+        Version::V5 => properties.write(buffer),
+        Version::V31 | Version::V311 => Ok(()),
+    }
+}
+
+/// Bytes of the properties with their length; what may not be said is an error.
+fn properties_size(packet: PacketType, version: Version, properties: &Properties) -> Result<usize, EncodeError> {
     match version {
         // Most packets have none.
-        Version::V5 if properties.is_empty() => {
-            sink.put(&[0]);
-            Ok(())
-        }
+        Version::V5 if properties.is_empty() => Ok(1),
         Version::V5 => {
             properties.check(Place::Packet(packet))?;
-            properties.write(sink)
+            Ok(varint_size(properties.size()) + properties.size())
         }
-        Version::V31 | Version::V311 if properties.is_empty() => Ok(()),
+        Version::V31 | Version::V311 if properties.is_empty() => Ok(0),
         Version::V31 | Version::V311 => Err(EncodeError::PropertiesBeforeV5),
     }
 }

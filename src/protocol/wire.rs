@@ -503,79 +503,73 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Takes bytes: a buffer, or a counter of how many there would be, so that lengths are never computed twice in
-/// two ways.
-pub(super) trait Sink {
-    fn put(&mut self, bytes: &[u8]);
-
-    fn put_byte(&mut self, byte: u8) {
-        self.put(&[byte]);
-    }
-
-    fn put_number16(&mut self, value: u16) {
-        self.put(&value.to_be_bytes());
-    }
-
-    fn put_varint(&mut self, mut value: u32) {
-        loop {
-            let low = u8::try_from(value & 0x7f).unwrap_or_default();
-            value >>= 7;
-            if value == 0 {
-                return self.put_byte(low);
-            }
-            self.put_byte(low | 0x80);
-        }
-    }
-
+/// Writes the standard's data types.
+pub(super) trait Put: BufMut {
     fn put_text(&mut self, text: &Utf8) {
         // At most 65,535 bytes: `Utf8` cannot be longer.
-        self.put_number16(u16::try_from(text.len()).unwrap_or(u16::MAX));
-        self.put(text.as_bytes());
+        self.put_u16(u16::try_from(text.len()).unwrap_or(u16::MAX));
+        self.put_slice(text.as_bytes());
     }
 
     fn put_binary(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
         let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(name, bytes.len()))?;
-        self.put_number16(len);
-        self.put(bytes);
+        self.put_u16(len);
+        self.put_slice(bytes);
+        Ok(())
+    }
+
+    /// A variable byte integer; the length of anything that goes into a packet has one.
+    fn put_varint(&mut self, number: usize) -> Result<(), EncodeError> {
+        if number > MAX_REMAINING_LENGTH {
+            return Err(EncodeError::PacketTooLong(number));
+        }
+        let mut rest = number;
+        for _ in 1..varint_size(number) {
+            self.put_u8(0x80 | low_bits(rest));
+            rest >>= 7;
+        }
+        self.put_u8(low_bits(rest));
         Ok(())
     }
 }
 
-impl Sink for BytesMut {
-    fn put(&mut self, bytes: &[u8]) {
-        self.put_slice(bytes);
+impl<B: BufMut + ?Sized> Put for B {}
+
+fn low_bits(number: usize) -> u8 {
+    u8::try_from(number & 0x7f).unwrap_or_default()
+}
+
+/// Bytes of a variable byte integer.
+pub(super) fn varint_size(number: usize) -> usize {
+    match number {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
     }
 }
 
-/// Counts instead of writing.
-#[derive(Default)]
-pub(super) struct Length(pub(super) usize);
-
-impl Sink for Length {
-    fn put(&mut self, bytes: &[u8]) {
-        self.0 += bytes.len();
-    }
-}
-
-/// Runs `body` twice: to count its bytes, then to write them behind the fixed header.
+/// Writes a packet whose length is known when its body is there; the buffer is unchanged after an error.
 pub(super) fn put_packet(
     buffer: &mut BytesMut,
     first_byte: u8,
-    body: impl Fn(&mut dyn Sink) -> Result<(), EncodeError>,
+    body: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    let mut length = Length::default();
-    body(&mut length)?;
-    let remaining = length.0;
-    let Some(remaining_length) = u32::try_from(remaining)
-        .ok()
-        .filter(|_| remaining <= MAX_REMAINING_LENGTH)
-    else {
-        return Err(EncodeError::PacketTooLong(remaining));
-    };
-    buffer.reserve(5 + remaining);
-    buffer.put_byte(first_byte);
-    buffer.put_varint(remaining_length);
-    body(buffer)
+    let start = buffer.len();
+    // Most are so short that their length needs one byte.
+    buffer.put_slice(&[first_byte, 0]);
+    let body_at = buffer.len();
+    let written = body(buffer).and_then(|()| {
+        let remaining = buffer.len() - body_at;
+        let more = varint_size(remaining) - 1;
+        buffer.put_bytes(0, more);
+        buffer.copy_within(body_at..body_at + remaining, body_at + more);
+        buffer.get_mut(start + 1..).unwrap_or_default().put_varint(remaining)
+    });
+    if written.is_err() {
+        buffer.truncate(start);
+    }
+    written
 }
 
 #[cfg(test)]

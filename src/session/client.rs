@@ -256,8 +256,12 @@ impl Client {
     /// What the message asks for is not possible with this broker.
     pub fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), PublishError> {
         self.check(&publish)?;
-        self.link.delivery.publish(publish, now);
-        self.pump(now).map_err(|error| match error {
+        let before = self.link.output.len();
+        let published = self.link.publish(publish, now);
+        if self.link.output.len() > before {
+            self.ping.sent(now);
+        }
+        published.map_err(|error| match error {
             Error::Encode(error) => PublishError::Encode(error),
             _ => PublishError::Encode(EncodeError::PacketTooLong(0)),
         })

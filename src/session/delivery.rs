@@ -265,8 +265,8 @@ impl Delivery {
         });
     }
 
-    /// The next packet to write: first what has to be sent again, then what waits.
-    pub(super) fn poll_send(&mut self, now: Instant) -> Option<Packet> {
+    /// The next packet that has to be sent again on this connection.
+    pub(super) fn poll_resend(&mut self, now: Instant) -> Option<Packet> {
         while let Some(slot) = self.exchanges.get_mut(self.cursor) {
             let open = self.outstanding < usize::from(self.limits.window);
             match slot {
@@ -284,8 +284,13 @@ impl Delivery {
                 None => self.cursor += 1,
             }
         }
+        None
+    }
+
+    /// The first message that waits, when it may be sent now, and on how many connections it was sent already.
+    pub(super) fn poll_queue(&mut self, now: Instant) -> Option<(Publish, u32)> {
         loop {
-            let next = self.queue.front()?;
+            let next = self.queue.front().filter(|_| self.cursor >= self.exchanges.len())?;
             if next.publish.qos != QoS::AtMostOnce && !self.window_open() {
                 return None;
             }
@@ -294,30 +299,31 @@ impl Delivery {
                 since,
                 connections,
             } = self.queue.pop_front()?;
-            if !reduce_expiry(&mut publish, now.saturating_duration_since(since)) {
-                self.expired += 1;
-                continue;
+            if reduce_expiry(&mut publish, now.saturating_duration_since(since)) {
+                return Some((publish, connections));
             }
-            if publish.qos != QoS::AtMostOnce {
-                publish.packet_id = Some(self.start(
-                    What::Publish {
-                        publish: publish.clone(),
-                        released: false,
-                    },
-                    connections.saturating_add(1),
-                    now,
-                ));
-                self.outstanding += 1;
-            }
-            return Some(Packet::Publish(publish));
+            self.expired += 1;
         }
     }
 
-    /// Takes back the message that [`Self::poll_send`] gave last, because it cannot be written.
-    pub(super) fn withdraw(&mut self, packet_id: Option<PacketId>) {
-        if let Some(packet_id) = packet_id {
-            self.end(packet_id);
-        }
+    /// The identifier of the next message or subscription.
+    pub(super) fn next_id(&self) -> PacketId {
+        number_id(self.first + self.exchanges.len() as u64)
+    }
+
+    /// A message is written with [`Self::next_id`]: its acknowledgement is waited for.
+    pub(super) fn sent(&mut self, publish: Publish, connections: u32, now: Instant) {
+        let what = What::Publish {
+            publish,
+            released: false,
+        };
+        self.start(what, connections, now);
+        self.outstanding += 1;
+    }
+
+    /// Takes back a message or subscription that cannot be written.
+    pub(super) fn withdraw(&mut self, packet_id: PacketId) {
+        self.end(packet_id);
     }
 
     fn start(&mut self, what: What, connections: u32, now: Instant) -> PacketId {

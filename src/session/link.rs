@@ -96,6 +96,11 @@ impl Link {
     pub(super) fn send(&mut self, packet: &Packet) -> Result<(), EncodeError> {
         let before = self.output.len();
         packet.encode(self.version, &mut self.output)?;
+        self.check_size(before)
+    }
+
+    /// Takes back what was written from here on when it is too large for the peer.
+    fn check_size(&mut self, before: usize) -> Result<(), EncodeError> {
         let size = self.output.len() - before;
         if size > self.peer_limit {
             self.output.truncate(before);
@@ -111,7 +116,7 @@ impl Link {
     pub(super) fn request(&mut self, packet_id: PacketId, packet: &Packet) -> Result<(), EncodeError> {
         let sent = self.send(packet);
         if sent.is_err() {
-            self.delivery.withdraw(Some(packet_id));
+            self.delivery.withdraw(packet_id);
         }
         sent
     }
@@ -175,55 +180,96 @@ impl Link {
         self.output.len() < OUTPUT_LIMIT
     }
 
+    /// Sends a message, or keeps it until everything before it is sent and the window is open.
+    pub(super) fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), Error> {
+        if self.has_room_for(publish.qos) {
+            return self.send_new(publish, 0, now);
+        }
+        self.delivery.publish(publish, now);
+        self.pump(now)
+    }
+
     /// Moves messages from the delivery into the output buffer, as far as window and buffer allow.
     pub(super) fn pump(&mut self, now: Instant) -> Result<(), Error> {
         while self.open && self.output.len() < OUTPUT_LIMIT {
-            let Some(packet) = self.delivery.poll_send(now) else {
+            if let Some(packet) = self.delivery.poll_resend(now) {
+                self.resend(packet)?;
+            } else if let Some((publish, connections)) = self.delivery.poll_queue(now) {
+                self.send_new(publish, connections, now)?;
+            } else {
                 break;
-            };
-            self.transmit(packet)?;
+            }
         }
         Ok(())
     }
 
-    fn transmit(&mut self, packet: Packet) -> Result<(), Error> {
-        let mut publish = match packet {
-            Packet::Publish(publish) => publish,
-            other => return self.answer(Some(other)),
+    fn resend(&mut self, packet: Packet) -> Result<(), Error> {
+        let Packet::Publish(publish) = packet else {
+            return self.answer(Some(packet));
         };
-        // A message from a client of version 5 goes to one of 3.1.1 without what that one cannot read; until here they
-        // were needed for its expiry.
-        if self.version != Version::V5 && self.sender == Sender::Client {
-            publish.properties = Properties::new();
+        if !self.send_publish(&publish)? {
+            if let Some(packet_id) = publish.packet_id {
+                self.delivery.withdraw(packet_id);
+            }
         }
-        let packet_id = publish.packet_id;
-        match self.send_publish(publish) {
-            Ok(()) => Ok(()),
+        Ok(())
+    }
+
+    fn send_new(&mut self, mut publish: Publish, connections: u32, now: Instant) -> Result<(), Error> {
+        if publish.qos == QoS::AtMostOnce {
+            self.send_publish(&publish)?;
+            return Ok(());
+        }
+        publish.packet_id = Some(self.delivery.next_id());
+        if self.send_publish(&publish)? {
+            self.delivery.sent(publish, connections.saturating_add(1), now);
+        }
+        Ok(())
+    }
+
+    /// False for a message that is dropped because it is larger than the peer takes.
+    fn send_publish(&mut self, publish: &Publish) -> Result<bool, Error> {
+        let sent = if self.version != Version::V5 && !publish.properties.is_empty() && self.sender == Sender::Client {
+            // A message from a client of version 5 goes to one of 3.1.1 without what that one cannot read; until here
+            // they were needed for its expiry.
+            self.send_aliased(&Publish {
+                properties: Properties::new(),
+                ..publish.clone()
+            })
+        } else {
+            self.send_aliased(publish)
+        };
+        match sent {
+            Ok(()) => Ok(true),
             // A server discards what its client cannot take, as if it had been delivered `[MQTT-3.1.2-25]`. A client
             // checks before it accepts a message, and gets here only when a limit shrank at a reconnect.
             Err(EncodeError::ExceedsPeerLimit { .. }) if self.sender == Sender::Client => {
-                self.delivery.withdraw(packet_id);
                 self.too_large += 1;
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(Error::Encode(error)),
         }
     }
 
     /// Sends a message with an alias, or without one where the alias would make it too large.
-    fn send_publish(&mut self, publish: Publish) -> Result<(), EncodeError> {
-        if let Some(aliased) = self.outgoing_aliases.apply(&publish) {
-            match self.send(&Packet::Publish(aliased)) {
+    fn send_aliased(&mut self, publish: &Publish) -> Result<(), EncodeError> {
+        if let Some(aliased) = self.outgoing_aliases.apply(publish) {
+            match self.send_whole(&aliased) {
                 Err(EncodeError::ExceedsPeerLimit { .. }) => self.outgoing_aliases.forget(&publish.topic),
                 sent => return sent,
             }
         }
-        let packet = Packet::Publish(publish);
-        let sent = self.send(&packet);
-        if let (Err(_), Packet::Publish(publish)) = (&sent, &packet) {
+        let sent = self.send_whole(publish);
+        if sent.is_err() {
             self.outgoing_aliases.forget(&publish.topic);
         }
         sent
+    }
+
+    fn send_whole(&mut self, publish: &Publish) -> Result<(), EncodeError> {
+        let before = self.output.len();
+        publish.encode(self.version, &mut self.output)?;
+        self.check_size(before)
     }
 
     /// Messages that were larger than the peer takes, since the last call.
@@ -315,7 +361,7 @@ impl Link {
             return Ok(());
         }
         for packet in self.delivery.handle_timeout(now)? {
-            self.transmit(packet)?;
+            self.resend(packet)?;
         }
         Ok(())
     }

@@ -250,9 +250,9 @@ impl Source {
 
     fn message(&self, topic: Utf8, payload: Bytes) -> Publish {
         Publish {
-            topic,
-            payload,
-            ..self.template.clone()
+            retain: self.template.retain,
+            properties: self.template.properties.clone(),
+            ..Publish::new(topic, self.template.qos, payload)
         }
     }
 

@@ -1,8 +1,9 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP, which have one shape (version 5, sections 3.4 to 3.7). It must not know
 //! delivery.
 
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::Reader;
 use crate::protocol::{DecodeError, EncodeError, PacketId, PacketType, Properties, ReasonCode, Version};
+use bytes::{BufMut, BytesMut};
 
 /// A step in the acknowledgement of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +40,8 @@ impl Ack {
         })
     }
 
-    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_number16(self.packet_id.get());
-        super::put_reason_and_properties(sink, packet, version, self.reason, &self.properties)
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u16(self.packet_id.get());
+        super::put_reason_and_properties(buffer, packet, version, self.reason, &self.properties)
     }
 }

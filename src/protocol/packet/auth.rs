@@ -1,7 +1,8 @@
 //! AUTH of enhanced authentication (version 5, section 3.15). It must not know any authentication method.
 
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::Reader;
 use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, PropertyId, ReasonCode, Version};
+use bytes::{BufMut, BytesMut};
 
 /// A step of enhanced authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,14 +30,14 @@ impl Auth {
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         if version != Version::V5 {
             return Err(EncodeError::NotInVersion(PacketType::Auth, version));
         }
         if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
             return Ok(());
         }
-        sink.put_byte(self.reason.0);
-        super::put_properties(sink, PacketType::Auth, version, &self.properties)
+        buffer.put_u8(self.reason.0);
+        super::put_properties(buffer, PacketType::Auth, version, &self.properties)
     }
 }

@@ -1,7 +1,8 @@
 //! CONNACK (version 5, section 3.2). It must not know what a client does then.
 
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::Reader;
 use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, ReasonCode, Version};
+use bytes::{BufMut, BytesMut};
 
 /// The server's answer to CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +42,14 @@ impl Connack {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_byte(u8::from(self.session_present && version != Version::V31));
-        sink.put_byte(if version == Version::V5 {
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u8(u8::from(self.session_present && version != Version::V31));
+        buffer.put_u8(if version == Version::V5 {
             self.reason.0
         } else {
             self.reason.return_code()
         });
-        super::put_properties(sink, PacketType::Connack, version, &self.properties)
+        super::put_properties(buffer, PacketType::Connack, version, &self.properties)
     }
 }
 

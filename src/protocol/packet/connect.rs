@@ -1,9 +1,9 @@
 //! CONNECT (version 5, section 3.1). It must not know what a server answers.
 
 use crate::protocol::property::Place;
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::{Put, Reader};
 use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, QoS, Utf8, Version, topic};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// A client asks for a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,26 +97,26 @@ impl Connect {
         })
     }
 
-    pub(super) fn write(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         let version = self.version;
         if self.password.is_some() && self.username.is_none() && version != Version::V5 {
             return Err(EncodeError::PasswordWithoutUsername);
         }
         let name = version.protocol_name().as_bytes();
-        sink.put_binary("protocol name", name)?;
-        sink.put_byte(version.level() | if self.bridge { BRIDGE } else { 0 });
-        sink.put_byte(self.flags());
-        sink.put_number16(self.keep_alive);
-        super::put_properties(sink, PacketType::Connect, version, &self.properties)?;
-        sink.put_text(&self.client_id);
+        buffer.put_binary("protocol name", name)?;
+        buffer.put_u8(version.level() | if self.bridge { BRIDGE } else { 0 });
+        buffer.put_u8(self.flags());
+        buffer.put_u16(self.keep_alive);
+        super::put_properties(buffer, PacketType::Connect, version, &self.properties)?;
+        buffer.put_text(&self.client_id);
         if let Some(will) = &self.will {
-            will.write(version, sink)?;
+            will.write(version, buffer)?;
         }
         if let Some(username) = &self.username {
-            sink.put_text(username);
+            buffer.put_text(username);
         }
         if let Some(password) = &self.password {
-            sink.put_binary("password", password)?;
+            buffer.put_binary("password", password)?;
         }
         Ok(())
     }
@@ -208,16 +208,16 @@ impl Will {
         })
     }
 
-    fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         match version {
             Version::V5 => {
                 self.properties.check(Place::Will)?;
-                self.properties.write(sink)?;
+                self.properties.write(buffer)?;
             }
             _ if self.properties.is_empty() => {}
             _ => return Err(EncodeError::PropertiesBeforeV5),
         }
-        sink.put_text(&self.topic);
-        sink.put_binary("will payload", &self.payload)
+        buffer.put_text(&self.topic);
+        buffer.put_binary("will payload", &self.payload)
     }
 }

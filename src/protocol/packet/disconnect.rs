@@ -1,7 +1,8 @@
 //! DISCONNECT (version 5, section 3.14). It must not know how a connection is closed.
 
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::Reader;
 use crate::protocol::{DecodeError, EncodeError, PacketType, Properties, ReasonCode, Version};
+use bytes::BytesMut;
 
 /// The last packet of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl Disconnect {
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        super::put_reason_and_properties(sink, PacketType::Disconnect, version, self.reason, &self.properties)
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        super::put_reason_and_properties(buffer, PacketType::Disconnect, version, self.reason, &self.properties)
     }
 }

@@ -1,10 +1,11 @@
 //! PUBLISH (version 5, section 3.3). It must not know delivery.
 
-use crate::protocol::wire::{Length, Reader, Sink, put_packet};
+use crate::protocol::wire::{Put, Reader, varint_size};
 use crate::protocol::{
-    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
+    DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketId, PacketType, Properties, PropertyId, QoS, Utf8,
+    Version, topic,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +83,35 @@ impl Publish {
         })
     }
 
-    pub(super) fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-        put_packet(buffer, self.first_byte(), |sink| self.write(version, sink))
+    /// Writes the packet at the end of `buffer`, which is unchanged after an error.
+    ///
+    /// # Errors
+    /// As [`super::Packet::encode`].
+    pub fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        let remaining = self.remaining_length(version)?;
+        buffer.reserve(5 + remaining);
+        buffer.put_u8(self.first_byte());
+        buffer.put_varint(remaining)?;
+        buffer.put_text(&self.topic);
+        if let Some(packet_id) = self.packet_id {
+            buffer.put_u16(packet_id.get());
+        }
+        if version == Version::V5 {
+            self.properties.write(buffer)?;
+        }
+        buffer.put_slice(&self.payload);
+        Ok(())
+    }
+
+    /// Checked, so that nothing fails once a byte is written.
+    fn remaining_length(&self, version: Version) -> Result<usize, EncodeError> {
+        let properties = super::properties_size(PacketType::Publish, version, &self.properties)?;
+        let packet_id = if self.packet_id.is_some() { 2 } else { 0 };
+        let remaining = 2 + self.topic.len() + packet_id + properties + self.payload.len();
+        match remaining {
+            0..=MAX_REMAINING_LENGTH => Ok(remaining),
+            _ => Err(EncodeError::PacketTooLong(remaining)),
+        }
     }
 
     fn first_byte(&self) -> u8 {
@@ -93,27 +121,13 @@ impl Publish {
             | if self.retain { RETAIN } else { 0 }
     }
 
-    fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_text(&self.topic);
-        if let Some(packet_id) = self.packet_id {
-            sink.put_number16(packet_id.get());
-        }
-        super::put_properties(sink, PacketType::Publish, version, &self.properties)?;
-        sink.put(&self.payload);
-        Ok(())
-    }
-
     /// Size on the wire in bytes; a packet identifier that is still to be given counts.
     ///
     /// # Errors
     /// As encoding.
     pub fn size(&self, version: Version) -> Result<usize, EncodeError> {
-        let mut length = Length::default();
-        self.write(version, &mut length)?;
         let to_come = self.qos != QoS::AtMostOnce && self.packet_id.is_none();
-        let remaining = length.0 + if to_come { 2 } else { 0 };
-        let mut header = Length(1);
-        header.put_varint(u32::try_from(remaining).map_err(|_| EncodeError::PacketTooLong(remaining))?);
-        Ok(header.0 + remaining)
+        let remaining = self.remaining_length(version)? + if to_come { 2 } else { 0 };
+        Ok(1 + varint_size(remaining) + remaining)
     }
 }

@@ -1,10 +1,11 @@
 //! SUBSCRIBE and SUBACK (version 5, sections 3.8 and 3.9). It must not know who is allowed what.
 
 use crate::protocol::topic::{self, Shared};
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::{Put, Reader};
 use crate::protocol::{
     DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
 };
+use bytes::{BufMut, BytesMut};
 
 /// A client asks for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,12 +71,12 @@ impl Subscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Subscribe, version, &self.properties)?;
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u16(self.packet_id.get());
+        super::put_properties(buffer, PacketType::Subscribe, version, &self.properties)?;
         for subscription in &self.subscriptions {
-            sink.put_text(&subscription.filter);
-            sink.put_byte(subscription.options(version));
+            buffer.put_text(&subscription.filter);
+            buffer.put_u8(subscription.options(version));
         }
         Ok(())
     }
@@ -199,9 +200,9 @@ impl Suback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Suback, version, &self.properties)?;
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u16(self.packet_id.get());
+        super::put_properties(buffer, PacketType::Suback, version, &self.properties)?;
         for reason in &self.reasons {
             // Before version 5 there is one failure code, 0x80 `[MQTT-3.9.3-2]`.
             let code = if version != Version::V5 && reason.is_failure() {
@@ -209,7 +210,7 @@ impl Suback {
             } else {
                 *reason
             };
-            sink.put_byte(code.0);
+            buffer.put_u8(code.0);
         }
         Ok(())
     }

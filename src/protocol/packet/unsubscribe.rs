@@ -1,8 +1,9 @@
 //! UNSUBSCRIBE and UNSUBACK (version 5, sections 3.10 and 3.11). It must not know which subscriptions exist.
 
 use super::subscribe::read_filter;
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::{Put, Reader};
 use crate::protocol::{DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, ReasonCode, Utf8, Version};
+use bytes::{BufMut, BytesMut};
 
 /// A client wants no more messages of some filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,11 @@ impl Unsubscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Unsubscribe, version, &self.properties)?;
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u16(self.packet_id.get());
+        super::put_properties(buffer, PacketType::Unsubscribe, version, &self.properties)?;
         for filter in &self.filters {
-            sink.put_text(filter);
+            buffer.put_text(filter);
         }
         Ok(())
     }
@@ -74,12 +75,12 @@ impl Unsuback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Unsuback, version, &self.properties)?;
+    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_u16(self.packet_id.get());
+        super::put_properties(buffer, PacketType::Unsuback, version, &self.properties)?;
         if version == Version::V5 {
             for reason in &self.reasons {
-                sink.put_byte(reason.0);
+                buffer.put_u8(reason.0);
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Properties in wire order, kept as their bytes. It must not know what they mean.
 
 use super::{Place, PropertyId, PropertyType, PropertyValue, Range, range_fault};
-use crate::protocol::wire::{Context, Reader, Sink};
+use crate::protocol::wire::{Context, Put, Reader};
 use crate::protocol::{DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketType, Sender, Utf8, Version};
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
 /// Properties in wire order. They are kept as their bytes, so that received ones take no more memory than they had on
@@ -239,10 +239,9 @@ impl Properties {
         }
     }
 
-    pub(in crate::protocol) fn write(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        let length = self.wire.len();
-        sink.put_varint(u32::try_from(length).map_err(|_| EncodeError::PacketTooLong(length))?);
-        sink.put(&self.wire);
+    pub(in crate::protocol) fn write(&self, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        buffer.put_varint(self.wire.len())?;
+        buffer.put_slice(&self.wire);
         Ok(())
     }
 }
@@ -365,12 +364,12 @@ fn put_property(wire: &mut BytesMut, id: PropertyId, value: &PropertyValue) -> R
         return Err(EncodeError::PropertyRange(id));
     }
     let start = wire.len();
-    wire.put_byte(id as u8);
+    wire.put_u8(id as u8);
     match value {
-        PropertyValue::Byte(n) => wire.put_byte(*n),
-        PropertyValue::U16(n) => wire.put_number16(*n),
-        PropertyValue::U32(n) => wire.put(&n.to_be_bytes()),
-        PropertyValue::Varint(n) => wire.put_varint(*n),
+        PropertyValue::Byte(n) => wire.put_u8(*n),
+        PropertyValue::U16(n) => wire.put_u16(*n),
+        PropertyValue::U32(n) => wire.put_u32(*n),
+        PropertyValue::Varint(n) => wire.put_varint(usize::try_from(*n).unwrap_or(usize::MAX))?,
         PropertyValue::Text(text) => wire.put_text(text),
         PropertyValue::Binary(bytes) => {
             return wire.put_binary(id.name(), bytes).inspect_err(|_| wire.truncate(start));
