@@ -199,7 +199,7 @@ impl Client {
 
     /// What [`Self::next`] would give at once, from bytes that were read already.
     pub fn buffered(&mut self) -> Option<Result<Event, Error>> {
-        if self.connected_at.is_none() || self.session.input().is_empty() {
+        if self.connected_at.is_none() || !self.session.has_input() {
             return None;
         }
         match self.session.poll_event(Instant::now()) {
@@ -292,7 +292,7 @@ impl Client {
                     }
                     moves += 1;
                 }
-                Some(Ok(Moved::End)) if connack.is_some() && self.session.input().is_empty() => {
+                Some(Ok(Moved::End)) if connack.is_some() && !self.session.has_input() => {
                     return Err(self.no_connack(None));
                 }
                 Some(Ok(Moved::End)) => {
@@ -465,7 +465,7 @@ impl Client {
                 return Ok(());
             };
             let now = Instant::now();
-            if *step == Step::Write && self.session.output().is_empty() && !pipe.is_unflushed() {
+            if *step == Step::Write && self.session.unwritten() == 0 && !pipe.is_unflushed() {
                 (*step, *by) = (Step::ShutDown, Some(now + CLOSE_TIMEOUT));
             }
             if *step == Step::ShutDown {
@@ -479,7 +479,7 @@ impl Client {
             }
             let (was_writing, is_bare) = (*step == Step::Write, pipe.stream().summary().is_none());
             let moved = moved(pipe, &mut self.session, true, by.or(patience.map(|limit| now + limit))).await;
-            let done = self.session.output().is_empty() && !pipe.is_unflushed();
+            let done = self.session.unwritten() == 0 && !pipe.is_unflushed();
             let writing = was_writing && (!done || matches!(moved, Some(Err(_))));
             // What the broker still says: it may refuse something, or have disconnected first.
             while self
@@ -587,14 +587,19 @@ impl Client {
 
     /// True when another event may be there without waiting for the peer.
     #[must_use]
-    pub fn has_input(&mut self) -> bool {
-        !self.session.input().is_empty()
+    pub fn has_input(&self) -> bool {
+        self.session.has_input()
     }
 
     /// The session.
     #[must_use]
-    pub fn session(&mut self) -> &mut session::Client {
-        &mut self.session
+    pub fn session(&self) -> &session::Client {
+        &self.session
+    }
+
+    /// Messages that a receiver may see twice; see [`session::Delivery::take_uncertain`].
+    pub fn take_uncertain(&mut self) -> u64 {
+        self.session.take_uncertain()
     }
 
     /// Where to.
@@ -614,8 +619,8 @@ impl Client {
 
     /// What [`Self::next`] waits for.
     #[must_use]
-    pub fn waiting(&mut self) -> Waiting {
-        let written = self.session.output().is_empty();
+    pub fn waiting(&self) -> Waiting {
+        let written = self.session.unwritten() == 0;
         match &self.state {
             State::Waiting { .. } | State::Ended => Waiting::Retry,
             State::Dialing { stage, .. } => Waiting::Stream(stage.get()),
@@ -624,7 +629,7 @@ impl Client {
             } => Waiting::Connack,
             State::Open { .. } if written => Waiting::Input,
             State::Closing(closing) if written && !closing.pipe.is_unflushed() => Waiting::Close,
-            State::Open { .. } | State::Closing(_) => Waiting::Output(self.session.output().len()),
+            State::Open { .. } | State::Closing(_) => Waiting::Output(self.session.unwritten()),
         }
     }
 

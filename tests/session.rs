@@ -208,7 +208,7 @@ impl Pair {
                         Taking::Late => self.held_by_client.push(handle),
                     }
                 }
-                Event::Published { publish, reason, .. } => self.published.push((publish.payload, reason)),
+                Event::Published { publish, answer } => self.published.push((publish.payload, answer.reason)),
                 Event::Connected(_) | Event::Subscribed { .. } | Event::Unsubscribed { .. } => {}
             }
         }
@@ -558,7 +558,7 @@ fn a_message_that_the_broker_has_done_with_is_no_refused_one() {
     assert!(client.output().ends_with(&[0x62, 2, 0, 1]), "{:?}", client.output());
     client.input().extend_from_slice(&[0x70, 3, 0, 1, 0x92]);
     match client.poll_event(now) {
-        Ok(Some(Event::Published { reason, .. })) => assert_eq!(reason, ReasonCode::SUCCESS),
+        Ok(Some(Event::Published { answer, .. })) => assert_eq!(answer.reason, ReasonCode::SUCCESS),
         other => panic!("{other:?}"),
     }
 }

@@ -27,12 +27,8 @@ pub enum Event {
     Published {
         /// The message.
         publish: Publish,
-        /// What the broker says of it.
-        reason: ReasonCode,
-        /// Properties of the last acknowledgement.
-        properties: Properties,
         /// The last acknowledgement. PUBACK for a QoS 2 message means that the broker knows QoS 1 only.
-        by: PacketType,
+        answer: Refusal,
     },
     /// SUBACK: one reason code for each filter.
     Subscribed {
@@ -47,6 +43,8 @@ pub enum Event {
         filters: Vec<Utf8>,
         /// Reason codes.
         reasons: Vec<ReasonCode>,
+        /// Properties of UNSUBACK.
+        properties: Properties,
     },
 }
 
@@ -375,6 +373,18 @@ impl Client {
 
     // ----- outputs
 
+    /// How many bytes are to be written.
+    #[must_use]
+    pub fn unwritten(&self) -> usize {
+        self.link.output.len()
+    }
+
+    /// True when there are bytes that were read and not explained.
+    #[must_use]
+    pub fn has_input(&self) -> bool {
+        !self.link.input.is_empty()
+    }
+
     /// Bytes to write; what was written is advanced over.
     pub fn output(&mut self) -> &mut BytesMut {
         &mut self.link.output
@@ -479,17 +489,7 @@ impl Client {
     fn event(&mut self, event: LinkEvent) -> Event {
         match event {
             LinkEvent::Message(publish, handle) => Event::Message(publish, handle),
-            LinkEvent::Published {
-                publish,
-                reason,
-                properties,
-                by,
-            } => Event::Published {
-                publish,
-                reason,
-                properties,
-                by,
-            },
+            LinkEvent::Published { publish, answer } => Event::Published { publish, answer },
             LinkEvent::Subscribed { filters, suback } => {
                 for (packet, confirmed) in &mut self.subscriptions {
                     *confirmed |= packet.packet_id == suback.packet_id;
@@ -503,6 +503,7 @@ impl Client {
             LinkEvent::Unsubscribed { filters, unsuback } => Event::Unsubscribed {
                 filters,
                 reasons: unsuback.reasons,
+                properties: unsuback.properties,
             },
         }
     }

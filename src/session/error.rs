@@ -85,6 +85,19 @@ pub struct Refusal {
     pub properties: Properties,
 }
 
+impl Refusal {
+    /// What a packet says with one of its reason codes, and its properties.
+    #[must_use]
+    pub fn new(packet: PacketType, reason: ReasonCode, properties: &Properties) -> Self {
+        let properties = properties.clone();
+        Self {
+            packet,
+            reason,
+            properties,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (0x{:02x})", self.reason.name_in(self.packet), self.reason.0)?;

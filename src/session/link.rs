@@ -3,7 +3,7 @@
 
 use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
-use super::{AckHandle, Delivery, Error};
+use super::{AckHandle, Delivery, Error, error::Refusal};
 use crate::protocol::{
     Ack, Disconnect, EncodeError, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
     Sender, Suback, Unsuback, Utf8, Version, frame,
@@ -47,20 +47,9 @@ pub(super) struct Agreement {
 /// Something about messages and subscriptions.
 pub(super) enum LinkEvent {
     Message(Publish, AckHandle),
-    Published {
-        publish: Publish,
-        reason: ReasonCode,
-        properties: Properties,
-        by: PacketType,
-    },
-    Subscribed {
-        filters: Vec<Utf8>,
-        suback: Suback,
-    },
-    Unsubscribed {
-        filters: Vec<Utf8>,
-        unsuback: Unsuback,
-    },
+    Published { publish: Publish, answer: Refusal },
+    Subscribed { filters: Vec<Utf8>, suback: Suback },
+    Unsubscribed { filters: Vec<Utf8>, unsuback: Unsuback },
 }
 
 impl Link {
@@ -311,12 +300,12 @@ impl Link {
             return Ok(Handled::Done);
         };
         self.pump(now)?;
-        Ok(Handled::Event(LinkEvent::Published {
-            publish,
+        let answer = Refusal {
+            packet: by,
             reason,
             properties: ack.properties,
-            by,
-        }))
+        };
+        Ok(Handled::Event(LinkEvent::Published { publish, answer }))
     }
 
     fn handle_suback(&mut self, suback: Suback, now: Instant) -> Result<Handled, Error> {

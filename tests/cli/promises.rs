@@ -155,11 +155,11 @@ fn refuse(stream: &mut TcpStream, refusal: &[u8], is_granted: bool) -> std::io::
                 stream.write_all(&[&[0x40, length, packet[5], packet[6]], refusal].concat())?;
             }
             0x82 if is_granted => stream.write_all(&[0x90, 4, packet[2], packet[3], 0, 1])?,
-            0x82 => {
-                // The reason code of a SUBACK is behind its properties.
+            first @ (0x82 | 0xa2) => {
+                // The reason code of a SUBACK or UNSUBACK is behind its properties.
                 let (reason, properties) = refusal.split_first().unwrap();
                 let length = u8::try_from(2 + refusal.len()).unwrap();
-                let start = [0x90, length, packet[2], packet[3]];
+                let start = [first + 0x0e, length, packet[2], packet[3]];
                 stream.write_all(&[&start, properties, &[*reason]].concat())?;
             }
             _ => return Ok(()),
@@ -188,6 +188,7 @@ fn a_refusal_is_shown_alike_by_all_commands() {
     for (words, is_granted) in [
         ("pub -t a -m x -q 1", true),
         ("sub -t a", false),
+        ("sub -t b -U a", true),
         ("rr -t a -e b -m x", false),
         ("rr -t a -e b -m x -q 1", true),
     ] {

@@ -9,7 +9,7 @@ use crate::bench::schedule::{Due, Schedule};
 use crate::bench::{Arrival, Scenario};
 use crate::client::Event;
 use crate::protocol::{Publish, QoS, Utf8};
-use crate::session::{self, error::Refusal};
+use crate::session;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -314,7 +314,7 @@ impl Publisher {
             id: connection.identity.client_id.clone(),
             source,
         })?;
-        let queue = connection.client.session().output().len();
+        let queue = connection.client.session().unwritten();
         if queue > self.context.send_queue.get() {
             self.context.send_queue.set(queue);
         }
@@ -334,13 +334,7 @@ impl Publisher {
     }
 
     fn handle(&mut self, event: Event) {
-        let Event::Session(session::Event::Published {
-            publish,
-            reason,
-            properties,
-            by,
-        }) = event
-        else {
+        let Event::Session(session::Event::Published { publish, answer }) = event else {
             return;
         };
         let now = self.start.elapsed();
@@ -355,7 +349,7 @@ impl Publisher {
         }
         self.settled += 1;
         let mut record = self.context.record.borrow_mut();
-        if reason.is_failure() {
+        if answer.reason.is_failure() {
             record.counts.refused += 1;
             let first = setup.load.first_source(self.index);
             let source = usize::try_from(stamp.source - first).unwrap_or_default();
@@ -363,11 +357,7 @@ impl Publisher {
             self.expected = self.expected.saturating_sub(receivers);
             drop(record);
             if !std::mem::replace(&mut self.refused, true) {
-                self.context.note(Note::Refused(Refusal {
-                    packet: by,
-                    reason,
-                    properties,
-                }));
+                self.context.note(Note::Refused(answer));
             }
             return;
         }

@@ -5,7 +5,7 @@ use super::Waiting;
 use crate::cli::Console;
 use crate::client::{self, Client, PATTERN};
 use crate::net::Stage;
-use crate::protocol::{Connack, PacketType, Properties, ReasonCode, Version};
+use crate::protocol::{Connack, Version};
 use crate::session::error::Refusal;
 use std::error::Error as _;
 use std::fmt::{self, Display};
@@ -68,22 +68,10 @@ impl Notes {
     }
 
     /// The broker refused something.
-    pub(in crate::commands) fn refused(
-        &mut self,
-        what: impl Display,
-        packet: PacketType,
-        reason: ReasonCode,
-        properties: &Properties,
-    ) {
+    pub(in crate::commands) fn refused(&mut self, what: impl Display, answer: &Refusal) {
         self.refusals += 1;
         if self.refusals <= NAMED {
-            let properties = properties.clone();
-            let refusal = Refusal {
-                packet,
-                reason,
-                properties,
-            };
-            self.insist(format_args!("the broker refused {what}: {refusal}"));
+            self.insist(format_args!("the broker refused {what}: {answer}"));
         }
     }
 
@@ -117,7 +105,7 @@ impl Notes {
                 options.version
             ));
         }
-        let uncertain = client.session().take_uncertain();
+        let uncertain = client.take_uncertain();
         if uncertain > 0 {
             self.note(format_args!(
                 "the broker lost its session: messages sent again as new, so a receiver may see them twice: {uncertain}"

@@ -9,8 +9,8 @@ use crate::client;
 use crate::commands::conversation::{Conversation, Ended, Reason, Task, Turn, Waiting};
 use crate::commands::until;
 use crate::exit::Outcome;
-use crate::protocol::{Connack, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode};
-use crate::session;
+use crate::protocol::{Connack, PacketType, PropertyId, Publish, QoS, ReasonCode};
+use crate::session::{self, error::Refusal};
 use std::future::pending;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -178,16 +178,8 @@ impl Task for Publisher {
 
     fn handle(&mut self, talk: &mut Conversation, event: session::Event) -> anyhow::Result<()> {
         match (event, &mut self.fetch) {
-            (
-                session::Event::Published {
-                    publish,
-                    reason,
-                    properties,
-                    by,
-                },
-                _,
-            ) => {
-                self.published(talk, &publish, reason, &properties, by);
+            (session::Event::Published { publish, answer }, _) => {
+                self.published(talk, &publish, &answer);
                 self.pace.acknowledged(Instant::now);
                 self.gather(talk);
             }
@@ -203,7 +195,8 @@ impl Task for Publisher {
             (session::Event::Subscribed { granted, properties }, Some(fetch)) => {
                 if let Some(reason) = fetch.subscribed(&mut talk.client, &granted)? {
                     let what = "the subscription that shows the retained message";
-                    talk.notes.refused(what, PacketType::Suback, reason, &properties);
+                    let answer = Refusal::new(PacketType::Suback, reason, &properties);
+                    talk.notes.refused(what, &answer);
                     self.refused = Some(reason);
                 }
             }
@@ -306,22 +299,16 @@ impl Publisher {
         }
     }
 
-    fn published(
-        &mut self,
-        talk: &mut Conversation,
-        publish: &Publish,
-        reason: ReasonCode,
-        properties: &Properties,
-        by: PacketType,
-    ) {
+    fn published(&mut self, talk: &mut Conversation, publish: &Publish, answer: &Refusal) {
+        let reason = answer.reason;
         let topic = publish.topic.escape_debug();
         if reason.is_failure() {
             self.totals.refused(reason);
             let what = format_args!("the message to \"{topic}\"");
-            return talk.notes.refused(what, by, reason, properties);
+            return talk.notes.refused(what, answer);
         }
         self.totals.acknowledged();
-        let downgraded = by == PacketType::Puback && publish.qos == QoS::ExactlyOnce;
+        let downgraded = answer.packet == PacketType::Puback && publish.qos == QoS::ExactlyOnce;
         if downgraded && !std::mem::replace(&mut self.downgrade_told, true) {
             talk.notes
                 .note("the broker answers QoS 2 with PUBACK: the messages are delivered at QoS 1");

@@ -9,7 +9,7 @@ use crate::output::message::{Format, Received};
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
 };
-use crate::session::{self, AckHandle};
+use crate::session::{self, AckHandle, error::Refusal};
 use anyhow::Context;
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -157,9 +157,7 @@ impl Task for Exchange {
                 self.subscription_answered(talk, &granted, &properties)?;
             }
             session::Event::Message(publish, handle) => self.received(talk, &publish, handle)?,
-            session::Event::Published {
-                reason, properties, by, ..
-            } => self.published(talk, reason, &properties, by),
+            session::Event::Published { answer, .. } => self.published(talk, &answer),
             session::Event::Unsubscribed { .. } => {}
         }
         Ok(())
@@ -259,7 +257,8 @@ impl Exchange {
             let shown = filter.escape_debug();
             if reason.is_failure() {
                 let what = format_args!("the subscription to the response topic \"{shown}\"");
-                talk.notes.refused(what, PacketType::Suback, *reason, properties);
+                let answer = Refusal::new(PacketType::Suback, *reason, properties);
+                talk.notes.refused(what, &answer);
                 if self.generated {
                     talk.notes.hint("name one with -e that this client may subscribe to");
                 }
@@ -300,11 +299,12 @@ impl Exchange {
     }
 
     /// What became of the request.
-    fn published(&mut self, talk: &mut Conversation, reason: ReasonCode, properties: &Properties, by: PacketType) {
+    fn published(&mut self, talk: &mut Conversation, answer: &Refusal) {
+        let reason = answer.reason;
         let topic = self.wanted.request.topic.escape_debug();
         if reason.is_failure() {
             let what = format_args!("the request to \"{topic}\"");
-            talk.notes.refused(what, by, reason, properties);
+            talk.notes.refused(what, answer);
             self.outcome = Some(Outcome::Refused(reason));
         } else if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
             // A request that was sent twice may have found someone the first time.

@@ -12,7 +12,7 @@ use crate::commands::conversation::{Conversation, Reason, Task, Turn, Waiting};
 use crate::commands::until;
 use crate::exit::Outcome;
 use crate::protocol::{Connack, PacketType, Properties, PropertyId, Publish, ReasonCode, Subscription, Utf8, Version};
-use crate::session::{self, AckHandle};
+use crate::session::{self, AckHandle, error::Refusal};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -221,18 +221,12 @@ impl Task for Subscriber {
 
     fn handle(&mut self, talk: &mut Conversation, event: session::Event) -> anyhow::Result<()> {
         match event {
-            session::Event::Published {
-                publish,
-                reason,
-                properties,
-                by,
-            } => {
-                if reason.is_failure() {
-                    self.refused.get_or_insert(reason);
+            session::Event::Published { publish, answer } => {
+                if answer.reason.is_failure() {
+                    self.refused.get_or_insert(answer.reason);
                     let topic = publish.topic.escape_debug();
                     let what = if publish.retain { "to remove" } else { "the reply to" };
-                    talk.notes
-                        .refused(format_args!("{what} \"{topic}\""), by, reason, &properties);
+                    talk.notes.refused(format_args!("{what} \"{topic}\""), &answer);
                 }
                 return Ok(());
             }
@@ -248,13 +242,17 @@ impl Task for Subscriber {
                     fence.begin();
                 }
             }
-            session::Event::Unsubscribed { filters, reasons } => {
+            session::Event::Unsubscribed {
+                filters,
+                reasons,
+                properties,
+            } => {
                 if let Some(fence) = self.fence.as_mut().filter(|fence| filters.contains(fence.filter())) {
                     self.complete = fence.answered();
                     return Ok(());
                 }
                 self.idle_since = Some(Instant::now());
-                self.ended_by = self.unsubscribed(talk, &filters, &reasons);
+                self.ended_by = self.unsubscribed(talk, &filters, &reasons, &properties);
             }
         }
         self.complete |= self.goal.when_subscribed && self.subscribed && self.wanted.unsubscribe.is_empty();
@@ -368,7 +366,8 @@ impl Subscriber {
             let shown = filter.escape_debug();
             if reason.is_failure() {
                 let what = format_args!("the subscription to \"{shown}\"");
-                talk.notes.refused(what, PacketType::Suback, *reason, properties);
+                let answer = Refusal::new(PacketType::Suback, *reason, properties);
+                talk.notes.refused(what, &answer);
                 continue;
             }
             let mut asked = self.wanted.subscriptions.iter();
@@ -391,14 +390,15 @@ impl Subscriber {
         talk: &mut Conversation,
         filters: &[Utf8],
         reasons: &[ReasonCode],
+        properties: &Properties,
     ) -> Option<ReasonCode> {
         for (index, filter) in filters.iter().enumerate() {
             let shown = filter.escape_debug();
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             if reason.is_failure() {
                 let what = format_args!("to unsubscribe from \"{shown}\"");
-                talk.notes
-                    .refused(what, PacketType::Unsuback, reason, &Properties::new());
+                let answer = Refusal::new(PacketType::Unsuback, reason, properties);
+                talk.notes.refused(what, &answer);
             } else {
                 let name = reason.name_in(PacketType::Unsuback);
                 talk.notes.debug(format_args!("unsubscribed from \"{shown}\": {name}"));
