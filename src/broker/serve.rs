@@ -42,7 +42,7 @@ const MAX_OUTPUT: usize = 1 << 20;
 /// A client of 3.1.1 with more acknowledgements held back than this is not read until some have gone.
 const MAX_HELD: usize = 1000;
 /// How long the last words to a client may take.
-const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after the system refused a connection, for want of file descriptors mostly.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -53,11 +53,11 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     log: Box<Log>,
 ) -> Statistics {
-    let hub = Rc::new(Hub {
+    let shared = Rc::new(Shared {
         max_packet_size: options.max_packet_size,
         state: RefCell::new(State {
             broker: Broker::new(options),
-            bells: HashMap::new(),
+            wakers: HashMap::new(),
         }),
         stopping: Cell::new(false),
         live: Cell::new(0),
@@ -69,18 +69,18 @@ pub async fn serve(
     LocalSet::new()
         .run_until(async {
             for listener in listeners {
-                tokio::task::spawn_local(accept(Rc::clone(&hub), listener));
+                tokio::task::spawn_local(accept(Rc::clone(&shared), listener));
             }
-            tokio::task::spawn_local(keep_time(Rc::clone(&hub)));
+            tokio::task::spawn_local(keep_time(Rc::clone(&shared)));
             shutdown.await;
-            hub.stop().await;
-            hub.work(|broker| broker.statistics())
+            shared.stop().await;
+            shared.work(|broker| broker.statistics())
         })
         .await
 }
 
 /// What the tasks share.
-struct Hub {
+struct Shared {
     max_packet_size: usize,
     state: RefCell<State>,
     stopping: Cell<bool>,
@@ -94,28 +94,28 @@ struct Hub {
 
 struct State {
     broker: Broker,
-    bells: HashMap<ConnectionId, Rc<Notify>>,
+    wakers: HashMap<ConnectionId, Rc<Notify>>,
 }
 
 fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
-async fn accept(hub: Rc<Hub>, listener: Listener) {
+async fn accept(shared: Rc<Shared>, listener: Listener) {
     loop {
         match listener.accept().await {
-            Ok(_) if hub.stopping.get() => {}
+            Ok(_) if shared.stopping.get() => {}
             Ok(pending) => {
-                hub.live.set(hub.live.get() + 1);
-                let hub = Rc::clone(&hub);
+                shared.live.set(shared.live.get() + 1);
+                let shared = Rc::clone(&shared);
                 tokio::task::spawn_local(async move {
                     // Leaves by `Drop`, a panic of the task included.
-                    let seat = Seat::new(hub);
-                    attend(&seat, pending).await;
+                    let registration = Registration::new(shared);
+                    serve_connection(&registration, pending).await;
                 });
             }
             Err(error) => {
-                hub.detail(format_args!("cannot accept a connection: {}", io_message(&error)));
+                shared.detail(format_args!("cannot accept a connection: {}", io_message(&error)));
                 time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -123,10 +123,10 @@ async fn accept(hub: Rc<Hub>, listener: Listener) {
 }
 
 /// Wills with a delay, sessions and retained messages that expire.
-async fn keep_time(hub: Rc<Hub>) {
+async fn keep_time(shared: Rc<Shared>) {
     loop {
-        let armed = hub.state.borrow().broker.poll_timeout();
-        hub.armed.set(armed);
+        let armed = shared.state.borrow().broker.poll_timeout();
+        shared.armed.set(armed);
         let due = async {
             match armed {
                 Some(at) => time::sleep_until(at.into()).await,
@@ -134,21 +134,21 @@ async fn keep_time(hub: Rc<Hub>) {
             }
         };
         tokio::select! {
-            () = due => hub.work(|broker| broker.handle_timeout(now())),
-            () = hub.rearm.notified() => {}
+            () = due => shared.work(|broker| broker.handle_timeout(now())),
+            () = shared.rearm.notified() => {}
         }
     }
 }
 
-impl Hub {
+impl Shared {
     /// Does something with the broker, and what follows from it.
     fn work<T>(&self, task: impl FnOnce(&mut Broker) -> T) -> T {
         let mut state = self.state.borrow_mut();
-        let State { broker, bells } = &mut *state;
+        let State { broker, wakers } = &mut *state;
         let result = task(broker);
         for id in broker.take_wakes() {
-            if let Some(bell) = bells.get(&id) {
-                bell.notify_one();
+            if let Some(wake) = wakers.get(&id) {
+                wake.notify_one();
             }
         }
         if broker.poll_timeout() != self.armed.get() {
@@ -171,8 +171,8 @@ impl Hub {
 
     async fn stop(&self) {
         self.stopping.set(true);
-        for bell in self.state.borrow().bells.values() {
-            bell.notify_one();
+        for wake in self.state.borrow().wakers.values() {
+            wake.notify_one();
         }
         let all_gone = async {
             while self.live.get() > 0 {
@@ -180,53 +180,55 @@ impl Hub {
             }
         };
         // Who does not go in time is cut off.
-        let _ = time::timeout(FAREWELL, all_gone).await;
+        let _ = time::timeout(LAST_WORDS, all_gone).await;
     }
 }
 
-/// A connection's place in the hub.
-struct Seat {
-    hub: Rc<Hub>,
+/// A connection that the broker knows; it is told when this is dropped.
+struct Registration {
+    shared: Rc<Shared>,
     id: ConnectionId,
-    /// Rung when there is something to do.
-    bell: Rc<Notify>,
+    /// Notified when there is something to do.
+    wake: Rc<Notify>,
 }
 
-impl Seat {
-    fn new(hub: Rc<Hub>) -> Self {
-        let bell = Rc::new(Notify::new());
-        let id = hub.work(Broker::open);
-        hub.state.borrow_mut().bells.insert(id, Rc::clone(&bell));
-        Self { hub, id, bell }
+impl Registration {
+    fn new(shared: Rc<Shared>) -> Self {
+        let wake = Rc::new(Notify::new());
+        let id = shared.work(Broker::open);
+        shared.state.borrow_mut().wakers.insert(id, Rc::clone(&wake));
+        Self { shared, id, wake }
     }
 }
 
-impl Drop for Seat {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.hub.live.set(self.hub.live.get().saturating_sub(1));
-        self.hub.gone.notify_one();
-        self.hub
+        self.shared.live.set(self.shared.live.get().saturating_sub(1));
+        self.shared.gone.notify_one();
+        self.shared
             .work(|broker| broker.disconnected(self.id, Default::default(), End::Lost, now()));
-        self.hub.state.borrow_mut().bells.remove(&self.id);
+        self.shared.state.borrow_mut().wakers.remove(&self.id);
     }
 }
 
-async fn attend(seat: &Seat, pending: Pending) {
+async fn serve_connection(registration: &Registration, pending: Pending) {
     let peer = pending.peer;
     let deadline = now() + Server::CONNECT_TIMEOUT;
     let stream = match time::timeout_at(deadline.into(), pending.handshake()).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             let what = io_message(&error);
-            return seat.hub.detail(format_args!("{peer}: no connection: {what}"));
+            return registration
+                .shared
+                .detail(format_args!("{peer}: no connection: {what}"));
         }
-        Err(_) => return seat.hub.detail(format_args!("{peer}: no handshake in time")),
+        Err(_) => return registration.shared.detail(format_args!("{peer}: no handshake in time")),
     };
     let connection = Connection {
-        seat,
+        registration,
         peer,
         pipe: Pipe::new(stream),
-        server: Server::new(seat.hub.max_packet_size, now()),
+        server: Server::new(registration.shared.max_packet_size, now()),
         connect: None,
         connect_by: Some(deadline),
         held: VecDeque::new(),
@@ -264,7 +266,7 @@ struct Held {
 }
 
 struct Connection<'a> {
-    seat: &'a Seat,
+    registration: &'a Registration,
     peer: Peer,
     pipe: Pipe,
     server: Server,
@@ -282,8 +284,8 @@ struct Connection<'a> {
 impl Connection<'_> {
     async fn run(mut self) {
         let ending = loop {
-            let seat = self.seat;
-            let result = seat.hub.work(|broker| self.round(broker, now()));
+            let registration = self.registration;
+            let result = registration.shared.work(|broker| self.round(broker, now()));
             if let Err(ending) = result {
                 break ending;
             }
@@ -297,9 +299,9 @@ impl Connection<'_> {
     // ----- one round
 
     fn round(&mut self, broker: &mut Broker, now: Instant) -> Result<(), Ending> {
-        let id = self.seat.id;
+        let id = self.registration.id;
         broker.attend(id);
-        if self.seat.hub.stopping.get() {
+        if self.registration.shared.stopping.get() {
             return Err(Ending::Stopping);
         }
         if broker.is_ousted(id) {
@@ -334,7 +336,7 @@ impl Connection<'_> {
 
     /// Sends acknowledgements that waited for others, in their order `[MQTT-4.6.0-2]`.
     fn release(&mut self, broker: &Broker, now: Instant) -> Result<(), Ending> {
-        let free = !broker.waits(self.seat.id);
+        let free = !broker.waits(self.registration.id);
         while self.held.front().is_some_and(|held| free || held.until <= now) {
             let Some(held) = self.held.pop_front() else { break };
             self.server.acknowledge(held.handle, held.reason)?;
@@ -343,7 +345,7 @@ impl Connection<'_> {
     }
 
     fn handle(&mut self, broker: &mut Broker, event: Event, now: Instant) -> Result<(), Ending> {
-        let id = self.seat.id;
+        let id = self.registration.id;
         match event {
             Event::Connect(connect) => self.connect(broker, connect, now)?,
             Event::Publish(publish, handle) => self.publish(broker, publish, handle, now)?,
@@ -368,7 +370,7 @@ impl Connection<'_> {
     }
 
     fn connect(&mut self, broker: &mut Broker, connect: Box<Connect>, now: Instant) -> Result<(), Ending> {
-        match broker.connect(self.seat.id, &connect, now) {
+        match broker.connect(self.registration.id, &connect, now) {
             Answer::Wait => self.connect = Some(connect),
             Answer::Refused(reason) => {
                 self.client_id = connect.client_id.escape_debug().to_string();
@@ -401,7 +403,7 @@ impl Connection<'_> {
         handle: AckHandle,
         now: Instant,
     ) -> Result<(), Ending> {
-        let id = self.seat.id;
+        let id = self.registration.id;
         let qos = publish.qos;
         let published = broker.publish(id, publish, now);
         if published.pause {
@@ -423,7 +425,7 @@ impl Connection<'_> {
 
     /// Moves messages from the client's queue into the output buffer, as far as both allow.
     fn fill(&mut self, broker: &mut Broker, now: Instant) -> Result<(), Ending> {
-        let id = self.seat.id;
+        let id = self.registration.id;
         self.server.pump(now)?;
         while let Some(qos) = broker.next_qos(id) {
             if !self.server.is_ready(qos) {
@@ -457,16 +459,16 @@ impl Connection<'_> {
                 self.sleep.as_mut().reset(at.into());
             }
         }
-        let mut bell = pin!(self.seat.bell.notified());
+        let mut wake = pin!(self.registration.wake.notified());
         poll_fn(|context| {
             let (output, input) = self.server.buffers();
             let moved = self.pipe.poll(context, output, reading.then_some(input));
-            let rung = bell.as_mut().poll(context).is_ready();
+            let woken = wake.as_mut().poll(context).is_ready();
             match moved {
                 Poll::Ready(Ok(Moved::Bytes)) => Poll::Ready(Ok(())),
                 Poll::Ready(Ok(Moved::End)) => Poll::Ready(Err(Ending::Eof)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(Ending::Io(error))),
-                Poll::Pending if rung => Poll::Ready(Ok(())),
+                Poll::Pending if woken => Poll::Ready(Ok(())),
                 Poll::Pending if wake_at.is_some() => self.sleep.as_mut().poll(context).map(Ok),
                 Poll::Pending => Poll::Pending,
             }
@@ -497,10 +499,14 @@ impl Connection<'_> {
             Ending::Said(disconnect) => End::Disconnect(disconnect),
             _ => End::Lost,
         };
-        let (hub, id, delivery) = (&self.seat.hub, self.seat.id, self.server.into_delivery());
-        hub.work(|broker| broker.disconnected(id, delivery, end, now()));
+        let (shared, id, delivery) = (
+            &self.registration.shared,
+            self.registration.id,
+            self.server.into_delivery(),
+        );
+        shared.work(|broker| broker.disconnected(id, delivery, end, now()));
         let mut pipe = self.pipe;
-        let farewell = async {
+        let goodbye = async {
             if silent {
                 return Ok(());
             }
@@ -518,7 +524,7 @@ impl Connection<'_> {
             io::Result::Ok(())
         };
         // A client that does not listen misses them.
-        let _ = time::timeout(FAREWELL, farewell).await;
+        let _ = time::timeout(LAST_WORDS, goodbye).await;
     }
 
     fn explain(&self, ending: &Ending) {
@@ -544,8 +550,8 @@ impl Connection<'_> {
 
     fn detail(&self, line: fmt::Arguments<'_>) {
         match self.client_id.as_str() {
-            "" => self.seat.hub.detail(format_args!("{}: {line}", self.peer)),
-            id => self.seat.hub.detail(format_args!("{id}: {line}")),
+            "" => self.registration.shared.detail(format_args!("{}: {line}", self.peer)),
+            id => self.registration.shared.detail(format_args!("{id}: {line}")),
         }
     }
 }

@@ -6,7 +6,7 @@ mod transport;
 
 use super::Usage;
 use super::console::Console;
-use super::settings::layers::Steering;
+use super::settings::layers::ConfigFlags;
 use super::settings::print::Outcome;
 use super::settings::typed::path;
 use super::values::{Expiry, Positive, PropertyFlags, Time, TopicName, VersionChoice};
@@ -151,7 +151,7 @@ pub struct Connection {
     quiet: bool,
 
     #[command(flatten)]
-    steering: Steering,
+    config: ConfigFlags,
 
     #[command(flatten)]
     transport: Transport,

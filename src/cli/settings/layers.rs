@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The flags that say what is read and shown.
 #[derive(Debug, clap::Args, Deserialize)]
-pub struct Steering {
+pub struct ConfigFlags {
     /// Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank
     #[arg(short, long, value_name = "FILE")]
     #[serde(deserialize_with = "path")]
