@@ -42,6 +42,8 @@ pub(crate) enum End {
     Insist,
     /// By itself, with one of these statuses, before the deadline.
     Itself(&'static [i32]),
+    /// The same without any limit.
+    Unlimited(&'static [i32]),
 }
 
 pub(crate) struct Row {
@@ -99,6 +101,8 @@ impl Places {
         text.replace("{8MB}", &path("8MB"))
             .replace("{fifo}", &path("fifo"))
             .replace("{sleep}", "sleep 20")
+            .replace("{slow}", "sleep 0.3; date")
+            .replace("{failing}", "exit 1")
             .replace("{stubborn}", "trap '' TERM; exec sleep 20")
     }
 }
@@ -108,7 +112,7 @@ impl End {
         match self {
             Self::Deadline | Self::Itself(_) => &["--deadline", "1s"],
             Self::Timeout => &["-W", "1"],
-            Self::Interrupt | Self::Terminate | Self::Insist => &[],
+            Self::Interrupt | Self::Terminate | Self::Insist | Self::Unlimited(_) => &[],
         }
     }
 
@@ -117,7 +121,7 @@ impl End {
             Self::Deadline | Self::Timeout => &[27],
             Self::Interrupt => &[130],
             Self::Terminate | Self::Insist => &[143],
-            Self::Itself(statuses) => statuses,
+            Self::Itself(statuses) | Self::Unlimited(statuses) => statuses,
         }
     }
 
@@ -125,7 +129,7 @@ impl End {
         match self {
             Self::Interrupt => Some(("-INT", 2)),
             Self::Terminate | Self::Insist => Some(("-TERM", 15)),
-            Self::Deadline | Self::Timeout | Self::Itself(_) => None,
+            Self::Deadline | Self::Timeout | Self::Itself(_) | Self::Unlimited(_) => None,
         }
     }
 }
