@@ -6,7 +6,8 @@ use crate::broker::passwords::Passwords;
 use crate::broker::serve::{Log, Severity, serve};
 use crate::broker::{Options, Statistics};
 use crate::exit::{Outcome, OutputError, Signal};
-use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, file, tls};
+use crate::net::file::{self, Until};
+use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, tls};
 use anyhow::Context as _;
 use clap::ArgGroup;
 use rustix::process::{Pid, kill_process};
@@ -226,7 +227,7 @@ fn options(args: &Args) -> anyhow::Result<Options> {
 
 fn read_passwords(path: &Path) -> anyhow::Result<Passwords> {
     let problem = || format!("cannot use the password file {}", path.display());
-    let text = file::read_text(path).with_context(problem)?;
+    let text = file::read_text(path, Until::default()).with_context(problem)?;
     Passwords::parse(&text).with_context(problem)
 }
 

@@ -234,6 +234,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::super::certificates::Certificates;
+    use super::super::file::Until;
     use super::super::tls::{self, TlsOptions, TlsVersion};
     use super::super::{Hint, Listener, Pending, io_hint, io_message};
     use super::*;
@@ -245,7 +246,7 @@ mod tests {
     fn with_tls(host: &str, port: u16, options: &TlsOptions) -> Target {
         let name = tls::server_name(options, host).unwrap();
         Target {
-            tls: Some((tls::client_config(options).unwrap(), name)),
+            tls: Some((tls::client_config(options, Until::default()).unwrap(), name)),
             ..plain(host, port)
         }
     }

@@ -93,6 +93,9 @@ impl Places {
         std::fs::write(directory.path().join("8MB"), vec![b'x'; 8_000_000]).unwrap();
         let fifo = directory.path().join("fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        // As much as is looked at before the key.
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(directory.path().join("certificate"), certificate).unwrap();
         Self { directory }
     }
 
@@ -100,6 +103,7 @@ impl Places {
         let path = |name: &str| Path::to_str(&self.directory.path().join(name)).unwrap().to_owned();
         text.replace("{8MB}", &path("8MB"))
             .replace("{fifo}", &path("fifo"))
+            .replace("{certificate}", &path("certificate"))
             .replace("{sleep}", "sleep 20")
             .replace("{slow}", "sleep 0.3; date")
             .replace("{failing}", "exit 1")
