@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[test]
 fn inputs_and_commands_are_not_waited_for() {
@@ -60,11 +60,54 @@ fn files_of_settings_are_not_waited_for() {
             "sub -t a -o {fifo}",
             "bench -o {fifo}",
             "bench --scenario {fifo}",
+            "bench -f {fifo}",
+            "bench --baseline {fifo}",
+            "bench --merge {fifo}",
         ],
         stage: "reading \"{fifo}\"",
         alone: true,
+        ends: &[End::Deadline, End::Interrupt, End::Terminate],
         ..ROW
     }]);
+}
+
+/// Nor does a file that was named beside it stay as a draft.
+#[test]
+fn output_files_are_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut failures = String::new();
+    for flag in ["--csv", "--html", "--hdr-log", "--junit"] {
+        for end in [End::Deadline, End::Interrupt, End::Terminate] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_mqkit"));
+            isolate(&mut command);
+            command
+                .args(["bench", "-h", "127.0.0.1", "-p", "1", "--csv", "a.csv"])
+                .arg(flag)
+                .arg(&fifo)
+                .args(end.flags())
+                .current_dir(directory.path());
+            let watched = Watched::start(command, Input::Nothing, Output::Read);
+            let from = end.signal().map(|(name, _)| {
+                // No handler could be waited for.
+                std::thread::sleep(Duration::from_millis(300));
+                watched.signal(name);
+                Instant::now()
+            });
+            let ended = watched.end();
+            let stage = format!("opening {fifo:?}");
+            for fault in faults(end, &ended, from, &stage, true, false) {
+                writeln!(failures, "{flag} {end:?}: {fault}").unwrap();
+            }
+        }
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+    assert_eq!(
+        std::fs::read_dir(directory.path()).unwrap().count(),
+        1,
+        "files are left"
+    );
 }
 
 /// The configuration file, and the one that a tool of Mosquitto's reads by default.

@@ -129,7 +129,7 @@ impl End {
         }
     }
 
-    fn signal(self) -> Option<(&'static str, u32)> {
+    pub(crate) fn signal(self) -> Option<(&'static str, u32)> {
         match self {
             Self::Interrupt => Some(("-INT", 2)),
             Self::Terminate | Self::Insist => Some(("-TERM", 15)),
