@@ -60,6 +60,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "with_tls")]
     key: Option<PathBuf>,
 
+    /// File whose first line is the password of an encrypted key (PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    key_password_file: Option<PathBuf>,
+
     /// With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it
     #[arg(long, value_name = "FILE", requires = "with_tls")]
     client_ca: Option<PathBuf>,
@@ -123,6 +127,7 @@ pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
         unix: None,
         cert: None,
         key: None,
+        key_password_file: None,
         client_ca: None,
         password_file: None,
         max_queued: 0,
@@ -183,7 +188,10 @@ async fn run_async(args: Args, interrupt: Interrupt) -> anyhow::Result<Outcome> 
 /// All but the one for plain TCP, each with its URL.
 async fn further_listeners(args: &Args) -> anyhow::Result<Vec<(Listener, String)>> {
     let tls = match (&args.cert, &args.key) {
-        (Some(cert), Some(key)) => Some(tls::server_config(cert, key, args.client_ca.as_deref())?),
+        (Some(cert), Some(key)) => {
+            let (password, client_ca) = (args.key_password_file.as_deref(), args.client_ca.as_deref());
+            Some(tls::server_config(cert, key, password, client_ca)?)
+        }
         _ => None,
     };
     let mut listeners = Vec::new();

@@ -268,7 +268,7 @@ mod tests {
     async fn listen(certificates: &Certificates, name: &str, client_ca: bool) -> (Listener, u16) {
         let (cert, key) = pair(certificates, name);
         let ca = certificates.path("ca.pem");
-        let config = tls::server_config(&cert, &key, client_ca.then_some(ca.as_path())).unwrap();
+        let config = tls::server_config(&cert, &key, None, client_ca.then_some(ca.as_path())).unwrap();
         let listener = Listener::bind(&Address::new("localhost", 0), Some(config))
             .await
             .unwrap();

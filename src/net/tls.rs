@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
     ClientConfig, DigitallySignedStruct, KeyLog, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
@@ -211,18 +211,15 @@ pub fn client_config(options: &TlsOptions, until: Until) -> Result<Arc<ClientCon
         .dangerous()
         .with_custom_certificate_verifier(verifier);
 
-    let password = options.key_password.as_deref();
-    let password = password.map(|path| pem::password(path, until)).transpose()?;
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(_), None) => return Err(TlsError::CertWithoutKey),
         (None, Some(_)) => return Err(TlsError::KeyWithoutCert),
-        (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(
-                certificates(cert, until)?,
-                private_key(key, password.as_deref(), until)?,
-            )
-            .map_err(|error| identity_error(error, cert, key))?,
+        (Some(cert), Some(key)) => {
+            let (chain, secret) = identity(cert, key, options.key_password.as_deref(), until)?;
+            let config = builder.with_client_auth_cert(chain, secret);
+            config.map_err(|error| identity_error(error, cert, key))?
+        }
     };
     if options.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
         return Err(TlsError::Alpn);
@@ -234,13 +231,18 @@ pub fn client_config(options: &TlsOptions, until: Until) -> Result<Arc<ClientCon
     Ok(Arc::new(config))
 }
 
-/// Makes the configuration of a server from PEM files. With `client_ca`, every client must have a certificate that
-/// an authority in that file signed, or that is itself in it.
+/// Makes the configuration of a server from PEM files; `key_password` has the password of an encrypted key. With
+/// `client_ca`, every client must have a certificate that an authority in that file signed, or that is itself in it.
 ///
 /// # Errors
 ///
 /// [`TlsError`] when a file cannot be read or holds no usable certificate or key.
-pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn server_config(
+    cert: &Path,
+    key: &Path,
+    key_password: Option<&Path>,
+    client_ca: Option<&Path>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     // A server has no limit.
     let until = Until::default();
     let provider = Arc::new(ring::default_provider());
@@ -258,7 +260,8 @@ pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Resul
             builder.with_client_cert_verifier(Arc::new(ClientTrust { listed, inner }))
         }
     };
-    let config = builder.with_single_cert(certificates(cert, until)?, private_key(key, None, until)?);
+    let (chain, secret) = identity(cert, key, key_password, until)?;
+    let config = builder.with_single_cert(chain, secret);
     config.map(Arc::new).map_err(|error| identity_error(error, cert, key))
 }
 
@@ -285,6 +288,20 @@ pub(super) fn version_name(version: ProtocolVersion) -> String {
 
 fn setup(error: impl std::error::Error) -> TlsError {
     TlsError::Setup(error.to_string())
+}
+
+/// An own certificate and its key.
+fn identity(
+    cert: &Path,
+    key: &Path,
+    password: Option<&Path>,
+    until: Until,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let password = password.map(|path| pem::password(path, until)).transpose()?;
+    Ok((
+        certificates(cert, until)?,
+        private_key(key, password.as_deref(), until)?,
+    ))
 }
 
 fn identity_error(error: rustls::Error, cert: &Path, key: &Path) -> TlsError {
@@ -561,7 +578,7 @@ mod tests {
         )
         .unwrap();
         for key in [pkcs8, older] {
-            let error = server_config(&made.path("server.pem"), &key, None).unwrap_err();
+            let error = server_config(&made.path("server.pem"), &key, None, None).unwrap_err();
             assert_eq!(error.hint(), Some(Hint::EncryptedKey(key.clone())));
             let options = TlsOptions {
                 cert: Some(made.path("client.pem")),

@@ -33,7 +33,7 @@ async fn meet(options: &TlsOptions, server: Arc<ServerConfig>) -> (io::Result<()
 /// A server with this certificate.
 fn server(made: &Certificates, name: &str) -> Arc<ServerConfig> {
     let (cert, key) = pair(made, name);
-    server_config(&cert, &key, None).unwrap()
+    server_config(&cert, &key, None, None).unwrap()
 }
 
 fn pair(made: &Certificates, name: &str) -> (PathBuf, PathBuf) {
@@ -240,7 +240,7 @@ async fn a_client_is_trusted_as_itself_too() {
     ] {
         let (cert, key) = pair(&made, "server");
         let listed_file = made.path(&format!("{listed}.pem"));
-        let config = server_config(&cert, &key, Some(&listed_file)).unwrap();
+        let config = server_config(&cert, &key, None, Some(&listed_file)).unwrap();
         let (cert, key) = pair(&made, shown);
         let options = TlsOptions {
             cert: Some(cert),
