@@ -194,7 +194,7 @@ fn properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Prope
 pub struct Invocation {
     /// When: limits of the whole run count from here.
     pub started: Instant,
-    /// Under a name of Mosquitto's: its defaults and output, to the byte.
+    /// Under a name of Mosquitto's: its defaults and output, in a pipe to the byte.
     pub as_mosquitto: bool,
 }
 
@@ -238,7 +238,7 @@ pub struct Plan {
     pub started: Instant,
     /// What is said on stderr.
     pub console: Console,
-    /// Started under a name of Mosquitto's: its defaults and output, to the byte.
+    /// Started under a name of Mosquitto's: its defaults and output, in a pipe to the byte.
     pub as_mosquitto: bool,
 }
 
