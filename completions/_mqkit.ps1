@@ -510,6 +510,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqkit' -ScriptBlock {
             [CompletionResult]::new('--unix', '--unix', [CompletionResultType]::ParameterName, 'Path of a Unix socket to listen on as well')
             [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate of the broker for TLS, PEM, with its intermediate certificates')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Private key of the certificate, PEM')
+            [CompletionResult]::new('--key-password-file', '--key-password-file', [CompletionResultType]::ParameterName, 'File whose first line is the password of an encrypted key (PKCS #8)')
             [CompletionResult]::new('--client-ca', '--client-ca', [CompletionResultType]::ParameterName, 'With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it')
             [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'Only users in this file may connect: lines of the form user:password')
             [CompletionResult]::new('--max-queued', '--max-queued', [CompletionResultType]::ParameterName, 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit')

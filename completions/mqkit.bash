@@ -460,7 +460,7 @@ _mqkit() {
             return 0
             ;;
         mqkit__subcmd__broker)
-            opts="-p -v --port --bind --tls-port --ws-port --wss-port --unix --cert --key --client-ca --password-file --max-queued --max-packet-size --verbose --help"
+            opts="-p -v --port --bind --tls-port --ws-port --wss-port --unix --cert --key --key-password-file --client-ca --password-file --max-queued --max-packet-size --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -499,6 +499,10 @@ _mqkit() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -501,6 +501,7 @@ set edit:completion:arg-completer[mqkit] = {|@words|
             cand --unix 'Path of a Unix socket to listen on as well'
             cand --cert 'Certificate of the broker for TLS, PEM, with its intermediate certificates'
             cand --key 'Private key of the certificate, PEM'
+            cand --key-password-file 'File whose first line is the password of an encrypted key (PKCS #8)'
             cand --client-ca 'With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it'
             cand --password-file 'Only users in this file may connect: lines of the form user:password'
             cand --max-queued 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit'

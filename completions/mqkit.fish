@@ -394,6 +394,7 @@ complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l wss-port -d 'Port
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l unix -d 'Path of a Unix socket to listen on as well' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l cert -d 'Certificate of the broker for TLS, PEM, with its intermediate certificates' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l key -d 'Private key of the certificate, PEM' -r -F
+complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l key-password-file -d 'File whose first line is the password of an encrypted key (PKCS #8)' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l client-ca -d 'With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l password-file -d 'Only users in this file may connect: lines of the form user:password' -r -F
 complete -c mqkit -n "__fish_mqkit_using_subcommand broker" -l max-queued -d 'Messages that may wait for one client, connected or not; what exceeds them is dropped and reported. 0 is no limit' -r

@@ -18,6 +18,9 @@ pub enum Usage {
     /// Words on what is wrong.
     #[error("{0}")]
     Bad(String),
+    /// What cannot be read, and why.
+    #[error("{0}: {1}")]
+    Unreadable(String, #[source] std::io::Error),
     /// The command line's own explanation, complete with usage.
     #[error("{0}")]
     Explained(String),

@@ -112,7 +112,7 @@ fn run_as(tool: &Tool, words: &[OsString], invocation: Invocation) -> anyhow::Re
     };
     let command = (subcommand.flags)(Command::new(tool.name)).about(subcommand.about);
     match (
-        tool.read(&command, words.get(1..).unwrap_or_default())?,
+        tool.read(&command, words.get(1..).unwrap_or_default(), invocation.started)?,
         &subcommand.run,
     ) {
         (Call::Run(settings), Run::Connecting(run)) => run(&Start {
@@ -163,7 +163,7 @@ fn dispatch(words: &[OsString], invocation: Invocation) -> anyhow::Result<Outcom
             let tables: Vec<_> = SUBCOMMANDS.iter().map(|subcommand| subcommand.name).collect();
             run(&Start {
                 command,
-                settings: layers::gather(command, &tables, matches)?,
+                settings: layers::gather(command, &tables, matches, invocation.started)?,
                 invocation,
                 only_prints: layers::only_prints(matches),
             })

@@ -8,6 +8,7 @@ use crate::bench;
 use crate::cli::Usage;
 use crate::cli::mosquitto::Tool;
 use crate::client;
+use crate::net::file::RanOut;
 use crate::protocol::{EncodeError, ReasonCode};
 use crate::session;
 use std::fmt::Write as _;
@@ -85,6 +86,11 @@ const TERMINATED: u8 = 143;
 /// Shows an error on stderr and gives the status of the process: ours, or that of the tool whose name the program has.
 #[must_use]
 pub fn report(result: anyhow::Result<Outcome>, tool: Option<&Tool>) -> ExitCode {
+    let result = match result {
+        // As of every other limit, those tools say that it ran out, and no more.
+        Err(error) if tool.is_some() && ran_out(&error).is_some() => Ok(Outcome::TimedOut),
+        result => result,
+    };
     let (text, status) = match (result, tool) {
         (Ok(outcome), None) => (String::new(), outcome.status()),
         (Ok(outcome), Some(tool)) => {
@@ -119,8 +125,18 @@ impl Outcome {
     }
 }
 
+/// A file was waited for when a time limit ran out.
+fn ran_out(error: &anyhow::Error) -> Option<&RanOut> {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref().and_then(RanOut::of))
+}
+
 /// The status of an error: of the first cause that has one.
 fn status(error: &anyhow::Error) -> u8 {
+    if ran_out(error).is_some() {
+        return TIMED_OUT;
+    }
     let known = error.chain().find_map(|cause| {
         if let Some(error) = client_error(cause) {
             return Some(client_status(error));
@@ -197,6 +213,9 @@ fn publish_status(error: &session::client::PublishError) -> u8 {
 fn render(error: &anyhow::Error) -> String {
     if let Some(Usage::Explained(text)) = error.downcast_ref() {
         return text.clone();
+    }
+    if let Some(ran_out) = ran_out(error) {
+        return format!("mqkit: {ran_out}\n");
     }
     let mut text = format!("mqkit: {error}\n");
     text += &causes(error, None);

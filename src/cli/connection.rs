@@ -11,6 +11,7 @@ use super::settings::print::Outcome;
 use super::settings::typed::path;
 use super::values::{Expiry, Positive, PropertyFlags, Time, TopicName, VersionChoice};
 use crate::client;
+use crate::net::file::Until;
 use crate::net::{self, Url};
 use crate::protocol::packet::Will;
 use crate::protocol::property::Place;
@@ -184,7 +185,7 @@ fn properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Prope
 pub struct Invocation {
     /// When: limits of the whole run count from here.
     pub started: Instant,
-    /// Under a name of Mosquitto's: its defaults and output, to the byte.
+    /// Under a name of Mosquitto's: its defaults and output, in a pipe to the byte.
     pub as_mosquitto: bool,
 }
 
@@ -228,7 +229,7 @@ pub struct Plan {
     pub started: Instant,
     /// What is said on stderr.
     pub console: Console,
-    /// Started under a name of Mosquitto's: its defaults and output, to the byte.
+    /// Started under a name of Mosquitto's: its defaults and output, in a pipe to the byte.
     pub as_mosquitto: bool,
 }
 
@@ -250,7 +251,7 @@ impl Connection {
     pub fn plan(&self, needs: &Needs<'_>, invocation: Invocation) -> anyhow::Result<Plan> {
         let Invocation { started, as_mosquitto } = invocation;
         let url = self.url(invocation)?;
-        let mut target = self.target(url.as_ref())?;
+        let mut target = self.target(url.as_ref(), self.until(invocation))?;
         if needs.embedded {
             if target.tls.is_some() || target.websocket.is_some() {
                 let text = "TLS and WebSocket need the name of a broker (-h): the embedded one takes plain TCP here";
@@ -335,6 +336,12 @@ impl Connection {
         self.max_inflight.map(|Positive(count)| count)
     }
 
+    /// How long a file that is a pipe may take.
+    #[must_use]
+    pub fn until(&self, invocation: Invocation) -> Until {
+        Until::new(invocation.started, time(self.deadline))
+    }
+
     /// What is said on stderr.
     #[must_use]
     pub fn console(&self) -> Console {
@@ -411,7 +418,7 @@ impl Connection {
             (None, Some(name)) => Some(Utf8::new(name).context("the user name of the URL")?),
             (None, None) => None,
         };
-        let password = self.password(url)?;
+        let password = self.password(url, self.until(invocation))?;
         if password.is_some() && username.is_none() && version != Version::V5 {
             return Err(Usage::Bad(format!("a password needs a user name in MQTT {version} (-u)")).into());
         }
@@ -461,12 +468,13 @@ impl Connection {
     }
 
     /// Flag, file, URL.
-    fn password(&self, url: Option<&Url>) -> anyhow::Result<Option<Bytes>> {
+    fn password(&self, url: Option<&Url>, until: Until) -> anyhow::Result<Option<Bytes>> {
         if let Some(password) = &self.password {
             return Ok(Some(Bytes::from(password.clone())));
         }
         if let Some(path) = &self.password_file {
-            let bytes = net::file::read(path).with_context(|| format!("cannot read the password file {path:?}"))?;
+            let bytes =
+                net::file::read(path, until).with_context(|| format!("cannot read the password file {path:?}"))?;
             super::secret::warn_if_open(path, &self.console());
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             return Ok(Some(Bytes::copy_from_slice(line.strip_suffix(b"\r").unwrap_or(line))));

@@ -144,15 +144,16 @@ const OTHER_FILES: u64 = 64;
 pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     args.thresholds.check()?;
     let scenario = args.named;
+    let until = args.connection.until(invocation);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
-        return Results::new(&args.output, &args.thresholds, None)?.merged(&args.output.merge);
+        return Results::new(&args.output, &args.thresholds, None, until)?.merged(&args.output.merge, until);
     }
     if !args.embedded && !args.connection.names_broker() {
         return around();
     }
     let (setup, plan) = setup(&args, scenario.unwrap_or(Scenario::RoundTrip), invocation)?;
-    let results = Results::new(&args.output, &args.thresholds, Some(setup.load.scenario))?;
+    let results = Results::new(&args.output, &args.thresholds, Some(setup.load.scenario), until)?;
     let clients = u64::from(setup.load.clients());
     let workers = u64::from(setup.load.workers);
     descriptors::need(
@@ -200,6 +201,7 @@ fn setup(args: &Args, scenario: Scenario, invocation: Invocation) -> anyhow::Res
             topic: topic.as_deref(),
             max_inflight: args.connection.max_inflight(),
             user,
+            until: args.connection.until(invocation),
         },
     )?;
     let needs = Needs {

@@ -6,7 +6,8 @@ use crate::broker::passwords::Passwords;
 use crate::broker::serve::{Log, Severity, serve};
 use crate::broker::{Options, Statistics};
 use crate::exit::{Outcome, OutputError, Signal};
-use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, file, tls};
+use crate::net::file::{self, Until};
+use crate::net::{Address, Listener, PORT, WEBSOCKET_PATH, tls};
 use anyhow::Context as _;
 use clap::ArgGroup;
 use rustix::process::{Pid, kill_process};
@@ -58,6 +59,10 @@ pub struct Args {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "with_tls")]
     key: Option<PathBuf>,
+
+    /// File whose first line is the password of an encrypted key (PKCS #8)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    key_password_file: Option<PathBuf>,
 
     /// With TLS: only clients may connect whose certificate is in this PEM file, or signed by an authority in it
     #[arg(long, value_name = "FILE", requires = "with_tls")]
@@ -122,6 +127,7 @@ pub(super) fn around(command: Vec<OsString>) -> anyhow::Result<Outcome> {
         unix: None,
         cert: None,
         key: None,
+        key_password_file: None,
         client_ca: None,
         password_file: None,
         max_queued: 0,
@@ -182,7 +188,10 @@ async fn run_async(args: Args, interrupt: Interrupt) -> anyhow::Result<Outcome> 
 /// All but the one for plain TCP, each with its URL.
 async fn further_listeners(args: &Args) -> anyhow::Result<Vec<(Listener, String)>> {
     let tls = match (&args.cert, &args.key) {
-        (Some(cert), Some(key)) => Some(tls::server_config(cert, key, args.client_ca.as_deref())?),
+        (Some(cert), Some(key)) => {
+            let (password, client_ca) = (args.key_password_file.as_deref(), args.client_ca.as_deref());
+            Some(tls::server_config(cert, key, password, client_ca)?)
+        }
         _ => None,
     };
     let mut listeners = Vec::new();
@@ -226,7 +235,7 @@ fn options(args: &Args) -> anyhow::Result<Options> {
 
 fn read_passwords(path: &Path) -> anyhow::Result<Passwords> {
     let problem = || format!("cannot use the password file {}", path.display());
-    let text = file::read_text(path).with_context(problem)?;
+    let text = file::read_text(path, Until::default()).with_context(problem)?;
     Passwords::parse(&text).with_context(problem)
 }
 

@@ -43,16 +43,17 @@ flag_values! { Template }
 
 impl PrintFlags {
     /// The format that they mean for standard output as it is: without any, a terminal gets a view for a person. Mosquitto's
-    /// tools print nothing of an empty payload, and everything else byte by byte wherever it goes.
+    /// tools know neither that nor colours, and print nothing of an empty payload; but no terminal gets control bytes of
+    /// others, unlike there.
     pub(super) fn format(self, as_mosquitto: bool) -> Format {
-        let terminal = terminal::is_terminal() && !as_mosquitto;
+        let terminal = terminal::is_terminal();
         let shape = match (self.format, self.verbose, self.raw) {
             (Some(template), ..) => Shape::Template(template.pretty(self.pretty)),
             (None, true, _) => Shape::Verbose,
             (None, false, true) if as_mosquitto => Shape::NonEmptyPayload,
             (None, false, true) => Shape::Payload,
             (None, false, false) if self.pretty => Shape::PrettyJson,
-            (None, false, false) if terminal && !self.json => Shape::View(TimeZone::system()),
+            (None, false, false) if terminal && !as_mosquitto && !self.json => Shape::View(TimeZone::system()),
             (None, false, false) => Shape::Json,
         };
         Format {

@@ -167,7 +167,7 @@ fn of_net(hint: net::Hint, tool: Option<&Tool>) -> String {
         H::NoOsCertificates => "install them, or name a file with --cafile",
         H::EncryptedKey(path) => {
             return format!(
-                "clients take the password of a PKCS #8 key with --key-password-file; \
+                "give the password of a PKCS #8 key with --key-password-file; \
                  `openssl pkey -in {path} -out {path}.plain` writes one that is not encrypted",
                 path = path.display()
             );

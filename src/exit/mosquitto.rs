@@ -89,7 +89,7 @@ pub(super) fn render(error: &anyhow::Error, tool: &Tool) -> String {
             let text = text.strip_prefix("error: ").unwrap_or(text);
             format!("Error: {}\n{usage}", text.trim_end())
         }
-        Some(Usage::Bad(text)) => format!("Error: {text}\n{usage}"),
+        Some(Usage::Bad(_) | Usage::Unreadable(..)) => format!("Error: {error}\n{usage}"),
         None => format!("Error: {error}\n{}", causes(error, Some(tool))),
     }
 }

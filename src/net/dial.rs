@@ -234,6 +234,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::super::certificates::Certificates;
+    use super::super::file::Until;
     use super::super::tls::{self, TlsOptions, TlsVersion};
     use super::super::{Hint, Listener, Pending, io_hint, io_message};
     use super::*;
@@ -245,7 +246,7 @@ mod tests {
     fn with_tls(host: &str, port: u16, options: &TlsOptions) -> Target {
         let name = tls::server_name(options, host).unwrap();
         Target {
-            tls: Some((tls::client_config(options).unwrap(), name)),
+            tls: Some((tls::client_config(options, Until::default()).unwrap(), name)),
             ..plain(host, port)
         }
     }
@@ -267,7 +268,7 @@ mod tests {
     async fn listen(certificates: &Certificates, name: &str, client_ca: bool) -> (Listener, u16) {
         let (cert, key) = pair(certificates, name);
         let ca = certificates.path("ca.pem");
-        let config = tls::server_config(&cert, &key, client_ca.then_some(ca.as_path())).unwrap();
+        let config = tls::server_config(&cert, &key, None, client_ca.then_some(ca.as_path())).unwrap();
         let listener = Listener::bind(&Address::new("localhost", 0), Some(config))
             .await
             .unwrap();

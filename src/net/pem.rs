@@ -5,7 +5,7 @@ use std::path::Path;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::file;
+use super::file::{self, Until};
 use super::key::{self, Encryption};
 use super::tls::TlsError;
 
@@ -28,8 +28,8 @@ fn is_certificate_name(path: &Path) -> bool {
     hashed && !extension.is_empty() && extension.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    file::read(path).map_err(|source| TlsError::Read {
+fn read(path: &Path, until: Until) -> Result<Vec<u8>, TlsError> {
+    file::read(path, until).map_err(|source| TlsError::Read {
         path: path.to_owned(),
         source,
     })
@@ -50,8 +50,8 @@ fn pem_error(error: &pem::Error, path: &Path) -> TlsError {
 }
 
 /// All certificates of a file, in order; at least one.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(path)?;
+pub(super) fn certificates(path: &Path, until: Until) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path, until)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| pem_error(&error, path))?;
     if found.is_empty() {
@@ -62,8 +62,12 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// The first private key of a file: PKCS #8, PKCS #1 or SEC1. One that is encrypted needs its password.
-pub(super) fn private_key(path: &Path, password: Option<&[u8]>) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = read(path)?;
+pub(super) fn private_key(
+    path: &Path,
+    password: Option<&[u8]>,
+    until: Until,
+) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(path, until)?;
     match (key::encryption(&text), password) {
         (Encryption::None, _) => PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
             pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
@@ -79,8 +83,8 @@ pub(super) fn private_key(path: &Path, password: Option<&[u8]>) -> Result<Privat
 }
 
 /// The password in a file: its first line.
-pub(super) fn password(path: &Path) -> Result<Vec<u8>, TlsError> {
-    let text = read(path)?;
+pub(super) fn password(path: &Path, until: Until) -> Result<Vec<u8>, TlsError> {
+    let text = read(path, until)?;
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
 }

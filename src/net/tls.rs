@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{
     ClientConfig, DigitallySignedStruct, KeyLog, ProtocolVersion, RootCertStore, ServerConfig, SignatureScheme,
     SupportedProtocolVersion,
 };
 
-use super::pem::{certificates, is_certificate_file, password, private_key};
+use super::file::Until;
+use super::pem::{self, certificates, is_certificate_file, private_key};
 use super::trust::{ClientTrust, Rule, ServerTrust};
 use super::{Hint, TlsPin, ciphers, explain};
 
@@ -192,7 +193,7 @@ impl TlsError {
 /// # Errors
 ///
 /// [`TlsError`] when a file cannot be read or holds no usable certificate or key, or the options do not go together.
-pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError> {
+pub fn client_config(options: &TlsOptions, until: Until) -> Result<Arc<ClientConfig>, TlsError> {
     let mut provider = ring::default_provider();
     if let Some(names) = &options.ciphers {
         provider.cipher_suites = ciphers::choose(names, &provider.cipher_suites)?;
@@ -203,21 +204,22 @@ pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError
         Some(TlsVersion::V13) => &[&rustls::version::TLS13],
         None => rustls::DEFAULT_VERSIONS,
     };
-    let verifier = verifier(options, &provider)?;
+    let verifier = verifier(options, &provider, until)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(setup)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
 
-    let password = options.key_password.as_deref().map(password).transpose()?;
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(_), None) => return Err(TlsError::CertWithoutKey),
         (None, Some(_)) => return Err(TlsError::KeyWithoutCert),
-        (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert)?, private_key(key, password.as_deref())?)
-            .map_err(|error| identity_error(error, cert, key))?,
+        (Some(cert), Some(key)) => {
+            let (chain, secret) = identity(cert, key, options.key_password.as_deref(), until)?;
+            let config = builder.with_client_auth_cert(chain, secret);
+            config.map_err(|error| identity_error(error, cert, key))?
+        }
     };
     if options.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
         return Err(TlsError::Alpn);
@@ -229,13 +231,20 @@ pub fn client_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, TlsError
     Ok(Arc::new(config))
 }
 
-/// Makes the configuration of a server from PEM files. With `client_ca`, every client must have a certificate that
-/// an authority in that file signed, or that is itself in it.
+/// Makes the configuration of a server from PEM files; `key_password` has the password of an encrypted key. With
+/// `client_ca`, every client must have a certificate that an authority in that file signed, or that is itself in it.
 ///
 /// # Errors
 ///
 /// [`TlsError`] when a file cannot be read or holds no usable certificate or key.
-pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn server_config(
+    cert: &Path,
+    key: &Path,
+    key_password: Option<&Path>,
+    client_ca: Option<&Path>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    // A server has no limit.
+    let until = Until::default();
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(rustls::DEFAULT_VERSIONS)
@@ -243,7 +252,7 @@ pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Resul
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let listed = authorities(path)?;
+            let listed = authorities(path, until)?;
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(listed.iter().cloned());
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
@@ -251,7 +260,8 @@ pub fn server_config(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Resul
             builder.with_client_cert_verifier(Arc::new(ClientTrust { listed, inner }))
         }
     };
-    let config = builder.with_single_cert(certificates(cert)?, private_key(key, None)?);
+    let (chain, secret) = identity(cert, key, key_password, until)?;
+    let config = builder.with_single_cert(chain, secret);
     config.map(Arc::new).map_err(|error| identity_error(error, cert, key))
 }
 
@@ -280,6 +290,20 @@ fn setup(error: impl std::error::Error) -> TlsError {
     TlsError::Setup(error.to_string())
 }
 
+/// An own certificate and its key.
+fn identity(
+    cert: &Path,
+    key: &Path,
+    password: Option<&Path>,
+    until: Until,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let password = password.map(|path| pem::password(path, until)).transpose()?;
+    Ok((
+        certificates(cert, until)?,
+        private_key(key, password.as_deref(), until)?,
+    ))
+}
+
 fn identity_error(error: rustls::Error, cert: &Path, key: &Path) -> TlsError {
     match error {
         rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
@@ -299,13 +323,17 @@ fn identity_error(error: rustls::Error, cert: &Path, key: &Path) -> TlsError {
 
 /// Who is trusted. Files that were named are read even when they will not be used, so that a mistyped name is never
 /// ignored.
-fn verifier(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+fn verifier(
+    options: &TlsOptions,
+    provider: &Arc<CryptoProvider>,
+    until: Until,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     let mut listed = Vec::new();
     if let Some(path) = &options.cafile {
-        listed.extend(authorities(path)?);
+        listed.extend(authorities(path, until)?);
     }
     if let Some(path) = &options.capath {
-        listed.extend(directory(path)?);
+        listed.extend(directory(path, until)?);
     }
     let anyone = || Arc::new(NoVerification(provider.signature_verification_algorithms));
     if let Some(pin) = options.pin {
@@ -343,8 +371,8 @@ fn add_os_certificates(roots: &mut RootCertStore) -> Result<(), TlsError> {
 }
 
 /// The certificates of a file, all of which must be usable.
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found = certificates(path)?;
+fn authorities(path: &Path, until: Until) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = certificates(path, until)?;
     for certificate in &found {
         let added = RootCertStore::empty().add(certificate.clone());
         added.map_err(|error| TlsError::BadCertificate {
@@ -356,7 +384,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 /// Takes what is usable: such a directory may hold keys, revocation lists and dead links too.
-fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn directory(path: &Path, until: Until) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read_error = |source| TlsError::Read {
         path: path.to_owned(),
         source,
@@ -367,7 +395,12 @@ fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         if is_certificate_file(&file) {
             let usable =
                 |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
-            found.extend(certificates(&file).unwrap_or_default().into_iter().filter(usable));
+            found.extend(
+                certificates(&file, until)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(usable),
+            );
         }
     }
     if found.is_empty() {
@@ -461,7 +494,8 @@ mod tests {
     use super::*;
 
     fn fault(options: &TlsOptions) -> String {
-        client_config(options).map_or_else(|error| error.to_string(), |_| panic!("{options:?} is accepted"))
+        client_config(options, Until::default())
+            .map_or_else(|error| error.to_string(), |_| panic!("{options:?} is accepted"))
     }
 
     fn with_cafile(path: PathBuf) -> TlsOptions {
@@ -474,7 +508,7 @@ mod tests {
     #[test]
     fn a_ca_file_must_hold_certificates() {
         let made = Certificates::new();
-        client_config(&with_cafile(made.path("ca.pem"))).unwrap();
+        client_config(&with_cafile(made.path("ca.pem")), Until::default()).unwrap();
 
         assert!(fault(&with_cafile(made.path("absent.pem"))).starts_with("cannot read /"));
         assert!(fault(&with_cafile(made.path("server.key"))).contains("server.key (a PEM file with"));
@@ -527,7 +561,7 @@ mod tests {
 
         for name in ["0a1b2c3d.0", "a.crt", "b.PEM"] {
             fs::copy(made.path("ca.pem"), directory.join(name)).unwrap();
-            client_config(&options).unwrap();
+            client_config(&options, Until::default()).unwrap();
             fs::remove_file(directory.join(name)).unwrap();
         }
     }
@@ -544,7 +578,7 @@ mod tests {
         )
         .unwrap();
         for key in [pkcs8, older] {
-            let error = server_config(&made.path("server.pem"), &key, None).unwrap_err();
+            let error = server_config(&made.path("server.pem"), &key, None, None).unwrap_err();
             assert_eq!(error.hint(), Some(Hint::EncryptedKey(key.clone())));
             let options = TlsOptions {
                 cert: Some(made.path("client.pem")),
@@ -560,11 +594,14 @@ mod tests {
         let made = Certificates::new();
         let base = with_cafile(made.path("ca.pem"));
         let (cert, key) = (Some(made.path("client.pem")), Some(made.path("client.key")));
-        client_config(&TlsOptions {
-            cert: cert.clone(),
-            key: key.clone(),
-            ..base.clone()
-        })
+        client_config(
+            &TlsOptions {
+                cert: cert.clone(),
+                key: key.clone(),
+                ..base.clone()
+            },
+            Until::default(),
+        )
         .unwrap();
         assert!(
             fault(&TlsOptions {
@@ -629,7 +666,7 @@ mod tests {
             ..with_cafile(made.path("ca.pem"))
         };
         for _ in 0..2 {
-            let config = client_config(&options).unwrap();
+            let config = client_config(&options, Until::default()).unwrap();
             assert!(config.key_log.will_log("CLIENT_RANDOM"));
             config.key_log.log("CLIENT_RANDOM", &[0x00, 0xab], &[0x10]);
         }

@@ -15,9 +15,10 @@ pub struct Options {
     /// Clean Start of version 5, Clean Session before, of the first connection.
     pub clean_start: bool,
     /// Whether the first connection may go on with a session that the broker still has of an earlier run, although this
-    /// run has no state of it. A subscriber may: that is what such a session is for. Who publishes at QoS 1 or 2 may not:
-    /// identifiers begin at 1 again, and a new message could be taken for the copy of an old one, acknowledged and
-    /// dropped. The connection then ends with [`super::Error::ForeignSession`] `[MQTT-3.2.2-4]`.
+    /// run has no state of it. A subscriber may: that is what such a session is for; if it answers messages, at QoS 1 at
+    /// most. Who publishes at QoS 1 or 2 may not: identifiers begin at 1 again, and a new message could be taken for the
+    /// copy of an old one, acknowledged and dropped. The connection then ends with [`super::Error::ForeignSession`]
+    /// `[MQTT-3.2.2-4]`.
     pub adopt_session: bool,
     /// Keep the session over reconnects of this run, although it began clean: version 5 asks the broker to store it for
     /// so many seconds, and drops it with DISCONNECT. Nothing when the properties have a session expiry interval.

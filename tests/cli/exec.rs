@@ -1,10 +1,15 @@
 //! `mqkit sub --exec` against a peer that checks every byte: what a command gets, when its message is acknowledged, what
 //! becomes of its output.
 
+use super::statuses::{start, url};
 use super::{CONNACK_5, CONNACK_311, CONNECT_311, DISCONNECT, expect, send};
+use crate::support::hostile::read_packet;
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
 use predicates::str::contains;
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Stdio;
 
 fn subscribe(peer: &Peer, flags: &[&str]) -> assert_cmd::Command {
     let mut command = mqkit();
@@ -250,6 +255,37 @@ fn replies_carry_the_properties_of_the_command_line() {
         .assert()
         .success();
     peer.finish();
+}
+
+/// The broker has a session of a run that died: requests that wait in it, and messages at QoS 2 that were not released.
+/// With the identifier of one of these, an answer at QoS 2 would be taken for its copy, acknowledged and lost.
+#[test]
+fn the_answer_to_a_request_of_an_earlier_run_is_not_taken_for_one_of_that_run() {
+    let mut broker = start(&["broker", "--port", "0"], Stdio::piped());
+    let url = url(&mut broker);
+    let run = |words: &str| {
+        let mut command = mqkit();
+        let words = words.split(' ').map(|word| word.replace('_', " "));
+        command.args(words).args(["-L", &url, "--deadline", "10s"]);
+        command.assert()
+    };
+    let mut died = TcpStream::connect(url.strip_prefix("mqtt://").unwrap()).unwrap();
+    died.write_all(b"\x10\x18\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x02\x58\x00\x06worker")
+        .unwrap();
+    died.write_all(b"\x82\x09\x00\xff\x00\x00\x03ask\x02").unwrap();
+    assert_eq!([0x20, 0x90], [0; 2].map(|_| read_packet(&mut died).unwrap()[0]));
+    for id in 1..=10 {
+        let publish = [b"\x34\x09\x00\x03old\x00", &[id][..], b"\x00x"].concat();
+        died.write_all(&publish).unwrap();
+        assert_eq!(read_packet(&mut died).unwrap()[0], 0x50);
+    }
+    drop(died);
+    run("sub -c -i listener -x 600 -t answers -q 2 -E").success();
+    run("pub -t ask -q 2 -m x -D publish response-topic answers").success();
+    run("sub -c -i worker -x 600 -t ask -q 2 -C 1 --exec echo_answer --reply").success();
+    run("sub -c -i listener -x 600 -t answers -q 2 -C 1 --raw")
+        .success()
+        .stdout("answer\n\n");
 }
 
 #[test]

@@ -251,6 +251,161 @@ fn the_broker_stops_in_the_middle() {
     ]);
 }
 
+/// Without a limit a run must see by itself that nobody is left who could acknowledge what is owed.
+#[test]
+fn the_broker_is_gone_for_good() {
+    const LOST: &[End] = &[End::Unlimited(&[5])];
+    const REFUSED: &[Act] = &[Act::Read, Act::Send(&[0x20, 3, 0, 0x88, 0])];
+    /// A request at QoS 1 with the response topic `b`.
+    const REQUEST: Act = Act::Send(b"\x32\x0b\x00\x01a\x00\x01\x04\x08\x00\x01bx");
+    const PUBLISHERS: &[&str] = &[
+        "pub -t a -m x -q 1 --no-reconnect",
+        "pub -t a -m x -q 1 --retry 1s",
+        "pub -t a -m x -q 2 --retry 1s",
+        "pub -t a -l -q 1 --no-reconnect",
+        "pub -t a -l -q 1 --retry 1s",
+    ];
+    const ASKERS: &[&str] = &[
+        "rr -t a -e b -m x -q 1 --no-reconnect",
+        "rr -t a -e b -m x -q 1 --retry 1s",
+    ];
+    const RESPONDERS: &[&str] = &[
+        "sub -t a -q 1 --exec date --reply --no-reconnect",
+        "sub -t a -q 1 --exec date --reply --retry 1s",
+        "sub -t a -q 1 --exec date --reply -C 1 --no-reconnect",
+        "sub -t a -q 1 --exec date --reply -C 1 --retry 1s",
+    ];
+    const SLOW_RESPONDERS: &[&str] = &[
+        "sub -t a -q 1 --exec {slow} --reply --no-reconnect",
+        "sub -t a -q 1 --exec {slow} --reply --retry 1s",
+        "sub -t a -q 1 --exec {slow} --reply -C 1 --retry 1s",
+        "sub -t a -q 1 -c -i x --exec {failing} --reply --no-reconnect",
+    ];
+    let row = |name, acts, calls| Row {
+        name,
+        at: At::Peer(acts),
+        calls,
+        input: Input::Text("1\n2\n3\n"),
+        ends: LOST,
+        ..ROW
+    };
+    run(&[
+        row(
+            "nobody listens",
+            &[Act::Read, CONNACK, Act::Read, Act::Leave],
+            PUBLISHERS,
+        ),
+        row(
+            "no CONNACK any more",
+            &[Act::Later(&[Act::Close]), Act::Read, CONNACK, Act::Read, Act::Close],
+            PUBLISHERS,
+        ),
+        row(
+            "refused",
+            &[Act::Later(REFUSED), Act::Read, CONNACK, Act::Read, Act::Close],
+            PUBLISHERS,
+        ),
+        row(
+            "nobody listens",
+            &[Act::Read, CONNACK, Act::Read, SUBACK, Act::Read, Act::Leave],
+            ASKERS,
+        ),
+        row(
+            "refused",
+            &[
+                Act::Later(REFUSED),
+                Act::Read,
+                CONNACK,
+                Act::Read,
+                SUBACK,
+                Act::Read,
+                Act::Close,
+            ],
+            ASKERS,
+        ),
+        row(
+            "no PUBCOMP",
+            &[
+                Act::Read,
+                CONNACK,
+                Act::Read,
+                Act::Send(&[0x50, 2, 0, 1]),
+                Act::Read,
+                Act::Leave,
+            ],
+            &["pub -t a -m x -q 2 --no-reconnect", "pub -t a -m x -q 2 --retry 1s"],
+        ),
+        Row {
+            input: Input::Silent,
+            ..row(
+                "silent input",
+                &[Act::Read, CONNACK, Act::Leave],
+                &["pub -t a -l -q 1 --no-reconnect", "pub -t a -l -q 1 --retry 1s"],
+            )
+        },
+        Row {
+            input: Input::Endless(LINE),
+            ..row(
+                "lines without end",
+                &[Act::Read, CONNACK, Act::Read, Act::Leave],
+                &["pub -t a -l -q 1 --no-reconnect", "pub -t a -l -q 1 --retry 1s"],
+            )
+        },
+        Row {
+            ends: &[End::Unlimited(&[4])],
+            ..row(
+                "refused for ever",
+                &[
+                    Act::Later(&[Act::Read, Act::Send(&[0x20, 3, 0, 0x87, 0])]),
+                    Act::Read,
+                    CONNACK,
+                    Act::Read,
+                    Act::Close,
+                ],
+                &["pub -t a -m x -q 1", "pub -t a -l -q 1"],
+            )
+        },
+        row(
+            "acknowledged, and no response",
+            &[
+                Act::Read,
+                CONNACK,
+                Act::Read,
+                SUBACK,
+                Act::Read,
+                Act::Send(&[0x40, 2, 0, 1]),
+                Act::Leave,
+            ],
+            ASKERS,
+        ),
+        row(
+            "gone while the command runs",
+            &[Act::Read, CONNACK, Act::Read, SUBACK, REQUEST, Act::Leave],
+            SLOW_RESPONDERS,
+        ),
+        // Read: SUBSCRIBE, the answer, the acknowledgement of the request.
+        row(
+            "nobody listens",
+            &[Act::Read, CONNACK, Act::Read, SUBACK, REQUEST, Act::Read, Act::Leave],
+            RESPONDERS,
+        ),
+        row(
+            "refused",
+            &[
+                Act::Later(REFUSED),
+                Act::Read,
+                CONNACK,
+                Act::Read,
+                SUBACK,
+                REQUEST,
+                Act::Read,
+                Act::Close,
+            ],
+            RESPONDERS,
+        ),
+    ]);
+}
+
 #[test]
 fn the_broker_reads_no_more() {
     run(&[

@@ -120,13 +120,22 @@ fn no_format_lets_control_characters_of_others_reach_a_terminal() {
 }
 
 #[test]
-fn under_the_name_of_mosquittos_tool_a_terminal_gets_every_byte() {
-    let peer = peer(EVIL);
-    let port = peer.port.to_string();
-    let (text, status) = terminal::run(terminal::called("mosquitto_sub", &words(&port, &["-v"])));
-    assert!(status.success());
-    assert_eq!(text, "a\x1b[2J \x1b]0;owned\x07 \u{9b}2J\n");
-    peer.finish();
+fn under_the_name_of_mosquittos_tool_they_do_not_either() {
+    for (flags, expected) in [
+        (&[][..], "\\x1b]0;owned\\x07 \\u{9b}2J\n"),
+        (&["-v"], "a\\x1b[2J \\x1b]0;owned\\x07 \\u{9b}2J\n"),
+        (
+            &["-F", "\\e[1m%t\\e[0m %p"],
+            "\x1b[1ma\\x1b[2J\x1b[0m \\x1b]0;owned\\x07 \\u{9b}2J\n",
+        ),
+    ] {
+        let peer = peer(EVIL);
+        let port = peer.port.to_string();
+        let (text, status) = terminal::run(terminal::called("mosquitto_sub", &words(&port, flags)));
+        assert!(status.success());
+        assert_eq!(text, expected, "{flags:?}");
+        peer.finish();
+    }
 }
 
 #[test]
@@ -137,6 +146,7 @@ fn a_pipe_gets_the_bytes_and_json_lines() {
         ("mqkit", &["-v", "-N"], [b"a\x1b[2J ", payload].concat()),
         ("mqkit", &["-F", "%t%p", "-N"], [b"a\x1b[2J", payload].concat()),
         ("mosquitto_sub", &["-N"], payload.to_vec()),
+        ("mosquitto_sub", &["-v", "-N"], [b"a\x1b[2J ", payload].concat()),
     ] {
         let peer = peer(EVIL);
         let port = peer.port.to_string();

@@ -174,6 +174,33 @@ fn an_encrypted_key_needs_its_password() {
     }
 }
 
+#[test]
+fn the_broker_takes_an_encrypted_key_with_its_password() {
+    let certificates = Certificates::new();
+    let (key, file) = (certificates.path("encrypted.key"), certificates.path("password"));
+    let start = |password: Option<&str>| {
+        let mut command = mqkit();
+        command.args(["broker", "--port", "0", "--tls-port", "0"]);
+        command.arg("--cert").arg(certificates.path("client.pem"));
+        command.arg("--key").arg(&key);
+        if let Some(password) = password {
+            std::fs::write(&file, password).unwrap();
+            command.arg("--key-password-file").arg(&file);
+        }
+        command.args(["--", "true"]).assert()
+    };
+    start(Some("secret\n")).success().stderr("");
+    start(None)
+        .code(2)
+        .stderr(contains("give the password of a PKCS #8 key with --key-password-file"));
+    start(Some("Secret")).code(2).stderr(contains("the password is wrong"));
+    mqkit()
+        .args(["broker", "--key-password-file", "x"])
+        .assert()
+        .code(2)
+        .stderr(contains("--key <FILE>"));
+}
+
 /// The first record that the client sends.
 fn first_record(listener: TcpListener, command: &mut assert_cmd::Command) -> Vec<u8> {
     let thread = std::thread::spawn(move || {

@@ -33,6 +33,10 @@ pub(crate) enum Act {
     Deaf,
     /// The connection is closed.
     Close,
+    /// The connection is closed, and no other is accepted.
+    Leave,
+    /// First of all: later connections have these acts instead.
+    Later(&'static [Self]),
 }
 
 /// A peer that does the same with each connection.
@@ -45,7 +49,10 @@ pub(crate) struct Hostile {
 
 #[derive(Default)]
 struct Shared {
+    /// No more connections are accepted.
     ended: AtomicBool,
+    /// Nobody listens any more.
+    closed: AtomicBool,
     connections: AtomicUsize,
     streams: Mutex<Vec<(TcpStream, JoinHandle<()>)>>,
 }
@@ -57,7 +64,7 @@ impl Hostile {
         let shared = Arc::new(Shared::default());
         let (says, at_the_end) = channel();
         let of_thread = Arc::clone(&shared);
-        let acceptor = thread::spawn(move || accept(&listener, &acts, &of_thread, &says));
+        let acceptor = thread::spawn(move || accept(listener, &acts, &of_thread, &says));
         Self {
             port,
             shared,
@@ -91,27 +98,34 @@ impl Drop for Hostile {
     }
 }
 
-fn accept(listener: &TcpListener, acts: &[Act], shared: &Arc<Shared>, says: &Sender<()>) {
+fn accept(listener: TcpListener, acts: &[Act], shared: &Arc<Shared>, says: &Sender<()>) {
     for stream in listener.incoming() {
         if shared.ended.load(Ordering::SeqCst) {
             break;
         }
         let mut stream = stream.unwrap();
-        shared.connections.fetch_add(1, Ordering::SeqCst);
+        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
         let _ = stream.set_nodelay(true);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let kept = stream.try_clone().unwrap();
-        let (acts, says) = (acts.to_vec(), says.clone());
+        let acts = match acts {
+            [Act::Later(later), ..] if number > 0 => later.to_vec(),
+            [Act::Later(_), first @ ..] => first.to_vec(),
+            acts => acts.to_vec(),
+        };
+        let (of_thread, says) = (Arc::clone(shared), says.clone());
         let thread = thread::spawn(move || {
             // The client goes when it likes: an error ends a conversation as well as any other end.
-            let _ = converse(&mut stream, &acts, &says);
+            let _ = converse(&mut stream, &acts, &of_thread, &says);
         });
         shared.streams.lock().unwrap().push((kept, thread));
     }
+    drop(listener);
+    shared.closed.store(true, Ordering::SeqCst);
 }
 
-fn converse(stream: &mut TcpStream, acts: &[Act], says: &Sender<()>) -> io::Result<()> {
+fn converse(stream: &mut TcpStream, acts: &[Act], shared: &Shared, says: &Sender<()>) -> io::Result<()> {
     for (index, act) in acts.iter().enumerate() {
         let is_last = index + 1 == acts.len();
         if is_last && matches!(act, Act::Deaf) {
@@ -136,6 +150,16 @@ fn converse(stream: &mut TcpStream, acts: &[Act], says: &Sender<()>) -> io::Resu
                 return Ok(());
             }
             Act::Close => return stream.shutdown(Shutdown::Both),
+            Act::Leave => {
+                shared.ended.store(true, Ordering::SeqCst);
+                // Wakes the thread that accepts.
+                let _ = TcpStream::connect(stream.local_addr()?);
+                while !shared.closed.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                return stream.shutdown(Shutdown::Both);
+            }
+            Act::Later(_) => unreachable!("not first"),
         }
     }
     let _ = says.send(());

@@ -42,6 +42,8 @@ pub(crate) enum End {
     Insist,
     /// By itself, with one of these statuses, before the deadline.
     Itself(&'static [i32]),
+    /// The same without any limit.
+    Unlimited(&'static [i32]),
 }
 
 pub(crate) struct Row {
@@ -91,6 +93,9 @@ impl Places {
         std::fs::write(directory.path().join("8MB"), vec![b'x'; 8_000_000]).unwrap();
         let fifo = directory.path().join("fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        // As much as is looked at before the key.
+        let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        std::fs::write(directory.path().join("certificate"), certificate).unwrap();
         Self { directory }
     }
 
@@ -98,7 +103,10 @@ impl Places {
         let path = |name: &str| Path::to_str(&self.directory.path().join(name)).unwrap().to_owned();
         text.replace("{8MB}", &path("8MB"))
             .replace("{fifo}", &path("fifo"))
+            .replace("{certificate}", &path("certificate"))
             .replace("{sleep}", "sleep 20")
+            .replace("{slow}", "sleep 0.3; date")
+            .replace("{failing}", "exit 1")
             .replace("{stubborn}", "trap '' TERM; exec sleep 20")
     }
 }
@@ -108,7 +116,7 @@ impl End {
         match self {
             Self::Deadline | Self::Itself(_) => &["--deadline", "1s"],
             Self::Timeout => &["-W", "1"],
-            Self::Interrupt | Self::Terminate | Self::Insist => &[],
+            Self::Interrupt | Self::Terminate | Self::Insist | Self::Unlimited(_) => &[],
         }
     }
 
@@ -117,15 +125,15 @@ impl End {
             Self::Deadline | Self::Timeout => &[27],
             Self::Interrupt => &[130],
             Self::Terminate | Self::Insist => &[143],
-            Self::Itself(statuses) => statuses,
+            Self::Itself(statuses) | Self::Unlimited(statuses) => statuses,
         }
     }
 
-    fn signal(self) -> Option<(&'static str, u32)> {
+    pub(crate) fn signal(self) -> Option<(&'static str, u32)> {
         match self {
             Self::Interrupt => Some(("-INT", 2)),
             Self::Terminate | Self::Insist => Some(("-TERM", 15)),
-            Self::Deadline | Self::Timeout | Self::Itself(_) => None,
+            Self::Deadline | Self::Timeout | Self::Itself(_) | Self::Unlimited(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::Connection;
 use crate::cli::Usage;
 use crate::cli::settings::print::{Outcome, quoted};
 use crate::cli::settings::typed::path;
+use crate::net::file::Until;
 use crate::net::{self, Address, Endpoint, Proxy, Target, TlsOptions, Url, WebSocketRequest, proxy, websocket};
 use anyhow::Context;
 use clap::Args;
@@ -113,10 +114,10 @@ enum Place {
 
 impl Connection {
     /// Where to connect to, and how.
-    pub(super) fn target(&self, url: Option<&Url>) -> anyhow::Result<Target> {
+    pub(super) fn target(&self, url: Option<&Url>, until: Until) -> anyhow::Result<Target> {
         match self.place(url)? {
             Place::Unix(path) => self.unix_target(path, url, self.tls(url, None)?.is_some()),
-            Place::Host(host, port) => self.host_target(host, port, url, self.tls(url, port)?),
+            Place::Host(host, port) => self.host_target(host, port, url, self.tls(url, port)?, until),
         }
     }
 
@@ -204,6 +205,7 @@ impl Connection {
         port: Option<u16>,
         url: Option<&Url>,
         tls: Option<TlsOptions>,
+        until: Until,
     ) -> anyhow::Result<Target> {
         let port = port.unwrap_or_else(|| default_port(url, tls.is_some()));
         let websocket = self.websocket(url, host_header(&host, port, tls.is_some()))?;
@@ -212,7 +214,8 @@ impl Connection {
             Some(options) => {
                 self.tls.check()?;
                 let name = net::tls::server_name(&options, &host)?;
-                Some((net::tls::client_config(&options).context("cannot set up TLS")?, name))
+                let config = net::tls::client_config(&options, until).context("cannot set up TLS")?;
+                Some((config, name))
             }
         };
         Ok(Target {

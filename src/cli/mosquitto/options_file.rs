@@ -4,6 +4,7 @@
 use super::words::{self, wanted};
 use crate::cli::Usage;
 use crate::cli::settings::{Layer, Origin, Setting, least_values, takes_values};
+use crate::net::file::{self, Until};
 use clap::{Command, Id};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -12,9 +13,9 @@ use std::path::Path;
 ///
 /// # Errors
 /// It cannot be read, or a line is no flag of the command; the message has its number.
-pub fn read(command: &Command, path: &Path) -> Result<Layer, Usage> {
-    let bytes = crate::net::file::read(path)
-        .map_err(|error| Usage::Bad(format!("cannot read the options file {}: {error}", path.display())))?;
+pub fn read(command: &Command, path: &Path, until: Until) -> Result<Layer, Usage> {
+    let bytes = file::read(path, until)
+        .map_err(|error| Usage::Unreadable(format!("cannot read the options file {}", path.display()), error))?;
     let flags = parse(command, &bytes);
     let flags = flags.map_err(|(line, what)| Usage::Bad(format!("{}:{line}: {what}", path.display())))?;
     let setting = |(line, flag, values)| Setting {

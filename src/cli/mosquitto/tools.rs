@@ -62,7 +62,8 @@ pub const MANUAL: &[(&str, &str)] = &[
         "Where it differs on purpose",
         "A refused message or subscription is not status 0. rr ignores retained messages, and ends with \
          DISCONNECT. A file named with -o must be there. -d writes to standard error, so that payloads stay alone. \
-         --psk, --psk-identity, --tls-engine and -S are not there.",
+         A terminal gets the control bytes of topics and payloads escaped. --psk, --psk-identity, --tls-engine and -S \
+         are not there.",
     ),
 ];
 

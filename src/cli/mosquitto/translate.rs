@@ -4,9 +4,12 @@ use super::tools::Tool;
 use super::{options_file, words};
 use crate::cli::Usage;
 use crate::cli::settings::{Layer, Origin, Setting, Settings, by_id, gathered};
+use crate::cli::values::Time;
+use crate::net::file::Until;
 use clap::{Command, Id};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The version whose flags and output are followed.
 const FOLLOWED: &str = "2.1.2";
@@ -27,7 +30,7 @@ impl Tool {
     ///
     /// # Errors
     /// What the tool would not take either.
-    pub fn read(&self, command: &Command, typed: &[OsString]) -> Result<Call, Usage> {
+    pub fn read(&self, command: &Command, typed: &[OsString], started: Instant) -> Result<Call, Usage> {
         let (typed, end) = words::scan(command, typed)?;
         match end {
             Some("--help") => return Ok(Call::Help),
@@ -46,7 +49,9 @@ impl Tool {
             // A missing default file is no error.
             [] => self.default_file().filter(|path| path.exists()),
         };
-        let mut given = file.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, &path))?;
+        let deadline = last(&typed, "deadline").and_then(|text| text.parse().ok());
+        let until = Until::new(started, deadline.map(|Time(limit)| limit));
+        let mut given = file.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, &path, until))?;
         given.extend(typed);
         let given = gathered(command, self.translate(command, given)?);
         Settings::merge(command, vec![given]).map(Call::Run)
@@ -303,7 +308,7 @@ mod tests {
         }
         let typed = ["-o", "a", "-o", "b"].map(OsString::from);
         let command = command().arg(Arg::new("options").short('o').action(ArgAction::Append));
-        let error = tool().read(&command, &typed).unwrap_err().to_string();
+        let error = tool().read(&command, &typed, Instant::now()).unwrap_err().to_string();
         assert!(error.contains("Duplicate -o"), "{error}");
     }
 

@@ -4,6 +4,7 @@
 use super::{Layer, Origin, Setting, by_long, can_be_set, least_values, takes_values};
 use crate::cli::Usage;
 use crate::nearest::nearest;
+use crate::net::file::{Until, read_text};
 use clap::{Arg, ArgAction, Command};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Reader<'a> {
     pub connection: &'a Command,
     /// The profile that was asked for.
     pub profile: Option<&'a str>,
+    /// How long a file that is a pipe may take.
+    pub until: Until,
 }
 
 impl Reader<'_> {
@@ -41,11 +44,11 @@ impl Reader<'_> {
     /// # Errors
     /// It cannot be read, is no TOML, has an unknown key, or lacks the profile.
     pub fn read(self, path: Option<&Path>) -> Result<Vec<Layer>, Usage> {
-        let text = path.map(|path| (path, crate::net::file::read_text(path)));
+        let text = path.map(|path| (path, read_text(path, self.until)));
         let (path, text) = match text {
             Some((path, Ok(text))) => (path, text),
             Some((path, Err(error))) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Usage::Bad(format!("cannot read {}: {error}", path.display())));
+                return Err(Usage::Unreadable(format!("cannot read {}", path.display()), error));
             }
             missing => {
                 let place = missing.map_or_else(String::new, |(path, _)| format!(": there is no {}", path.display()));
@@ -113,9 +116,9 @@ const SCENARIO: &str = "scenario";
 ///
 /// # Errors
 /// It cannot be read, is no TOML, or has an unknown key.
-pub fn read_scenario(command: &Command, path: &Path) -> Result<Layer, Usage> {
-    let text = crate::net::file::read_text(path);
-    let text = text.map_err(|error| Usage::Bad(format!("cannot read {}: {error}", path.display())))?;
+pub fn read_scenario(command: &Command, path: &Path, until: Until) -> Result<Layer, Usage> {
+    let text = read_text(path, until);
+    let text = text.map_err(|error| Usage::Unreadable(format!("cannot read {}", path.display()), error))?;
     parse_scenario(command, File { path, text: &text })
 }
 
@@ -263,6 +266,7 @@ mod tests {
             tables: &["pub", "sub"],
             connection: &super::super::environment::connection(),
             profile,
+            until: Until::default(),
         };
         let path = Path::new("c.toml");
         let layers = reader.parse(File { path, text }).map_err(|error| error.to_string())?;

@@ -6,9 +6,12 @@ use super::typed::path;
 use super::{Layer, Settings, environment, gathered, typed_words};
 use crate::cli::Usage;
 use crate::cli::mosquitto::options_file;
+use crate::cli::values::Time;
+use crate::net::file::Until;
 use clap::{ArgMatches, Command};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// The flags that say what is read and shown.
 #[derive(Debug, clap::Args, Deserialize)]
@@ -37,8 +40,10 @@ pub fn only_prints(matches: &ArgMatches) -> bool {
 ///
 /// # Errors
 /// Files that cannot be read or used, and flags that exclude each other.
-pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches) -> Result<Settings, Usage> {
+pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches, started: Instant) -> Result<Settings, Usage> {
     let path = |flag| matches.try_get_one::<PathBuf>(flag).ok().flatten();
+    let deadline = matches.try_get_one("deadline").ok().flatten();
+    let until = Until::new(started, deadline.map(|Time(limit)| *limit));
     let (options, scenario) = (path("options"), path("scenario"));
     let profile = match matches.get_one::<String>("profile") {
         Some(name) => Some(name.clone()),
@@ -53,11 +58,11 @@ pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches) -> Resul
             notes: Vec::new(),
         });
     }
-    let mut first = options.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, path))?;
+    let mut first = options.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, path, until))?;
     first.extend(typed);
     let mut layers = vec![gathered(command, first)];
     if let Some(path) = scenario {
-        layers.push(file::read_scenario(command, path)?);
+        layers.push(file::read_scenario(command, path, until)?);
     }
     let connection = environment::connection();
     layers.push(environment::read(&connection)?);
@@ -66,6 +71,7 @@ pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches) -> Resul
         tables,
         connection: &connection,
         profile: profile.as_deref(),
+        until,
     };
     layers.extend(reader.read(config.as_deref())?);
     Settings::merge(command, layers)

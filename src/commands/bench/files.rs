@@ -1,6 +1,7 @@
 //! Files that a run writes at its end: tried before it begins, so that hours are not lost to a typing mistake, and there as
 //! a whole or not at all. It must not know what is in them.
 
+use crate::net::file::{Until, within};
 use anyhow::Context;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -10,57 +11,55 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct OutputFile {
     path: PathBuf,
-    file: File,
-    /// Where it is written first; none when the path is no ordinary file, such as a pipe.
-    draft: Option<PathBuf>,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// No ordinary file, such as a pipe, which is open.
+    Open(File),
+    /// Where it is written first.
+    Draft(PathBuf),
 }
 
 impl OutputFile {
-    /// Makes sure that the file can be written.
+    /// Makes sure that the file can be written. A pipe is waited for until somebody reads it.
     ///
     /// # Errors
-    /// It cannot.
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        let problem = || format!("cannot write {}", path.display());
+    /// It cannot, or not before the limit of the run.
+    pub(super) fn create(path: &Path, until: Until) -> anyhow::Result<Self> {
         let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
         // The file that a symbolic link leads to is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let draft = match special {
-            true => None,
-            false => Some(draft(&target)),
+        let place = match special {
+            true => within(path, until, "opening", |path| OpenOptions::new().write(true).open(path)).map(Place::Open),
+            false => {
+                let draft = draft(&target);
+                let tried = File::create_new(&draft).and_then(|_| fs::remove_file(&draft));
+                tried.map(|()| Place::Draft(draft))
+            }
         };
-        let file = match &draft {
-            Some(draft) => OpenOptions::new().write(true).create_new(true).open(draft),
-            None => OpenOptions::new().write(true).open(path),
-        };
-        Ok(Self {
-            path: target,
-            file: file.with_context(problem)?,
-            draft,
-        })
+        let place = place.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: target, place })
     }
 
     /// Writes all of it.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn write(mut self, contents: &[u8]) -> anyhow::Result<()> {
-        let problem = || format!("cannot write {}", self.path.display());
-        self.file.write_all(contents).with_context(problem)?;
-        if let Some(draft) = &self.draft {
-            fs::rename(draft, &self.path).with_context(problem)?;
-        }
-        self.draft = None;
-        Ok(())
-    }
-}
-
-impl Drop for OutputFile {
-    fn drop(&mut self) {
-        if let Some(draft) = &self.draft {
-            // Nothing follows from a draft that stays.
-            let _ = fs::remove_file(draft);
-        }
+    pub(super) fn write(self, contents: &[u8]) -> anyhow::Result<()> {
+        let written = match self.place {
+            Place::Open(mut file) => file.write_all(contents),
+            Place::Draft(draft) => {
+                let written = File::create_new(&draft).and_then(|mut file| file.write_all(contents));
+                let moved = written.and_then(|()| fs::rename(&draft, &self.path));
+                moved.inspect_err(|_| {
+                    // Nothing follows from a draft that stays.
+                    let _ = fs::remove_file(&draft);
+                })
+            }
+        };
+        written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
@@ -74,6 +73,10 @@ fn draft(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    fn create(path: &Path) -> anyhow::Result<OutputFile> {
+        OutputFile::create(path, Until::default())
+    }
+
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -84,14 +87,14 @@ mod tests {
     fn a_file_is_there_as_a_whole_or_as_it_was() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.csv");
-        drop(OutputFile::create(&path).unwrap());
+        drop(create(&path).unwrap());
         assert!(names(directory.path()).is_empty());
-        let file = OutputFile::create(&path).unwrap();
+        let file = create(&path).unwrap();
         assert!(!path.exists());
         file.write(b"one").unwrap();
-        drop(OutputFile::create(&path).unwrap());
+        drop(create(&path).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"one");
-        OutputFile::create(&path).unwrap().write(b"two").unwrap();
+        create(&path).unwrap().write(b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(names(directory.path()), ["a.csv"]);
     }
@@ -100,9 +103,9 @@ mod tests {
     fn what_cannot_be_written_is_known_at_once() {
         let directory = tempfile::tempdir().unwrap();
         for path in [directory.path().join("no/a.csv"), directory.path().to_owned()] {
-            let error = OutputFile::create(&path).unwrap_err();
+            let error = create(&path).unwrap_err();
             assert!(error.to_string().starts_with("cannot write "), "{error}");
         }
-        OutputFile::create(Path::new("/dev/null")).unwrap().write(b"x").unwrap();
+        create(Path::new("/dev/null")).unwrap().write(b"x").unwrap();
     }
 }

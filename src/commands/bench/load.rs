@@ -9,6 +9,7 @@ use crate::cli::connection::MAX_INFLIGHT;
 use crate::cli::settings::typed::{from_texts, path};
 use crate::cli::values::{duration, qos, read as common};
 use crate::input::messages;
+use crate::net::file::{Until, within};
 use crate::protocol::{MAX_REMAINING_LENGTH, QoS, topic};
 use anyhow::Context;
 use serde::Deserialize;
@@ -196,6 +197,8 @@ pub(super) struct Beside<'a> {
     pub(super) max_inflight: Option<u16>,
     /// There is a user name.
     pub(super) user: bool,
+    /// How long a file that is a pipe may take.
+    pub(super) until: Until,
 }
 
 /// What the flags mean.
@@ -244,7 +247,7 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
         filter,
         topics,
         random_topics: load.random_topics,
-        payload: payload(load)?,
+        payload: payload(load, beside.until)?,
         qos: qos as u8,
         subscribe_qos: load.subscribe_qos.unwrap_or(qos) as u8,
         retain: load.retain || shape.retain,
@@ -437,9 +440,10 @@ fn sample(template: &str) -> String {
     text
 }
 
-fn payload(load: &LoadFlags) -> anyhow::Result<Payload> {
+fn payload(load: &LoadFlags, until: Until) -> anyhow::Result<Payload> {
     if let Some(path) = &load.file {
-        let bytes = messages::read_file(path, LARGEST).with_context(|| format!("cannot read {path:?}"))?;
+        let bytes = within(path, until, "reading", |path| messages::read_file(path, LARGEST));
+        let bytes = bytes.with_context(|| format!("cannot read {path:?}"))?;
         return Ok(Payload::Bytes(bytes.into()));
     }
     Ok(match &load.message {
@@ -512,6 +516,7 @@ mod tests {
             topic: None,
             max_inflight: None,
             user: false,
+            until: Until::default(),
         };
         load(scenario, &flags, &run, &beside).map_err(|error| error.to_string())
     }

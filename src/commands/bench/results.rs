@@ -10,6 +10,7 @@ use crate::cli::Usage;
 use crate::cli::settings::typed::{from_texts, path, paths};
 use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
+use crate::net::file::{Until, within};
 use crate::output::report::{csv, hdr, html, json, junit, text};
 use crate::protocol::ReasonCode;
 use anyhow::Context as _;
@@ -111,9 +112,14 @@ impl Results {
         output: &OutputFlags,
         thresholds: &ThresholdFlags,
         scenario: Option<Scenario>,
+        until: Until,
     ) -> anyhow::Result<Self> {
-        let create = |path: &Option<PathBuf>| path.as_deref().map(OutputFile::create).transpose();
-        let baseline = thresholds.baseline.as_deref().map(read).transpose()?;
+        let create = |path: &Option<PathBuf>| {
+            let path = path.as_deref();
+            path.map(|path| OutputFile::create(path, until)).transpose()
+        };
+        let baseline = thresholds.baseline.as_deref();
+        let baseline = baseline.map(|path| read(path, until)).transpose()?;
         if let (Some(baseline), Some(scenario)) = (&baseline, scenario) {
             same_scenario(scenario, baseline.load.scenario)?;
         }
@@ -152,8 +158,11 @@ impl Results {
     ///
     /// # Errors
     /// A file cannot be used, or a result cannot be written.
-    pub(super) fn merged(self, paths: &[PathBuf]) -> anyhow::Result<Outcome> {
-        let reports = paths.iter().map(|path| read(path)).collect::<anyhow::Result<_>>()?;
+    pub(super) fn merged(self, paths: &[PathBuf], until: Until) -> anyhow::Result<Outcome> {
+        let reports = paths
+            .iter()
+            .map(|path| read(path, until))
+            .collect::<anyhow::Result<_>>()?;
         let report = Report::merge(reports).context("the reports cannot be added up")?;
         self.show(&report)
     }
@@ -244,9 +253,9 @@ fn same_scenario(now: Scenario, baseline: Scenario) -> Result<(), baseline::Erro
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Report> {
+fn read(path: &Path, until: Until) -> anyhow::Result<Report> {
     let problem = || format!("cannot read {}", path.display());
-    let text = std::fs::read(path).with_context(problem)?;
+    let text = within(path, until, "reading", |path| std::fs::read(path)).with_context(problem)?;
     json::read(&text).with_context(problem)
 }
 

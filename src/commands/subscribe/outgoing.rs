@@ -25,6 +25,7 @@ pub(super) fn settle(client: &mut Client, handed: Handed) -> anyhow::Result<()> 
 pub(super) fn reply(
     client: &mut Client,
     request: &Publish,
+    qos: QoS,
     mut properties: Properties,
     output: Bytes,
 ) -> Result<(), String> {
@@ -40,7 +41,7 @@ pub(super) fn reply(
         .map_err(|error| error.to_string())?;
     let reply = Publish {
         properties,
-        ..Publish::new(to.detached(), request.qos, output)
+        ..Publish::new(to.detached(), qos, output)
     };
     client
         .publish(reply)

@@ -11,7 +11,9 @@ use crate::client;
 use crate::commands::conversation::{Conversation, Reason, Task, Turn, Waiting};
 use crate::commands::until;
 use crate::exit::Outcome;
-use crate::protocol::{Connack, PacketType, Properties, PropertyId, Publish, ReasonCode, Subscription, Utf8, Version};
+use crate::protocol::{
+    Connack, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
+};
 use crate::session::{self, AckHandle, error::Refusal};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -76,6 +78,9 @@ pub(super) struct Subscriber {
     subscribed: bool,
     /// Messages that were shown or got a command.
     taken: u64,
+    /// Whether the session is one of an earlier run; not known before the first connection. The broker may hold messages
+    /// of that run at QoS 2, and would take an answer at QoS 2 with the identifier of one of them for its copy.
+    adopted: Option<bool>,
     /// The broker refused what the run cannot do without.
     ended_by: Option<ReasonCode>,
     /// A message of ours was refused.
@@ -105,6 +110,7 @@ impl Subscriber {
             sink,
             finished: None,
             taken: 0,
+            adopted: None,
             ended_by: None,
             refused: None,
             idle_since: None,
@@ -319,6 +325,7 @@ impl Subscriber {
     // ----- what the broker says
 
     fn connected(&mut self, talk: &mut Conversation, connack: &Connack) -> anyhow::Result<()> {
+        self.adopted = Some(connack.session_present && self.adopted.unwrap_or(true));
         // 3.1 does not say whether there is an old session.
         let old = connack.session_present || talk.client.session().options().version == Version::V31;
         if old {
@@ -479,7 +486,12 @@ impl Subscriber {
         };
         let done = match (&finished.result, commands.reply()) {
             (Ok(output), Some(properties)) => {
-                outgoing::reply(&mut talk.client, &finished.publish, properties.clone(), output.clone())
+                let request = &finished.publish;
+                let qos = match self.adopted {
+                    Some(true) => request.qos.min(QoS::AtLeastOnce),
+                    _ => request.qos,
+                };
+                outgoing::reply(&mut talk.client, request, qos, properties.clone(), output.clone())
             }
             (Ok(_), None) => Ok(()),
             (Err(failure), _) => Err(failure.to_string()),

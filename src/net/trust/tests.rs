@@ -12,6 +12,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::super::certificates::Certificates;
+use super::super::file::Until;
 use super::super::pem;
 use super::super::tls::{TlsOptions, TlsVersion, client_config, server_config, server_name};
 use super::super::{Hint, io_hint, io_message};
@@ -23,7 +24,7 @@ const BOTH: [TlsVersion; 2] = [TlsVersion::V12, TlsVersion::V13];
 async fn meet(options: &TlsOptions, server: Arc<ServerConfig>) -> (io::Result<()>, io::Result<()>) {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let name = server_name(options, "localhost").unwrap();
-    let connector = TlsConnector::from(client_config(options).unwrap());
+    let connector = TlsConnector::from(client_config(options, Until::default()).unwrap());
     // Neither end goes before the other is done.
     let (client, served) = tokio::join!(connector.connect(name, near), TlsAcceptor::from(server).accept(far));
     (client.map(drop), served.map(drop))
@@ -32,7 +33,7 @@ async fn meet(options: &TlsOptions, server: Arc<ServerConfig>) -> (io::Result<()
 /// A server with this certificate.
 fn server(made: &Certificates, name: &str) -> Arc<ServerConfig> {
     let (cert, key) = pair(made, name);
-    server_config(&cert, &key, None).unwrap()
+    server_config(&cert, &key, None, None).unwrap()
 }
 
 fn pair(made: &Certificates, name: &str) -> (PathBuf, PathBuf) {
@@ -47,7 +48,7 @@ fn trusting(made: &Certificates, file: &str) -> TlsOptions {
 }
 
 fn der(made: &Certificates, name: &str) -> CertificateDer<'static> {
-    let mut found = pem::certificates(&made.path(&format!("{name}.pem"))).unwrap();
+    let mut found = pem::certificates(&made.path(&format!("{name}.pem")), Until::default()).unwrap();
     found.remove(0)
 }
 
@@ -239,7 +240,7 @@ async fn a_client_is_trusted_as_itself_too() {
     ] {
         let (cert, key) = pair(&made, "server");
         let listed_file = made.path(&format!("{listed}.pem"));
-        let config = server_config(&cert, &key, Some(&listed_file)).unwrap();
+        let config = server_config(&cert, &key, None, Some(&listed_file)).unwrap();
         let (cert, key) = pair(&made, shown);
         let options = TlsOptions {
             cert: Some(cert),
