@@ -13,7 +13,7 @@ use crate::exit::Outcome;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
 use bytes::Bytes;
-use exchange::{Correlation, Exchange, Wanted};
+use exchange::{Correlation, Exchange, Options};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         retain_handling: args.retained.handling(),
         ..Subscription::new(Utf8::default(), qos)
     };
-    let wanted = Wanted {
+    let options = Options {
         request: Publish {
             properties,
             ..Publish::new(topic, qos, Bytes::new())
@@ -157,7 +157,7 @@ pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     };
     block_on(async move {
         let talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
-        Exchange::new(wanted, payload).run(talk).await
+        Exchange::new(options, payload).run(talk).await
     })?
 }
 

@@ -2,12 +2,12 @@
 
 mod environment;
 mod exec;
-mod fence;
 mod outgoing;
 mod printer;
 mod rate;
+mod retained_end;
 mod run;
-mod sieve;
+mod selection;
 
 use super::block_on;
 use super::conversation::Conversation;
@@ -24,9 +24,9 @@ use crate::session::AckHandle;
 use exec::{Commands, Task};
 use printer::Printer;
 use rate::Rate;
-use run::{Goal, Sink, Subscriber, Wanted};
+use run::{Goal, Requested, Sink, Subscriber};
+use selection::{Sample, Selection};
 use serde::Deserialize;
-use sieve::{Sample, Sieve};
 use std::str::FromStr;
 
 /// Subscribe and print JSON lines, payloads, or a format
@@ -166,7 +166,7 @@ impl FromStr for Percent {
 }
 
 /// A message that has arrived, and what is due to the broker once it was handed on.
-struct Handed {
+struct PendingAck {
     handle: AckHandle,
     /// Remove the retained message on this topic.
     remove: Option<Utf8>,
@@ -206,13 +206,13 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let subscriptions = args.subscriptions(&plan)?;
     let subscribe_properties = plan.properties.at(Place::Packet(PacketType::Subscribe));
     let reply_properties = plan.properties.at(Place::Packet(PacketType::Publish));
-    let wanted = Wanted {
+    let requested = Requested {
         subscriptions,
         unsubscribe: texts(&args.unsubscribe),
         unsubscribe_properties: plan.properties.at(Place::Packet(PacketType::Unsubscribe)),
         allow_partial: args.allow_partial,
     };
-    let sieve = args.sieve();
+    let selection = args.selection();
     block_on(async move {
         let goal = Goal {
             count,
@@ -232,11 +232,11 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
             }
         };
         let mut talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
-        if !wanted.subscriptions.is_empty() {
+        if !requested.subscriptions.is_empty() {
             talk.client
-                .subscribe(wanted.subscriptions.clone(), subscribe_properties)?;
+                .subscribe(requested.subscriptions.clone(), subscribe_properties)?;
         }
-        Subscriber::new(goal, wanted, sieve, sink).run(talk).await
+        Subscriber::new(goal, requested, selection, sink).run(talk).await
     })?
 }
 
@@ -303,8 +303,8 @@ impl Args {
         Ok(filters.into_iter().map(subscription).collect())
     }
 
-    fn sieve(&self) -> Sieve {
-        Sieve {
+    fn selection(&self) -> Selection {
+        Selection {
             filter_out: texts(&self.filter_out),
             retained: !self.no_retained,
             live: !self.retained_only,

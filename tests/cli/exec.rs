@@ -304,8 +304,8 @@ fn a_failed_command_does_not_reply() {
 
 #[test]
 fn stored_messages_end_once_their_commands_have() {
-    let fence = |id: u8| {
-        let question = [b"\xa2\x0f\x00", &[id][..], b"\x00\x0bmqkit/fence"].concat();
+    let question = |id: u8| {
+        let question = [b"\xa2\x19\x00", &[id][..], b"\x00\x15mqkit/end-of-retained"].concat();
         [expect(&question), send(&[0xb0, 2, 0, id])]
     };
     let peer = Peer::new(vec![
@@ -318,9 +318,9 @@ fn stored_messages_end_once_their_commands_have() {
                 // Written out, acknowledged, removed; only then the question.
                 expect(b"\x40\x02\x00\x05\x33\x07\x00\x03a/b\x00\x02"),
             ][..],
-            &fence(3),
-            &fence(4),
-            &fence(5),
+            &question(3),
+            &question(4),
+            &question(5),
             &[send(&[0x40, 2, 0, 2]), expect(DISCONNECT)],
         ]
         .concat(),

@@ -6,7 +6,7 @@ use super::{CONNACK_5, expect, send};
 use crate::support::peer::{Peer, Step};
 use predicates::str::contains;
 
-/// The conversation about what is stored: SUBSCRIBE with this identifier, its answer, and the fence.
+/// The conversation about what is stored: SUBSCRIBE with this identifier, its answer, and the question that ends it.
 fn stored(id: u8, message: Option<&[u8]>) -> Vec<Step> {
     let mut steps = vec![
         // QoS 1, retain as published.

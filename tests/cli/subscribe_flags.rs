@@ -39,8 +39,8 @@ fn subscribed_5(options: u8, steps: &[Step]) -> Peer {
 }
 
 /// The question of `--retained-only`, and its answer.
-fn fence(packet_id: u8) -> [Step; 2] {
-    let question = [b"\xa2\x0f\x00", &[packet_id][..], b"\x00\x0bmqkit/fence"].concat();
+fn question(packet_id: u8) -> [Step; 2] {
+    let question = [b"\xa2\x19\x00", &[packet_id][..], b"\x00\x15mqkit/end-of-retained"].concat();
     [expect(&question), send(&[0xb0, 2, 0, packet_id])]
 }
 
@@ -240,16 +240,16 @@ fn retained_messages_end_with_three_quiet_answers() {
         send(&[0x90, 3, 0, 1, 1]),
     ];
     let tail = [
-        &[expect(b"\xa2\x0f\x00\x02\x00\x0bmqkit/fence")][..],
+        &[expect(b"\xa2\x19\x00\x02\x00\x15mqkit/end-of-retained")][..],
         // What the window held back comes before the answer.
         &[
             send(b"\x33\x08\x00\x03a/c\x00\x052"),
             expect(&[0x40, 2, 0, 5]),
             send(&[0xb0, 2, 0, 2]),
         ],
-        &fence(3),
-        &fence(4),
-        &[expect(b"\xa2\x0f\x00\x05\x00\x0bmqkit/fence")],
+        &question(3),
+        &question(4),
+        &[expect(b"\xa2\x19\x00\x05\x00\x15mqkit/end-of-retained")],
         &[
             send(b"\x32\x08\x00\x03a/d\x00\x063"),
             expect(&[0x40, 2, 0, 6]),
@@ -271,7 +271,7 @@ fn retained_messages_end_with_three_quiet_answers() {
 #[test]
 fn no_retained_message_gives_status_1() {
     let end = [expect(DISCONNECT), Step::ExpectEnd];
-    let steps = [&fence(2)[..], &fence(3), &fence(4), &end].concat();
+    let steps = [&question(2)[..], &question(3), &question(4), &end].concat();
     let peer = subscribed_311(&steps);
     subscribe(&peer, FLAGS_311)
         .arg("--retained-only")
@@ -297,9 +297,9 @@ fn the_question_is_asked_again_after_a_reconnect() {
         &start[..],
         &[expect(b"\x82\x08\x00\x03\x00\x03a/#\x01")],
         &[send(b"\x31\x06\x00\x03a/b1\x90\x03\x00\x03\x01")],
-        &fence(4),
-        &fence(5),
-        &fence(6),
+        &question(4),
+        &question(5),
+        &question(6),
         &[expect(DISCONNECT)],
     ]
     .concat();

@@ -1,5 +1,6 @@
-//! The retained message of a topic, fetched before a message is published. Whether there is one is known by a
-//! fence and not by a wait: SUBSCRIBE brings the retained message, and UNSUBSCRIBE ends what comes `[MQTT-3.10.4-2]`. A broker that is slow to look it up costs a message that was not necessary, never one that was.
+//! The retained message of a topic, fetched before a message is published. Whether there is one is known without a wait:
+//! SUBSCRIBE brings the retained message, and the answer to UNSUBSCRIBE ends what comes `[MQTT-3.10.4-2]`. A broker that is
+//! slow to look it up costs a message that was not necessary, never one that was.
 
 use crate::client::Client;
 use crate::protocol::{Properties, Publish, QoS, ReasonCode, Subscription, Utf8};

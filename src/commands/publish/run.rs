@@ -28,7 +28,7 @@ pub(super) struct Publisher {
     next: Option<anyhow::Result<Option<Item>>>,
     /// The next message, which is not due or must wait for its turn.
     held: Option<Item>,
-    wish: Wish,
+    wait_for: WaitFor,
     fetch: Option<Fetch>,
     /// Why no more messages are taken. Those that were are brought to their end first.
     failure: Option<anyhow::Error>,
@@ -43,7 +43,7 @@ pub(super) struct Publisher {
 }
 
 /// What to wait for, beside the broker.
-enum Wish {
+enum WaitFor {
     Nothing,
     Preparation,
     Message,
@@ -57,7 +57,7 @@ impl Publisher {
             pace,
             next: None,
             held: None,
-            wish: Wish::Nothing,
+            wait_for: WaitFor::Nothing,
             fetch,
             failure: None,
             refused: None,
@@ -112,13 +112,13 @@ impl Publisher {
     }
 
     /// What to wait for now.
-    fn wish(&mut self) -> Wish {
+    fn next_wait(&mut self) -> WaitFor {
         match &self.held {
-            None if self.source.is_dry() => Wish::Nothing,
-            None => Wish::Message,
+            None if self.source.is_dry() => WaitFor::Nothing,
+            None => WaitFor::Message,
             Some(item) => match self.pace.due(item, Instant::now()) {
-                Some(at) => Wish::Due(at),
-                None => Wish::Nothing,
+                Some(at) => WaitFor::Due(at),
+                None => WaitFor::Nothing,
             },
         }
     }
@@ -126,14 +126,14 @@ impl Publisher {
 
 impl Task for Publisher {
     fn turn(&mut self, talk: &mut Conversation) -> anyhow::Result<Turn> {
-        self.wish = Wish::Nothing;
+        self.wait_for = WaitFor::Nothing;
         if matches!(self.stopped, Some(Reason::Limit(_) | Reason::Failure)) || self.refused.is_some() {
             return Ok(Turn::Done);
         }
         let stopped = self.stopped.is_some() || self.failure.is_some();
         if self.source.is_unprepared() {
             // What is not read need not be sent.
-            self.wish = Wish::Preparation;
+            self.wait_for = WaitFor::Preparation;
             return Ok(if stopped { Turn::Done } else { Turn::Work });
         }
         if let Some(next) = self.next.take() {
@@ -149,9 +149,9 @@ impl Task for Publisher {
             if stopped || !talk.client.is_ready() || !self.fetch.as_ref().is_none_or(Fetch::is_done) {
                 return Ok(Turn::Listen);
             }
-            self.wish = self.wish();
-            match self.wish {
-                Wish::Due(at) if at <= Instant::now() => {
+            self.wait_for = self.next_wait();
+            match self.wait_for {
+                WaitFor::Due(at) if at <= Instant::now() => {
                     if let Some(item) = self.held.take() {
                         self.publish(talk, item);
                     }
@@ -162,14 +162,14 @@ impl Task for Publisher {
     }
 
     async fn work(&mut self) -> anyhow::Result<()> {
-        match self.wish {
-            Wish::Nothing => pending().await,
-            Wish::Preparation => self.source.prepare().await,
-            Wish::Message => {
+        match self.wait_for {
+            WaitFor::Nothing => pending().await,
+            WaitFor::Preparation => self.source.prepare().await,
+            WaitFor::Message => {
                 self.next = Some(self.source.next().await);
                 Ok(())
             }
-            Wish::Due(at) => {
+            WaitFor::Due(at) => {
                 until(Some(at)).await;
                 Ok(())
             }
@@ -228,10 +228,10 @@ impl Task for Publisher {
             0 if self.fetch.as_ref().is_some_and(|fetch| !fetch.is_done()) => {
                 format!("waiting for the retained message from {target}")
             }
-            0 => match self.wish {
-                Wish::Message => format!("reading {}", self.source.name()),
-                Wish::Due(_) => "waiting for the time of the next message".to_owned(),
-                Wish::Nothing | Wish::Preparation => format!("waiting for {target}"),
+            0 => match self.wait_for {
+                WaitFor::Message => format!("reading {}", self.source.name()),
+                WaitFor::Due(_) => "waiting for the time of the next message".to_owned(),
+                WaitFor::Nothing | WaitFor::Preparation => format!("waiting for {target}"),
             },
             _ => talk.acknowledgements(),
         })

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 const PREFIX: &str = "mqkit/rr";
 
 /// What is asked, and what is to be done with the responses.
-pub(super) struct Wanted {
+pub(super) struct Options {
     /// The request, without response topic.
     pub(super) request: Publish,
     pub(super) correlation: Correlation,
@@ -60,7 +60,7 @@ impl Correlation {
 
 /// A request on its way.
 pub(super) struct Exchange {
-    wanted: Wanted,
+    options: Options,
     /// What is read for the request.
     payload: Option<(String, Reading)>,
     output: Output,
@@ -82,17 +82,17 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(mut wanted: Wanted, payload: Payload) -> Self {
+    pub(super) fn new(mut options: Options, payload: Payload) -> Self {
         let payload = match payload {
             Payload::Here(bytes) => {
-                wanted.request.payload = bytes;
+                options.request.payload = bytes;
                 None
             }
             Payload::Unread { name, bytes } => Some((name, bytes)),
         };
         Self {
-            generated: wanted.response_topic.is_none(),
-            wanted,
+            generated: options.response_topic.is_none(),
+            options,
             payload,
             output: Output::new(),
             response: None,
@@ -133,7 +133,7 @@ impl Task for Exchange {
         if self.output.is_writing() {
             return Ok(Turn::Hold);
         }
-        let enough = self.taken == self.wanted.count;
+        let enough = self.taken == self.options.count;
         let done = enough || self.stopped || self.outcome.is_some();
         Ok(if done { Turn::Done } else { Turn::Listen })
     }
@@ -141,7 +141,7 @@ impl Task for Exchange {
     async fn work(&mut self) -> anyhow::Result<()> {
         match &mut self.payload {
             Some((_, payload)) => {
-                self.wanted.request.payload = payload.await?;
+                self.options.request.payload = payload.await?;
                 self.payload = None;
                 Ok(())
             }
@@ -164,7 +164,7 @@ impl Task for Exchange {
     }
 
     fn lost(&mut self, _: &mut Conversation, error: client::Error) -> anyhow::Result<client::Error> {
-        if self.sent.is_some() && self.wanted.request.qos == QoS::AtMostOnce {
+        if self.sent.is_some() && self.options.request.qos == QoS::AtMostOnce {
             let text = "no response: a request at QoS 0 is not sent again after a loss (one at -q 1 is)";
             return Err(anyhow::Error::new(error).context(text));
         }
@@ -173,7 +173,7 @@ impl Task for Exchange {
     }
 
     fn fell_back(&mut self, error: client::Error) -> anyhow::Result<client::Error> {
-        if self.wanted.response_topic.is_none() {
+        if self.options.response_topic.is_none() {
             let text = "cannot use MQTT 5 with this broker, and 3.1.1 needs a response topic (-e)";
             return Err(anyhow::Error::new(error).context(text));
         }
@@ -192,10 +192,10 @@ impl Task for Exchange {
         if self.output.is_writing() {
             return Waiting::Work("writing to standard output".to_owned());
         }
-        let topic = self.wanted.response_topic.as_ref().map(|topic| topic.escape_debug());
+        let topic = self.options.response_topic.as_ref().map(|topic| topic.escape_debug());
         Waiting::Broker(match (self.sent, topic) {
             (Some(_), Some(topic)) => {
-                let (to, count) = (self.wanted.request.topic.escape_debug(), self.wanted.count);
+                let (to, count) = (self.options.request.topic.escape_debug(), self.options.count);
                 let so_far = match self.taken {
                     0 => String::new(),
                     taken => format!(" ({taken} of {count} are there)"),
@@ -213,18 +213,18 @@ impl Exchange {
         if std::mem::replace(&mut self.subscribed, true) {
             return Ok(());
         }
-        let topic = match self.wanted.response_topic.take() {
+        let topic = match self.options.response_topic.take() {
             Some(topic) => topic,
             None => self.new_topic(talk, connack)?,
         };
         talk.notes
             .debug(format_args!("the response topic is \"{}\"", topic.escape_debug()));
-        self.wanted.response_topic = Some(topic.clone());
+        self.options.response_topic = Some(topic.clone());
         let subscription = Subscription {
             filter: topic,
-            ..self.wanted.subscription.clone()
+            ..self.options.subscription.clone()
         };
-        let properties = std::mem::take(&mut self.wanted.subscribe_properties);
+        let properties = std::mem::take(&mut self.options.subscribe_properties);
         talk.client.subscribe(vec![subscription], properties)?;
         Ok(())
     }
@@ -233,7 +233,7 @@ impl Exchange {
     fn new_topic(&self, talk: &Conversation, connack: &Connack) -> anyhow::Result<Utf8> {
         let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
         let information = connack.properties.text(PropertyId::ResponseInformation);
-        if let Some(information) = information.filter(|_| self.wanted.information_requested) {
+        if let Some(information) = information.filter(|_| self.options.information_requested) {
             let topic = format!("{}/{random}", information.trim_end_matches('/'));
             match topic.parse() {
                 Ok(TopicName(topic)) => return Ok(topic),
@@ -265,8 +265,8 @@ impl Exchange {
                 self.outcome = Some(Outcome::Refused(*reason));
                 return Ok(());
             }
-            if reason.0 < u8::from(self.wanted.request.qos) {
-                let asked = self.wanted.request.qos;
+            if reason.0 < u8::from(self.options.request.qos) {
+                let asked = self.options.request.qos;
                 talk.notes.note(format_args!(
                     "the broker grants QoS {} to \"{shown}\", asked for {asked}",
                     reason.0
@@ -281,19 +281,19 @@ impl Exchange {
     }
 
     fn send(&mut self, talk: &mut Conversation) -> anyhow::Result<()> {
-        let mut request = self.wanted.request.clone();
+        let mut request = self.options.request.clone();
         if version(talk) == Version::V5 {
-            if let Correlation::Random(bytes) = &self.wanted.correlation {
+            if let Correlation::Random(bytes) = &self.options.correlation {
                 let value = PropertyValue::Binary(bytes.clone());
                 request.properties.push(PropertyId::CorrelationData, value);
             }
-            if let Some(topic) = &self.wanted.response_topic {
+            if let Some(topic) = &self.options.response_topic {
                 let value = PropertyValue::Text(topic.clone());
                 request.properties.push(PropertyId::ResponseTopic, value);
             }
         }
         self.sent = Some(Instant::now());
-        let topic = self.wanted.request.topic.escape_debug();
+        let topic = self.options.request.topic.escape_debug();
         let sent = talk.client.publish(request);
         sent.with_context(|| format!("cannot send the request to \"{topic}\""))
     }
@@ -301,7 +301,7 @@ impl Exchange {
     /// What became of the request.
     fn published(&mut self, talk: &mut Conversation, answer: &Refusal) {
         let reason = answer.reason;
-        let topic = self.wanted.request.topic.escape_debug();
+        let topic = self.options.request.topic.escape_debug();
         if reason.is_failure() {
             let what = format_args!("the request to \"{topic}\"");
             talk.notes.refused(what, answer);
@@ -328,8 +328,8 @@ impl Exchange {
         let took = self.sent.map(|sent| sent.elapsed());
         let time = jiff::Timestamp::now();
         let text = self.output.buffer();
-        self.wanted.format.write(&Received { publish, time }, text);
-        if let Some(took) = took.filter(|_| self.wanted.latency) {
+        self.options.format.write(&Received { publish, time }, text);
+        if let Some(took) = took.filter(|_| self.options.latency) {
             text.extend_from_slice(latency(took).as_bytes());
         }
         self.output.start();
@@ -338,14 +338,14 @@ impl Exchange {
     }
 
     fn why_not(&self, talk: &mut Conversation, publish: &Publish) -> Option<String> {
-        if self.wanted.response_topic.as_ref() != Some(&publish.topic) {
+        if self.options.response_topic.as_ref() != Some(&publish.topic) {
             return Some("it is not the response topic".to_owned());
         }
         if self.sent.is_none() {
             return Some("it came before the request".to_owned());
         }
         let version = version(talk);
-        let own = self.wanted.correlation.bytes().filter(|_| version == Version::V5);
+        let own = self.options.correlation.bytes().filter(|_| version == Version::V5);
         let carried = publish.properties.binary(PropertyId::CorrelationData);
         match (own, carried) {
             (Some(own), Some(carried)) if *own != carried => {
@@ -356,7 +356,7 @@ impl Exchange {
                 return Some(text);
             }
             // Only an answer to this request has them, also one that is retained.
-            (Some(_), Some(_)) if matches!(self.wanted.correlation, Correlation::Random(_)) => return None,
+            (Some(_), Some(_)) if matches!(self.options.correlation, Correlation::Random(_)) => return None,
             // Responders that know nothing of correlation data are many.
             _ => {}
         }

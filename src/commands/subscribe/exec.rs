@@ -1,7 +1,7 @@
 //! One command for each message: started in the order of arrival, so many at once, settled in the order of arrival
 //! whichever ends first `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`. It must not know the broker.
 
-use super::{Handed, environment};
+use super::{PendingAck, environment};
 use crate::commands::until;
 use crate::protocol::{Properties, Publish, QoS};
 use bytes::Bytes;
@@ -62,7 +62,7 @@ pub(super) struct Commands {
 }
 
 struct Entry {
-    handed: Handed,
+    pending: PendingAck,
     qos: QoS,
     state: State,
 }
@@ -145,7 +145,7 @@ impl Commands {
     }
 
     /// A message, which gets a command or is only settled in its turn.
-    pub(super) fn take(&mut self, mut publish: Publish, handed: Handed, wanted: bool) {
+    pub(super) fn take(&mut self, mut publish: Publish, pending: PendingAck, wanted: bool) {
         let qos = publish.qos;
         let state = if wanted {
             // A slice of what was read would keep all of that.
@@ -155,7 +155,7 @@ impl Commands {
         } else {
             State::Done
         };
-        self.queue.push_back(Entry { handed, qos, state });
+        self.queue.push_back(Entry { pending, qos, state });
     }
 
     /// Starts what may run.
@@ -264,7 +264,7 @@ impl Commands {
     }
 
     /// The next message that is done with, and every older one too.
-    pub(super) fn settle(&mut self) -> Option<Handed> {
+    pub(super) fn settle(&mut self) -> Option<PendingAck> {
         while let Some(Entry {
             state: State::Done | State::Left,
             ..
@@ -274,7 +274,7 @@ impl Commands {
             self.first += 1;
             self.next = self.next.max(self.first);
             if let State::Done = entry.state {
-                return Some(entry.handed);
+                return Some(entry.pending);
             }
         }
         None
@@ -360,11 +360,11 @@ mod tests {
             properties: Properties::new(),
             payload: payload.into(),
         };
-        let handed = Handed {
+        let pending = PendingAck {
             handle: AckHandle::default(),
             remove: Some(publish.topic.clone()),
         };
-        commands.take(publish, handed, true);
+        commands.take(publish, pending, true);
         commands.start();
     }
 
@@ -378,7 +378,7 @@ mod tests {
 
     fn settled(commands: &mut Commands) -> Vec<String> {
         std::iter::from_fn(|| commands.settle())
-            .map(|handed| handed.remove.unwrap().to_string())
+            .map(|pending| pending.remove.unwrap().to_string())
             .collect()
     }
 

@@ -1,6 +1,6 @@
 //! What the broker gets for a message: its acknowledgement, its removal, the answer to it. It must not know when.
 
-use super::Handed;
+use super::PendingAck;
 use crate::client::Client;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, topic};
@@ -8,9 +8,9 @@ use anyhow::Context;
 use bytes::Bytes;
 
 /// A message was handed on: acknowledges it, and removes it from the broker where that was asked for.
-pub(super) fn settle(client: &mut Client, handed: Handed) -> anyhow::Result<()> {
-    client.acknowledge(handed.handle)?;
-    if let Some(topic) = handed.remove {
+pub(super) fn settle(client: &mut Client, pending: PendingAck) -> anyhow::Result<()> {
+    client.acknowledge(pending.handle)?;
+    if let Some(topic) = pending.remove {
         let shown = format!("cannot remove the retained message on \"{}\"", topic.escape_debug());
         let removal = Publish {
             retain: true,

@@ -1,7 +1,7 @@
 //! Messages on their way to standard output: collected, written together, and settled once they are written. It must
 //! not know the broker.
 
-use super::Handed;
+use super::PendingAck;
 use super::rate::Rate;
 use crate::cli::Console;
 use crate::commands::conversation::Output;
@@ -19,7 +19,7 @@ const QUICK: Duration = Duration::from_millis(2);
 /// Output is written at the latest when so much is there, in bytes.
 const OUTPUT_LIMIT: usize = 64 * 1024;
 /// Messages that are not shown are acknowledged at the latest when there are so many.
-const HANDED_LIMIT: usize = 8192;
+const PENDING_LIMIT: usize = 8192;
 
 pub(super) struct Printer {
     format: Format,
@@ -28,7 +28,7 @@ pub(super) struct Printer {
     console: Console,
     output: Output,
     /// The messages whose lines are in the output, to be settled once they are written.
-    handed: Vec<Handed>,
+    pending: Vec<PendingAck>,
     flushed_at: Instant,
     /// The output has waited for more already.
     gathered: bool,
@@ -41,14 +41,14 @@ impl Printer {
             rate,
             console,
             output: Output::new(),
-            handed: Vec::new(),
+            pending: Vec::new(),
             flushed_at: Instant::now(),
             gathered: false,
         }
     }
 
     /// A message, which is shown or only settled.
-    pub(super) fn take(&mut self, publish: &Publish, handed: Handed, shown: bool) {
+    pub(super) fn take(&mut self, publish: &Publish, pending: PendingAck, shown: bool) {
         if let Some(rate) = self.rate.as_mut().filter(|_| shown) {
             rate.count();
         } else if shown {
@@ -59,7 +59,7 @@ impl Printer {
             };
             self.format.write(&received, self.output.buffer());
         }
-        self.handed.push(handed);
+        self.pending.push(pending);
     }
 
     /// Writes what was begun, or waits for the end of a second of `--message-rate` and, with `watching`, of the reader.
@@ -99,12 +99,12 @@ impl Printer {
 
     /// True when nothing waits.
     pub(super) fn is_settled(&self) -> bool {
-        self.handed.is_empty() && self.output.is_empty()
+        self.pending.is_empty() && self.output.is_empty()
     }
 
     /// True when it should be written now, whatever else there is to do.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= OUTPUT_LIMIT || self.handed.len() >= HANDED_LIMIT
+        self.output.len() >= OUTPUT_LIMIT || self.pending.len() >= PENDING_LIMIT
     }
 
     /// Begins to write, unless messages come one by one in quick succession: then there may be more in a moment.
@@ -128,8 +128,8 @@ impl Printer {
     }
 
     /// The messages that were written, once there is nothing else in the output.
-    pub(super) fn settle(&mut self) -> std::vec::Drain<'_, Handed> {
+    pub(super) fn settle(&mut self) -> std::vec::Drain<'_, PendingAck> {
         self.flushed_at = Instant::now();
-        self.handed.drain(..)
+        self.pending.drain(..)
     }
 }

@@ -1,12 +1,12 @@
 //! What `mqkit sub` does in its conversation: takes messages, hands them on, acknowledges them. It must not know the command
 //! line.
 
-use super::Handed;
+use super::PendingAck;
 use super::exec::{Commands, Finished};
-use super::fence::Fence;
 use super::outgoing;
 use super::printer::Printer;
-use super::sieve::Sieve;
+use super::retained_end::RetainedEnd;
+use super::selection::Selection;
 use crate::client;
 use crate::commands::conversation::{Conversation, Reason, Task, Turn, Waiting};
 use crate::commands::until;
@@ -35,7 +35,7 @@ pub(super) struct Goal {
 }
 
 /// What is asked of the broker.
-pub(super) struct Wanted {
+pub(super) struct Requested {
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) unsubscribe: Vec<Utf8>,
     pub(super) unsubscribe_properties: Properties,
@@ -67,10 +67,10 @@ impl Sink {
 
 pub(super) struct Subscriber {
     goal: Goal,
-    wanted: Wanted,
-    sieve: Sieve,
+    requested: Requested,
+    selection: Selection,
     /// Finds the end of the retained messages, when that ends the run.
-    fence: Option<Fence>,
+    retained_end: Option<RetainedEnd>,
     sink: Sink,
     /// A command that ended.
     finished: Option<Finished>,
@@ -96,17 +96,17 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(goal: Goal, wanted: Wanted, sieve: Sieve, sink: Sink) -> Self {
-        let filters = wanted.subscriptions.iter().map(|subscription| &subscription.filter);
-        let fence = goal
+    pub(super) fn new(goal: Goal, requested: Requested, selection: Selection, sink: Sink) -> Self {
+        let filters = requested.subscriptions.iter().map(|subscription| &subscription.filter);
+        let retained_end = goal
             .retained_only
-            .then(|| Fence::new(filters.chain(&wanted.unsubscribe)));
+            .then(|| RetainedEnd::new(filters.chain(&requested.unsubscribe)));
         Self {
             goal,
-            subscribed: wanted.subscriptions.is_empty(),
-            wanted,
-            sieve,
-            fence,
+            subscribed: requested.subscriptions.is_empty(),
+            requested,
+            selection,
+            retained_end,
             sink,
             finished: None,
             taken: 0,
@@ -135,8 +135,8 @@ impl Subscriber {
             {
                 Outcome::No
             }
-            (Outcome::Done, None) if self.complete && self.fence.is_some() && self.taken == 0 => {
-                for subscription in &self.wanted.subscriptions {
+            (Outcome::Done, None) if self.complete && self.retained_end.is_some() && self.taken == 0 => {
+                for subscription in &self.requested.subscriptions {
                     let filter = subscription.filter.escape_debug();
                     console.note(format_args!(
                         "there is no retained message for \"{filter}\" on {target}"
@@ -244,8 +244,8 @@ impl Task for Subscriber {
                 self.idle_since = Some(Instant::now());
                 self.subscribed = true;
                 self.ended_by = self.granted(talk, &granted, &properties);
-                if let Some(fence) = &mut self.fence {
-                    fence.begin();
+                if let Some(retained_end) = &mut self.retained_end {
+                    retained_end.begin();
                 }
             }
             session::Event::Unsubscribed {
@@ -253,15 +253,19 @@ impl Task for Subscriber {
                 reasons,
                 properties,
             } => {
-                if let Some(fence) = self.fence.as_mut().filter(|fence| filters.contains(fence.filter())) {
-                    self.complete = fence.answered();
+                if let Some(retained_end) = self
+                    .retained_end
+                    .as_mut()
+                    .filter(|retained_end| filters.contains(retained_end.filter()))
+                {
+                    self.complete = retained_end.answered();
                     return Ok(());
                 }
                 self.idle_since = Some(Instant::now());
                 self.ended_by = self.unsubscribed(talk, &filters, &reasons, &properties);
             }
         }
-        self.complete |= self.goal.when_subscribed && self.subscribed && self.wanted.unsubscribe.is_empty();
+        self.complete |= self.goal.when_subscribed && self.subscribed && self.requested.unsubscribe.is_empty();
         Ok(())
     }
 
@@ -273,7 +277,7 @@ impl Task for Subscriber {
                 ..
             }
         );
-        if silent && self.fence.as_ref().is_some_and(Fence::is_asked) {
+        if silent && self.retained_end.as_ref().is_some_and(RetainedEnd::is_asked) {
             talk.notes
                 .note("the broker does not answer UNSUBSCRIBE: all retained messages should have come by now");
             self.complete = true;
@@ -332,12 +336,12 @@ impl Subscriber {
             // Perhaps nothing has to be subscribed again.
             self.idle_since = Some(Instant::now());
         }
-        for filter in self.wanted.unsubscribe.clone() {
-            let properties = self.wanted.unsubscribe_properties.clone();
+        for filter in self.requested.unsubscribe.clone() {
+            let properties = self.requested.unsubscribe_properties.clone();
             talk.client.unsubscribe(vec![filter], properties)?;
         }
-        if let Some(fence) = self.fence.as_mut().filter(|_| old && self.subscribed) {
-            fence.begin();
+        if let Some(retained_end) = self.retained_end.as_mut().filter(|_| old && self.subscribed) {
+            retained_end.begin();
         }
         Ok(())
     }
@@ -346,20 +350,20 @@ impl Subscriber {
         if self.goal.idle.is_some() {
             self.idle_since = Some(Instant::now());
         }
-        if let Some(fence) = self.fence.as_mut().filter(|_| publish.retain) {
-            fence.disturb();
+        if let Some(retained_end) = self.retained_end.as_mut().filter(|_| publish.retain) {
+            retained_end.retained_arrived();
         }
-        let verdict = self.sieve.judge(&publish);
-        let handed = Handed {
+        let selected = self.selection.select(&publish);
+        let pending = PendingAck {
             handle,
-            remove: verdict.removed.then(|| publish.topic.detached()),
+            remove: selected.removed.then(|| publish.topic.detached()),
         };
         match &mut self.sink {
-            Sink::Print(printer) => printer.take(&publish, handed, verdict.taken),
-            Sink::Execute(commands) => commands.take(publish, handed, verdict.taken),
+            Sink::Print(printer) => printer.take(&publish, pending, selected.taken),
+            Sink::Execute(commands) => commands.take(publish, pending, selected.taken),
         }
-        self.taken += u64::from(verdict.taken);
-        self.complete = verdict.taken && self.goal.count == Some(self.taken);
+        self.taken += u64::from(selected.taken);
+        self.complete = selected.taken && self.goal.count == Some(self.taken);
     }
 
     /// Names the filters that were refused, or got less than they asked for.
@@ -377,7 +381,7 @@ impl Subscriber {
                 talk.notes.refused(what, &answer);
                 continue;
             }
-            let mut asked = self.wanted.subscriptions.iter();
+            let mut asked = self.requested.subscriptions.iter();
             let asked = asked.find(|subscription| subscription.filter == *filter);
             if let Some(asked) = asked.filter(|asked| u8::from(asked.qos) > reason.0) {
                 talk.notes.note(format_args!(
@@ -411,7 +415,7 @@ impl Subscriber {
                 talk.notes.debug(format_args!("unsubscribed from \"{shown}\": {name}"));
             }
         }
-        self.wanted.unsubscribe.retain(|filter| !filters.contains(filter));
+        self.requested.unsubscribe.retain(|filter| !filters.contains(filter));
         self.first_refusal(reasons.iter().copied())
     }
 
@@ -419,18 +423,20 @@ impl Subscriber {
     fn first_refusal(&self, reasons: impl Iterator<Item = ReasonCode> + Clone) -> Option<ReasonCode> {
         let some_granted = reasons.clone().any(|reason| !reason.is_failure());
         let mut refusals = reasons.filter(|reason| reason.is_failure());
-        refusals.next().filter(|_| !(some_granted && self.wanted.allow_partial))
+        refusals
+            .next()
+            .filter(|_| !(some_granted && self.requested.allow_partial))
     }
 
     // ----- what the broker is told
 
     /// Asks whether there are more retained messages, once all that came are acknowledged.
     fn ask(&mut self, talk: &mut Conversation) -> anyhow::Result<()> {
-        let Some(fence) = &mut self.fence else {
+        let Some(retained_end) = &mut self.retained_end else {
             return Ok(());
         };
         if talk.client.session().is_connected() && self.sink.is_settled() {
-            if let Some(filter) = fence.question() {
+            if let Some(filter) = retained_end.question() {
                 talk.client.unsubscribe(vec![filter], Properties::new())?;
             }
         }
@@ -445,14 +451,14 @@ impl Subscriber {
                     let blocked = since.elapsed();
                     self.blocked_since = None;
                     self.idle_since = self.idle_since.map(|idle| idle + blocked);
-                    for handed in printer.settle() {
-                        outgoing::settle(&mut talk.client, handed)?;
+                    for pending in printer.settle() {
+                        outgoing::settle(&mut talk.client, pending)?;
                     }
                 }
             }
             Sink::Execute(commands) => {
-                while let Some(handed) = commands.settle() {
-                    outgoing::settle(&mut talk.client, handed)?;
+                while let Some(pending) = commands.settle() {
+                    outgoing::settle(&mut talk.client, pending)?;
                 }
                 commands.start();
             }

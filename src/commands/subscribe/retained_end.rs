@@ -19,21 +19,21 @@ const QUIET: u8 = 3;
 
 /// The questions after a SUBSCRIBE.
 #[derive(Debug)]
-pub(super) struct Fence {
+pub(super) struct RetainedEnd {
     filter: Utf8,
     /// A question should be asked as soon as everything is acknowledged.
     due: bool,
     /// A question has no answer yet.
     asked: bool,
     /// A retained message has come since the last answer.
-    disturbed: bool,
+    saw_retained: bool,
     quiet: u8,
 }
 
-impl Fence {
-    /// A fence whose filter is none of these.
+impl RetainedEnd {
+    /// One whose filter is none of these.
     pub(super) fn new<'a>(used: impl Iterator<Item = &'a Utf8> + Clone) -> Self {
-        let mut filter = "mqkit/fence".to_owned();
+        let mut filter = "mqkit/end-of-retained".to_owned();
         while used.clone().any(|used| used.as_str() == filter) {
             filter.push('/');
         }
@@ -42,7 +42,7 @@ impl Fence {
             filter: Utf8::new(filter).unwrap_or_default(),
             due: false,
             asked: false,
-            disturbed: false,
+            saw_retained: false,
             quiet: 0,
         }
     }
@@ -54,12 +54,12 @@ impl Fence {
 
     /// The subscriptions stand on this connection: retained messages are on their way.
     pub(super) fn begin(&mut self) {
-        (self.due, self.asked, self.disturbed, self.quiet) = (true, false, false, 0);
+        (self.due, self.asked, self.saw_retained, self.quiet) = (true, false, false, 0);
     }
 
     /// A retained message arrived.
-    pub(super) fn disturb(&mut self) {
-        self.disturbed = true;
+    pub(super) fn retained_arrived(&mut self) {
+        self.saw_retained = true;
     }
 
     /// The question to ask now that everything is acknowledged.
@@ -75,7 +75,7 @@ impl Fence {
 
     /// The answer arrived; true when no retained message follows.
     pub(super) fn answered(&mut self) -> bool {
-        self.quiet = if std::mem::take(&mut self.disturbed) {
+        self.quiet = if std::mem::take(&mut self.saw_retained) {
             0
         } else {
             self.quiet + 1
@@ -92,28 +92,34 @@ mod tests {
 
     #[test]
     fn three_quiet_answers_in_a_row_make_the_end() {
-        let mut fence = Fence::new([].iter());
-        assert_eq!(fence.question(), None);
-        fence.begin();
-        assert_eq!(fence.question().unwrap().as_str(), "mqkit/fence");
-        assert!(fence.is_asked());
-        assert_eq!(fence.question(), None, "one question at a time");
-        fence.disturb();
-        assert!(!fence.answered());
-        assert!(!fence.is_asked());
-        assert!(fence.question().is_some());
-        assert!(!fence.answered());
-        fence.disturb();
-        assert!(!fence.answered(), "not in a row");
-        assert!(!fence.answered());
-        assert!(!fence.answered());
-        assert!(fence.answered());
-        assert_eq!(fence.question(), None);
+        let mut retained_end = RetainedEnd::new([].iter());
+        assert_eq!(retained_end.question(), None);
+        retained_end.begin();
+        assert_eq!(retained_end.question().unwrap().as_str(), "mqkit/end-of-retained");
+        assert!(retained_end.is_asked());
+        assert_eq!(retained_end.question(), None, "one question at a time");
+        retained_end.retained_arrived();
+        assert!(!retained_end.answered());
+        assert!(!retained_end.is_asked());
+        assert!(retained_end.question().is_some());
+        assert!(!retained_end.answered());
+        retained_end.retained_arrived();
+        assert!(!retained_end.answered(), "not in a row");
+        assert!(!retained_end.answered());
+        assert!(!retained_end.answered());
+        assert!(retained_end.answered());
+        assert_eq!(retained_end.question(), None);
     }
 
     #[test]
     fn the_filter_is_nobodys() {
-        let used = [Utf8::new("mqkit/fence").unwrap(), Utf8::new("mqkit/fence/").unwrap()];
-        assert_eq!(Fence::new(used.iter()).filter().as_str(), "mqkit/fence//");
+        let used = [
+            Utf8::new("mqkit/end-of-retained").unwrap(),
+            Utf8::new("mqkit/end-of-retained/").unwrap(),
+        ];
+        assert_eq!(
+            RetainedEnd::new(used.iter()).filter().as_str(),
+            "mqkit/end-of-retained//"
+        );
     }
 }

@@ -4,7 +4,7 @@ use crate::protocol::{Publish, Utf8, topic};
 
 /// What is wanted of the messages that the broker sends.
 #[derive(Debug)]
-pub(super) struct Sieve {
+pub(super) struct Selection {
     /// Not these.
     pub(super) filter_out: Vec<Utf8>,
     /// Retained ones.
@@ -19,23 +19,23 @@ pub(super) struct Sieve {
 
 /// What becomes of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Selected {
     /// It is shown and counted.
     pub(super) taken: bool,
     /// It is removed from the broker.
     pub(super) removed: bool,
 }
 
-impl Sieve {
-    pub(super) fn judge(&mut self, publish: &Publish) -> Verdict {
+impl Selection {
+    pub(super) fn select(&mut self, publish: &Publish) -> Selected {
         if self.filter_out.iter().any(|out| topic::matches(out, &publish.topic)) {
-            return Verdict {
+            return Selected {
                 taken: false,
                 removed: false,
             };
         }
         let wanted = if publish.retain { self.retained } else { self.live };
-        Verdict {
+        Selected {
             taken: wanted && self.sample.as_mut().is_none_or(Sample::hit),
             // An empty message is not retained: it may be our own removal, kept as it was published.
             removed: self.remove_retained && publish.retain && !publish.payload.is_empty(),
@@ -76,8 +76,8 @@ mod tests {
         }
     }
 
-    fn sieve() -> Sieve {
-        Sieve {
+    fn selection() -> Selection {
+        Selection {
             filter_out: Vec::new(),
             retained: true,
             live: true,
@@ -90,14 +90,14 @@ mod tests {
     fn a_part_is_as_large_as_it_says() {
         for percent in [0.1, 1.0, 10.0, 50.0, 90.0, 100.0] {
             let probability = percent / 100.0;
-            let mut sieve = sieve();
-            sieve.sample = Some(Sample {
+            let mut selection = selection();
+            selection.sample = Some(Sample {
                 probability,
                 random: fastrand::Rng::with_seed(7),
             });
             let total = 100_000;
             let taken = (0..total)
-                .filter(|_| sieve.judge(&message("a", false, "x")).taken)
+                .filter(|_| selection.select(&message("a", false, "x")).taken)
                 .count();
             let expected = f64::from(total) * probability;
             let deviation = (expected * (1.0 - probability)).sqrt();
@@ -115,22 +115,22 @@ mod tests {
             (true, false, [true, false]),
             (false, true, [false, true]),
         ] {
-            let mut sieve = Sieve {
+            let mut selection = Selection {
                 retained,
                 live,
-                ..sieve()
+                ..selection()
             };
-            let taken = [true, false].map(|retain| sieve.judge(&message("a", retain, "x")).taken);
+            let taken = [true, false].map(|retain| selection.select(&message("a", retain, "x")).taken);
             assert_eq!(taken, expected);
         }
     }
 
     #[test]
     fn what_is_filtered_out_is_neither_shown_nor_removed() {
-        let mut sieve = Sieve {
+        let mut selection = Selection {
             filter_out: vec![Utf8::new("a/+").unwrap(), Utf8::new("b/#").unwrap()],
             remove_retained: true,
-            ..sieve()
+            ..selection()
         };
         for (topic, taken) in [
             ("a/x", false),
@@ -139,15 +139,15 @@ mod tests {
             ("a/x/y", true),
             ("c", true),
         ] {
-            let verdict = sieve.judge(&message(topic, true, "x"));
-            assert_eq!(verdict, Verdict { taken, removed: taken }, "{topic}");
+            let selected = selection.select(&message(topic, true, "x"));
+            assert_eq!(selected, Selected { taken, removed: taken }, "{topic}");
         }
-        assert!(!sieve.judge(&message("c", false, "x")).removed, "a live message");
-        assert!(!sieve.judge(&message("c", true, "")).removed, "a removal");
-        sieve.retained = false;
+        assert!(!selection.select(&message("c", false, "x")).removed, "a live message");
+        assert!(!selection.select(&message("c", true, "")).removed, "a removal");
+        selection.retained = false;
         assert_eq!(
-            sieve.judge(&message("c", true, "x")),
-            Verdict {
+            selection.select(&message("c", true, "x")),
+            Selected {
                 taken: false,
                 removed: true
             }
