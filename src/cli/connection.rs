@@ -210,6 +210,8 @@ pub struct Needs<'a> {
     pub max_inflight: Option<u16>,
     /// The client identifier when nothing was said.
     pub client_id: Option<Utf8>,
+    /// A limit of the whole run beside `--deadline`.
+    pub timeout: Option<Duration>,
     /// The broker is this program's own, reached over plain TCP.
     pub embedded: bool,
 }
@@ -223,8 +225,8 @@ pub struct Plan {
     pub topic: Option<String>,
     /// Properties of the packets that a command sends.
     pub properties: PropertyFlags,
-    /// Limit of the whole run, from its start.
-    pub deadline: Option<Duration>,
+    /// Limits of the whole run, from its start.
+    pub limits: Vec<Duration>,
     /// When the program was started.
     pub started: Instant,
     /// What is said on stderr.
@@ -251,7 +253,7 @@ impl Connection {
     pub fn plan(&self, needs: &Needs<'_>, invocation: Invocation) -> anyhow::Result<Plan> {
         let Invocation { started, as_mosquitto } = invocation;
         let url = self.url(invocation)?;
-        let mut target = self.target(url.as_ref(), self.until(invocation))?;
+        let mut target = self.target(url.as_ref(), self.until(needs, invocation))?;
         if needs.embedded {
             if target.tls.is_some() || target.websocket.is_some() {
                 let text = "TLS and WebSocket need the name of a broker (-h): the embedded one takes plain TCP here";
@@ -282,7 +284,7 @@ impl Connection {
             client,
             topic: url.and_then(|url| url.topic),
             properties: self.properties(),
-            deadline: time(self.deadline),
+            limits: [time(self.deadline), needs.timeout].into_iter().flatten().collect(),
             started,
             console: self.console(),
             as_mosquitto,
@@ -338,8 +340,9 @@ impl Connection {
 
     /// How long a file that is a pipe may take.
     #[must_use]
-    pub fn until(&self, invocation: Invocation) -> Until {
-        Until::new(invocation.started, time(self.deadline))
+    pub fn until(&self, needs: &Needs<'_>, invocation: Invocation) -> Until {
+        let limits = [time(self.deadline), needs.timeout];
+        Until::new(invocation.started, limits.into_iter().flatten().min())
     }
 
     /// What is said on stderr.
@@ -418,7 +421,7 @@ impl Connection {
             (None, Some(name)) => Some(Utf8::new(name).context("the user name of the URL")?),
             (None, None) => None,
         };
-        let password = self.password(url, self.until(invocation))?;
+        let password = self.password(url, self.until(needs, invocation))?;
         if password.is_some() && username.is_none() && version != Version::V5 {
             return Err(Usage::Bad(format!("a password needs a user name in MQTT {version} (-u)")).into());
         }

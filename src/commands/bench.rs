@@ -144,7 +144,7 @@ const OTHER_FILES: u64 = 64;
 pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     args.thresholds.check()?;
     let scenario = args.named;
-    let until = args.connection.until(invocation);
+    let until = args.connection.until(&Needs::default(), invocation);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
         return Results::new(&args.output, &args.thresholds, None, until)?.merged(&args.output.merge, until);
@@ -167,7 +167,7 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         ));
     }
     let process = environment::process(setup.run_id, broker.to_string(), args.embedded);
-    let began = (plan.started.into(), plan.deadline);
+    let began = (plan.started.into(), plan.limits.first().copied());
     block_on(conduct::run(setup, results, process, plan.console, began))?
 }
 
@@ -201,7 +201,7 @@ fn setup(args: &Args, scenario: Scenario, invocation: Invocation) -> anyhow::Res
             topic: topic.as_deref(),
             max_inflight: args.connection.max_inflight(),
             user,
-            until: args.connection.until(invocation),
+            until: args.connection.until(&Needs::default(), invocation),
         },
     )?;
     let needs = Needs {

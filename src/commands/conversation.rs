@@ -159,15 +159,17 @@ enum Happened {
 }
 
 impl Conversation {
-    /// A conversation that has not begun, under the limit of the plan and, with `timeout`, another one. Both count from
-    /// the start of the process.
+    /// A conversation that has not begun, under the limits of the plan, which count from the start of the process.
     ///
     /// # Errors
     /// Signals cannot be caught.
-    pub(super) fn new(plan: Plan, timeout: Option<Duration>) -> anyhow::Result<Self> {
+    pub(super) fn new(plan: Plan) -> anyhow::Result<Self> {
         let start = plan.started.into();
-        let limits = [plan.deadline, timeout].into_iter().flatten();
-        let limits = limits.filter_map(|length| Limit::from(start, length)).collect();
+        let limits = plan
+            .limits
+            .iter()
+            .filter_map(|length| Limit::from(start, *length))
+            .collect();
         Ok(Self {
             client: Client::new(plan.client),
             notes: Notes::new(plan.console),

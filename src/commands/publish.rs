@@ -151,7 +151,7 @@ pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     let fetch = args.if_changed.then(|| Fetch::new(template.topic.clone()));
     let source = Source::new(input, template, args.repeat.map_or(1, |Positive(count)| count))?;
     block_on(async move {
-        let talk = Conversation::new(plan, None)?;
+        let talk = Conversation::new(plan)?;
         Publisher::new(source, pace, fetch).run(talk).await
     })?
 }

@@ -116,6 +116,7 @@ pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         publishes: qos != QoS::AtMostOnce,
         places: PLACES,
         version_5: args.retained.version_5(),
+        timeout: args.timeout.map(|Time(limit)| limit),
         ..Needs::default()
     };
     let plan = args.connection.plan(&needs, invocation)?;
@@ -156,7 +157,7 @@ pub fn run(mut args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
         count: args.count.map_or(1, |Positive(count)| count),
     };
     block_on(async move {
-        let talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
+        let talk = Conversation::new(plan)?;
         Exchange::new(options, payload).run(talk).await
     })?
 }

@@ -199,6 +199,7 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
             false => PLACES.get(1..).unwrap_or_default(),
         },
         version_5: args.version_5(),
+        timeout: args.timeout.map(|Time(limit)| limit),
         incoming_window: few.and_then(|count| u16::try_from(count).ok()),
         ..Needs::default()
     };
@@ -231,7 +232,7 @@ pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
                 Sink::Print(Printer::new(args.print.format(plan.as_mosquitto), rate, plan.console))
             }
         };
-        let mut talk = Conversation::new(plan, args.timeout.map(|Time(limit)| limit))?;
+        let mut talk = Conversation::new(plan)?;
         if !requested.subscriptions.is_empty() {
             talk.client
                 .subscribe(requested.subscriptions.clone(), subscribe_properties)?;

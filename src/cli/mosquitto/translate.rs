@@ -3,6 +3,7 @@
 use super::tools::Tool;
 use super::{options_file, words};
 use crate::cli::Usage;
+use crate::cli::settings::layers::LIMITS;
 use crate::cli::settings::{Layer, Origin, Setting, Settings, by_id, gathered};
 use crate::cli::values::Time;
 use crate::net::file::Until;
@@ -49,8 +50,8 @@ impl Tool {
             // A missing default file is no error.
             [] => self.default_file().filter(|path| path.exists()),
         };
-        let deadline = last(&typed, "deadline").and_then(|text| text.parse().ok());
-        let until = Until::new(started, deadline.map(|Time(limit)| limit));
+        let limits = LIMITS.iter().filter_map(|flag| last(&typed, flag)?.parse().ok());
+        let until = Until::new(started, limits.map(|Time(limit)| limit).min());
         let mut given = file.map_or_else(|| Ok(Layer::new()), |path| options_file::read(command, &path, until))?;
         given.extend(typed);
         let given = gathered(command, self.translate(command, given)?);

@@ -30,6 +30,9 @@ pub struct ConfigFlags {
     print_config: bool,
 }
 
+/// The flags that limit the whole run.
+pub(in crate::cli) const LIMITS: &[&str] = &["deadline", "timeout"];
+
 /// Whether `--print-config` was typed.
 #[must_use]
 pub fn only_prints(matches: &ArgMatches) -> bool {
@@ -42,8 +45,8 @@ pub fn only_prints(matches: &ArgMatches) -> bool {
 /// Files that cannot be read or used, and flags that exclude each other.
 pub fn gather(command: &Command, tables: &[&str], matches: &ArgMatches, started: Instant) -> Result<Settings, Usage> {
     let path = |flag| matches.try_get_one::<PathBuf>(flag).ok().flatten();
-    let deadline = matches.try_get_one("deadline").ok().flatten();
-    let until = Until::new(started, deadline.map(|Time(limit)| *limit));
+    let limit = |flag| matches.try_get_one(flag).ok().flatten().map(|Time(limit)| *limit);
+    let until = Until::new(started, LIMITS.iter().copied().filter_map(limit).min());
     let (options, scenario) = (path("options"), path("scenario"));
     let profile = match matches.get_one::<String>("profile") {
         Some(name) => Some(name.clone()),

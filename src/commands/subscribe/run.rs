@@ -330,6 +330,10 @@ impl Subscriber {
 
     fn connected(&mut self, talk: &mut Conversation, connack: &Connack) -> anyhow::Result<()> {
         self.adopted = Some(connack.session_present && self.adopted.unwrap_or(true));
+        if self.adopted == Some(true) && self.sink.commands().is_some_and(|commands| commands.reply().is_some()) {
+            talk.notes
+                .debug("the session is one of an earlier run: replies go at QoS 1 at most");
+        }
         // 3.1 does not say whether there is an old session.
         let old = connack.session_present || talk.client.session().options().version == Version::V31;
         if old {
