@@ -50,8 +50,8 @@
 //!
 //! A shape of hex text: the table in `input/text.rs`. A link layer: `capture/network/link.rs`. A rule of a session:
 //! `analysis/rules.rs` and where it is checked, `analysis/dialogue.rs`.
-//! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, with a
-//! line in `from_text!` when its text is parsed (`cli/settings/typed.rs`). What is worth a word when it goes wrong:
+//! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, of a
+//! type that reads its own text (`FromStr`, with a word in `flag_values!`: `cli/values.rs`). What is worth a word when it goes wrong:
 //! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. A packet's field:
 //! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
 
