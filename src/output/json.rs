@@ -116,7 +116,7 @@ pub(super) fn properties(properties: &Properties, mask: bool, out: &mut Vec<u8>)
                 key(id.name(), out);
                 string(&text, out);
             }
-            PropertyValue::Binary(_) if mask && id == PropertyId::AuthenticationData => masked(id.name(), out),
+            PropertyValue::Binary(_) if mask && id.is_secret() => masked(id.name(), out),
             PropertyValue::Binary(data) => bytes(id.name(), &data, out),
             PropertyValue::Byte(_) | PropertyValue::U16(_) | PropertyValue::U32(_) | PropertyValue::Varint(_) => {
                 let numbers = || {

@@ -1,7 +1,7 @@
 //! Faults of packets: what is wrong, where, which statement of the standard says so, and which reason code
 //! answers it. It must not know how they are shown beyond one sentence.
 
-use super::{PacketType, PropertyId, ReasonCode, Version};
+use super::{FieldId, PacketType, PropertyId, ReasonCode, Version};
 use std::fmt;
 
 /// Why bytes are not a valid packet.
@@ -11,8 +11,8 @@ pub struct DecodeError {
     pub version: Version,
     /// The packet type, when the first byte was readable.
     pub packet: PacketType,
-    /// The field in which the fault lies, by the standard's name.
-    pub field: &'static str,
+    /// The field in which the fault lies.
+    pub field: FieldId,
     /// Byte offset from the start of the packet.
     pub offset: usize,
     /// What is wrong.
@@ -219,7 +219,11 @@ impl DecodeError {
     #[must_use]
     pub fn statement(&self) -> &'static str {
         let (v311, v5) = match self.fault {
-            Fault::FieldPastEnd { .. } if self.field.ends_with("property length") => ("", "MQTT-2.2.2-1"),
+            Fault::FieldPastEnd { .. }
+                if matches!(self.field, FieldId::PropertyLength | FieldId::WillPropertyLength) =>
+            {
+                ("", "MQTT-2.2.2-1")
+            }
             Fault::PropertyWrongDirection(PropertyId::SubscriptionIdentifier) => ("", "MQTT-3.3.4-6"),
             Fault::PropertyWrongDirection(PropertyId::SessionExpiryInterval) => ("", "MQTT-3.14.2-2"),
             Fault::PropertyZero(PropertyId::TopicAlias) => ("", "MQTT-3.3.2-8"),
@@ -257,7 +261,7 @@ impl std::error::Error for DecodeError {}
 pub enum EncodeError {
     /// Strings and binary data have a length of two bytes.
     #[error("{0} has {1} bytes; MQTT allows 65535")]
-    TooLong(&'static str, usize),
+    TooLong(FieldId, usize),
     /// The remaining length has at most four bytes.
     #[error("a packet of {0} bytes is larger than MQTT allows (268435455)")]
     PacketTooLong(usize),

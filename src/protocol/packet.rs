@@ -20,8 +20,10 @@ pub use unsubscribe::{Unsuback, Unsubscribe};
 
 use super::property::Place;
 use super::reason::Allowed;
-use super::wire::{Context, Faults, FieldLog, FieldValue, Reader, Sink, put_packet};
-use super::{DecodeError, EncodeError, Fault, Frame, Properties, ReasonCode, Sender, Version};
+use super::wire::{Context, Faults, Reader, Sink, put_packet};
+use super::{
+    DecodeError, EncodeError, Fault, FieldId, FieldLog, FieldValue, Frame, Properties, ReasonCode, Sender, Version,
+};
 use bytes::BytesMut;
 use std::fmt;
 
@@ -201,27 +203,27 @@ impl Packet {
             log,
             faults,
         );
-        let first = reader.flags("packet type and flags")?;
+        let first = reader.flags(FieldId::PacketTypeAndFlags)?;
         let remaining = reader.offset();
         reader.skip(frame.header_len().saturating_sub(1));
-        reader.note("remaining length", remaining, || {
+        reader.note(FieldId::RemainingLength, remaining, || {
             FieldValue::Number(u32::try_from(frame.remaining_length()).unwrap_or_default())
         });
         let defect = frame.defect();
         let cut = |fault: &Fault| matches!(fault, Fault::PacketCut { .. });
         if let Some((offset, fault)) = defect.filter(|(_, fault)| !cut(fault)) {
-            return reader.fault("remaining length", offset, fault);
+            return reader.fault(FieldId::RemainingLength, offset, fault);
         }
         let exists = packet.exists_in(version);
         let unknown = Fault::ReservedPacketType(packet.number());
         if !exists {
-            reader.substitute("packet type", 0, unknown, ())?;
+            reader.substitute(FieldId::PacketType, 0, unknown, ())?;
         }
         if let Some((offset, fault)) = defect {
-            reader.substitute("remaining length", offset, fault, ())?;
+            reader.substitute(FieldId::RemainingLength, offset, fault, ())?;
         }
         if !exists {
-            return reader.fault("packet type", 0, unknown);
+            return reader.fault(FieldId::PacketType, 0, unknown);
         }
         check_flags(&mut reader, first)?;
         let decoded = match packet {
@@ -240,7 +242,7 @@ impl Packet {
             T::Pingresp => Self::Pingresp,
             T::Disconnect => Self::Disconnect(Disconnect::read(&mut reader)?),
             T::Auth => Self::Auth(Auth::read(&mut reader)?),
-            T::Reserved => return reader.fault("packet type", 0, Fault::ReservedPacketType(0)),
+            T::Reserved => return reader.fault(FieldId::PacketType, 0, Fault::ReservedPacketType(0)),
         };
         reader.finish()?;
         Ok(decoded)
@@ -298,7 +300,7 @@ fn check_flags(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
     let Context { version, packet, .. } = reader.context;
     match packet.header_flags() {
         Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.complain(
-            "flags",
+            FieldId::Flags,
             0,
             Fault::ReservedHeaderFlags {
                 found: first & 0x0f,
@@ -312,12 +314,12 @@ fn check_flags(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
 /// Reads a reason code and looks it up in the table.
 fn read_reason(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let at = reader.offset();
-    let code = reader.u8("reason code")?;
+    let code = reader.u8(FieldId::ReasonCode)?;
     let Context { packet, sender, .. } = reader.context;
     match ReasonCode(code).allowed(packet, sender) {
         Allowed::Yes => {}
-        Allowed::No => reader.complain("reason code", at, Fault::ReasonCodeNotAllowed(code))?,
-        Allowed::WrongDirection => reader.complain("reason code", at, Fault::ReasonCodeWrongDirection(code))?,
+        Allowed::No => reader.complain(FieldId::ReasonCode, at, Fault::ReasonCodeNotAllowed(code))?,
+        Allowed::WrongDirection => reader.complain(FieldId::ReasonCode, at, Fault::ReasonCodeWrongDirection(code))?,
     }
     Ok(ReasonCode(code))
 }

@@ -166,6 +166,12 @@ impl PropertyId {
         self.places() & place.bit() != 0
     }
 
+    /// Whether its value is shown only when that is asked for.
+    #[must_use]
+    pub fn is_secret(self) -> bool {
+        self == Self::AuthenticationData
+    }
+
     fn sender_at(self, place: Place) -> Sender {
         match (self, place) {
             (Self::SubscriptionIdentifier, Place::Packet(PacketType::Publish))

@@ -6,8 +6,8 @@ use super::super::time;
 use super::{log, missing};
 use crate::analysis::Explained;
 use crate::protocol::{
-    Connack, Connect, FieldValue, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
-    RetainHandling, Subscription, Version,
+    Connack, Connect, FieldId, FieldValue, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS,
+    ReasonCode, RetainHandling, Subscription, Version,
 };
 use std::fmt::Write as _;
 
@@ -137,15 +137,15 @@ pub(in crate::output) fn facts(explained: &Explained, look: Look, out: &mut Stri
 /// The first of what could be read of a packet with a fault.
 fn readable(explained: &Explained, look: Look, out: &mut String) {
     let log = log(explained);
-    let id = log.iter().find_map(|field| match (field.name, &field.value) {
-        ("packet identifier", FieldValue::Number(id)) => u16::try_from(*id).ok().and_then(PacketId::new),
+    let id = log.iter().find_map(|field| match (field.id, &field.value) {
+        (FieldId::PacketIdentifier, FieldValue::Number(id)) => u16::try_from(*id).ok().and_then(PacketId::new),
         _ => None,
     });
     if id.is_some() || explained.frame.packet_type() == PacketType::Publish {
         identifier(id, look, out);
     }
-    let name = log.iter().find_map(|field| match (field.name, &field.value) {
-        ("topic name" | "topic filter" | "client identifier", FieldValue::Text(text)) => Some(text),
+    let name = log.iter().find_map(|field| match (field.id, &field.value) {
+        (FieldId::TopicName | FieldId::TopicFilter | FieldId::ClientIdentifier, FieldValue::Text(text)) => Some(text),
         _ => None,
     });
     if let Some(name) = name {

@@ -6,11 +6,11 @@
 
 use super::super::message::write_payload;
 use super::super::{json, time};
-use super::{Options, is_secret, log, missing, raw};
+use super::{Options, log, missing, raw};
 use crate::analysis::{Answer, Explained, Origin, Violation};
 use crate::base64;
 use crate::protocol::{
-    Connack, Connect, Field, FieldValue, Frame, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
+    Connack, Connect, Field, FieldId, FieldValue, Frame, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
     ReasonCode, RetainHandling, Sender, Subscription, Version, Will,
 };
 use bytes::BytesMut;
@@ -340,46 +340,37 @@ fn grouped(properties: &Properties) -> bool {
     properties.is_empty() || contiguous(PropertyId::UserProperty) && contiguous(PropertyId::SubscriptionIdentifier)
 }
 
-/// Names of the log that are spelt otherwise in JSON.
-const KEYS: &[(&str, &str)] = &[
-    ("client identifier", "client_id"),
-    ("packet identifier", "packet_id"),
-    ("topic name", "topic"),
-    ("user name", "username"),
-];
-
-/// The fields that could be read of a packet with a fault, each under its name in snake case; an array for one that is
+/// The fields that could be read of a packet with a fault, each under its key; an array for one that is
 /// there several times.
 fn write_readable(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     let log = log(explained);
     // Type, flags and length stand in their own keys.
     let fields = || log.iter().skip(2);
-    let mut done: Vec<&str> = Vec::new();
+    let mut done: Vec<FieldId> = Vec::new();
     for field in fields() {
-        if done.contains(&field.name) {
+        if done.contains(&field.id) {
             continue;
         }
-        done.push(field.name);
-        let named = || fields().filter(|other| other.name == field.name);
-        let spelt = KEYS.iter().find(|(name, _)| *name == field.name);
-        let key = spelt.map_or_else(|| field.name.replace([' ', '-'], "_"), |(_, key)| (*key).to_owned());
-        if named().count() == 1 {
+        done.push(field.id);
+        let same = || fields().filter(|other| other.id == field.id);
+        let key = field.id.key();
+        if same().count() == 1 {
             json::key(&key, out);
             write_value(field, options, out);
         } else {
-            json::array(&key, named(), out, |field, out| write_value(field, options, out));
+            json::array(&key, same(), out, |field, out| write_value(field, options, out));
         }
     }
 }
 
-fn write_field(field: &Field, options: Options, out: &mut Vec<u8>) {
+pub(super) fn write_field(field: &Field, options: Options, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"name\":");
-    json::string(field.name, out);
+    json::string(field.id.name(), out);
     number(key!("offset"), field.offset as u64, out);
     number(key!("length"), field.length as u64, out);
     json::key("value", out);
     write_value(field, options, out);
-    if is_secret(field.name) && !options.show_secrets {
+    if field.id.is_secret() && !options.show_secrets {
         flag(key!("value_masked"), true, out);
     }
     out.push(b'}');
@@ -387,7 +378,7 @@ fn write_field(field: &Field, options: Options, out: &mut Vec<u8>) {
 
 /// A number, a string, `{"base64":"…"}` for bytes that are not UTF-8, `{"KEY":"VALUE"}` for a pair.
 fn write_value(field: &Field, options: Options, out: &mut Vec<u8>) {
-    if is_secret(field.name) && !options.show_secrets {
+    if field.id.is_secret() && !options.show_secrets {
         return json::string(json::MASK, out);
     }
     match &field.value {
@@ -437,7 +428,7 @@ fn write_violation(violation: &Violation, out: &mut Vec<u8>) {
         number(key!("offset"), offset as u64, out);
     }
     if let Some(field) = violation.field {
-        string(key!("field"), field, out);
+        string(key!("field"), field.name(), out);
     }
     string(key!("message"), &violation.message, out);
     out.push(b'}');

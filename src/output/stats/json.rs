@@ -166,7 +166,7 @@ fn violations(found: &Violations, out: &mut Vec<u8>) {
             string("statement", statement, out);
         }
         if let Some(field) = found.field {
-            string("field", field, out);
+            string("field", field.name(), out);
         }
         string("message", &found.message, out);
         number("count", found.count, out);

@@ -24,7 +24,11 @@ impl Auth {
         let reason = super::read_reason(reader)?;
         let properties = super::read_properties(reader)?;
         if properties.value(PropertyId::AuthenticationMethod).is_none() {
-            reader.complain("authentication-method", reader.offset(), Fault::AuthWithoutMethod)?;
+            reader.complain(
+                PropertyId::AuthenticationMethod.into(),
+                reader.offset(),
+                Fault::AuthWithoutMethod,
+            )?;
         }
         Ok(Self { reason, properties })
     }

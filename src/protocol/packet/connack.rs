@@ -1,7 +1,7 @@
 //! CONNACK (version 5, section 3.2). It must not know what a client does then.
 
 use crate::protocol::wire::{Reader, Sink};
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, ReasonCode, Version};
+use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Properties, ReasonCode, Version};
 
 /// The server's answer to CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +21,9 @@ impl Connack {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let version = reader.context.version;
         let at = reader.offset();
-        let flags = reader.flags("connect acknowledge flags")?;
+        let flags = reader.flags(FieldId::ConnectAcknowledgeFlags)?;
         if flags & 0xfe != 0 && version != Version::V31 {
-            reader.complain("connect acknowledge flags", at, Fault::ConnackReservedFlags(flags))?;
+            reader.complain(FieldId::ConnectAcknowledgeFlags, at, Fault::ConnackReservedFlags(flags))?;
         }
         let session_present = flags & 1 != 0 && version != Version::V31;
         let reason = match version {
@@ -31,7 +31,7 @@ impl Connack {
             Version::V31 | Version::V311 => read_return_code(reader)?,
         };
         if session_present && reason != ReasonCode::SUCCESS {
-            reader.complain("connect acknowledge flags", at, Fault::SessionPresentWithError)?;
+            reader.complain(FieldId::ConnectAcknowledgeFlags, at, Fault::SessionPresentWithError)?;
         }
         let properties = super::read_properties(reader)?;
         Ok(Self {
@@ -54,10 +54,10 @@ impl Connack {
 
 fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let at = reader.offset();
-    let code = reader.u8("return code")?;
+    let code = reader.u8(FieldId::ReturnCode)?;
     if code > LAST_RETURN_CODE {
         let unspecified = ReasonCode::UNSPECIFIED_ERROR;
-        return reader.substitute("return code", at, Fault::ReasonCodeNotAllowed(code), unspecified);
+        return reader.substitute(FieldId::ReturnCode, at, Fault::ReasonCodeNotAllowed(code), unspecified);
     }
     Ok(ReasonCode::from_return_code(code))
 }

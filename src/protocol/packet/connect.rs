@@ -2,7 +2,7 @@
 
 use crate::protocol::property::Place;
 use crate::protocol::wire::{Reader, Sink};
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, QoS, Utf8, Version, topic};
+use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Properties, QoS, Utf8, Version, topic};
 use bytes::Bytes;
 
 /// A client asks for a connection.
@@ -48,25 +48,27 @@ const CLEAN_START: u8 = 0x02;
 const WILL: u8 = 0x04;
 const WILL_QOS_SHIFT: u8 = 3;
 const WILL_RETAIN: u8 = 0x20;
-const PASSWORD: u8 = 0x40;
 const USERNAME: u8 = 0x80;
 const BRIDGE: u8 = 0x80;
 
 impl Connect {
+    /// Of the connect flags: a password is there.
+    pub const PASSWORD_FLAG: u8 = 0x40;
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (version, bridge) = read_version(reader)?;
         reader.context.version = version;
         let flags_at = reader.offset();
-        let flags = reader.flags("connect flags")?;
+        let flags = reader.flags(FieldId::ConnectFlags)?;
         let will_qos = check_flags(reader, version, flags, flags_at)?;
-        let keep_alive = reader.u16("keep alive")?;
+        let keep_alive = reader.u16(FieldId::KeepAlive)?;
         let properties = super::read_properties(reader)?;
         let client_id_at = reader.offset();
-        let client_id = reader.text("client identifier")?;
+        let client_id = reader.text(FieldId::ClientIdentifier)?;
         let clean_start = flags & CLEAN_START != 0;
         let may_be_empty = version == Version::V5 || version == Version::V311 && clean_start;
         if client_id.is_empty() && !may_be_empty {
-            reader.complain("client identifier", client_id_at, Fault::EmptyClientId)?;
+            reader.complain(FieldId::ClientIdentifier, client_id_at, Fault::EmptyClientId)?;
         }
         let will = match flags & WILL {
             0 => None,
@@ -77,12 +79,12 @@ impl Connect {
         let username = match flags & USERNAME {
             0 => None,
             _ if absent(reader) => None,
-            _ => Some(reader.text("user name")?),
+            _ => Some(reader.text(FieldId::UserName)?),
         };
-        let password = match flags & PASSWORD {
+        let password = match flags & Connect::PASSWORD_FLAG {
             0 => None,
             _ if absent(reader) => None,
-            _ => Some(reader.binary("password")?),
+            _ => Some(reader.binary(FieldId::Password)?),
         };
         Ok(Self {
             version,
@@ -103,7 +105,7 @@ impl Connect {
             return Err(EncodeError::PasswordWithoutUsername);
         }
         let name = version.protocol_name().as_bytes();
-        sink.put_binary("protocol name", name)?;
+        sink.put_binary(FieldId::ProtocolName, name)?;
         sink.put_byte(version.level() | if self.bridge { BRIDGE } else { 0 });
         sink.put_byte(self.flags());
         sink.put_number16(self.keep_alive);
@@ -116,7 +118,7 @@ impl Connect {
             sink.put_text(username);
         }
         if let Some(password) = &self.password {
-            sink.put_binary("password", password)?;
+            sink.put_binary(FieldId::Password, password)?;
         }
         Ok(())
     }
@@ -128,20 +130,20 @@ impl Connect {
         });
         bit(self.clean_start, CLEAN_START)
             | will
-            | bit(self.password.is_some(), PASSWORD)
+            | bit(self.password.is_some(), Self::PASSWORD_FLAG)
             | bit(self.username.is_some(), USERNAME)
     }
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError> {
     let name_at = reader.offset();
-    let name = reader.text("protocol name")?;
+    let name = reader.text(FieldId::ProtocolName)?;
     let level_at = reader.offset();
     let known = matches!(name.as_str(), "MQTT" | "MQIsdp");
     if !known {
-        reader.substitute("protocol name", name_at, Fault::BadProtocolName, ())?;
+        reader.substitute(FieldId::ProtocolName, name_at, Fault::BadProtocolName, ())?;
     }
-    let level = reader.u8("protocol level")?;
+    let level = reader.u8(FieldId::ProtocolLevel)?;
     match (name.as_str(), level) {
         ("MQIsdp", 3) => Ok((Version::V31, false)),
         ("MQTT", 4) => Ok((Version::V311, false)),
@@ -156,17 +158,17 @@ fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError>
                 _ => Version::V5,
             };
             if known {
-                reader.substitute("protocol level", level_at, Fault::BadProtocolLevel(level), ())?;
+                reader.substitute(FieldId::ProtocolLevel, level_at, Fault::BadProtocolLevel(level), ())?;
             }
             Ok((version, false))
         }
-        _ => reader.fault("protocol level", level_at, Fault::BadProtocolLevel(level)),
+        _ => reader.fault(FieldId::ProtocolLevel, level_at, Fault::BadProtocolLevel(level)),
     }
 }
 
 /// Faults of the connect flags; gives the will's QoS. 3.1 leaves unused bits alone.
 fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) -> Result<QoS, DecodeError> {
-    let name = "connect flags";
+    let name = FieldId::ConnectFlags;
     let will_qos = flags >> WILL_QOS_SHIFT & 3;
     if flags & RESERVED != 0 && version != Version::V31 {
         reader.substitute(name, at, Fault::ConnectReservedFlag, ())?;
@@ -174,7 +176,7 @@ fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) 
     if flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) && version != Version::V31 {
         reader.substitute(name, at, Fault::WillBitsWithoutWill, ())?;
     }
-    if flags & PASSWORD != 0 && flags & USERNAME == 0 && version != Version::V5 {
+    if flags & Connect::PASSWORD_FLAG != 0 && flags & USERNAME == 0 && version != Version::V5 {
         reader.complain(name, at, Fault::PasswordWithoutUsername)?;
     }
     match QoS::from_bits(will_qos) {
@@ -191,14 +193,14 @@ impl Will {
             Version::V31 | Version::V311 => Properties::new(),
         };
         let at = reader.offset();
-        let topic = reader.text("will topic")?;
+        let topic = reader.text(FieldId::WillTopic)?;
         if topic.is_empty() {
-            reader.complain("will topic", at, Fault::EmptyTopic)?;
+            reader.complain(FieldId::WillTopic, at, Fault::EmptyTopic)?;
         }
         if topic::has_wildcard(&topic) {
-            reader.complain("will topic", at, Fault::WildcardInTopic)?;
+            reader.complain(FieldId::WillTopic, at, Fault::WildcardInTopic)?;
         }
-        let payload = reader.binary("will payload")?;
+        let payload = reader.binary(FieldId::WillPayload)?;
         Ok(Self {
             qos,
             retain,
@@ -218,6 +220,6 @@ impl Will {
             _ => return Err(EncodeError::PropertiesBeforeV5),
         }
         sink.put_text(&self.topic);
-        sink.put_binary("will payload", &self.payload)
+        sink.put_binary(FieldId::WillPayload, &self.payload)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::protocol::wire::{Length, Reader, Sink, put_packet};
 use crate::protocol::{
-    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
+    DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
 };
 use bytes::{Bytes, BytesMut};
 
@@ -48,18 +48,18 @@ impl Publish {
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
         let qos = match QoS::from_bits(first >> 1 & 3) {
             Some(qos) => qos,
-            None => reader.substitute("flags", 0, Fault::PublishQos3, QoS::ExactlyOnce)?,
+            None => reader.substitute(FieldId::Flags, 0, Fault::PublishQos3, QoS::ExactlyOnce)?,
         };
         if dup && qos == QoS::AtMostOnce && reader.context.version != Version::V31 {
-            reader.complain("flags", 0, Fault::DupWithQos0)?;
+            reader.complain(FieldId::Flags, 0, Fault::DupWithQos0)?;
         }
         let topic_at = reader.offset();
-        let topic = reader.text("topic name")?;
+        let topic = reader.text(FieldId::TopicName)?;
         if topic::has_wildcard(&topic) {
-            reader.complain("topic name", topic_at, Fault::WildcardInTopic)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::WildcardInTopic)?;
         }
         if topic.is_empty() && reader.context.version != Version::V5 {
-            reader.complain("topic name", topic_at, Fault::EmptyTopic)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::EmptyTopic)?;
         }
         let packet_id = match qos {
             QoS::AtMostOnce => None,
@@ -68,9 +68,9 @@ impl Publish {
         let properties = super::read_properties(reader)?;
         let aliased = properties.value(PropertyId::TopicAlias).is_some();
         if topic.is_empty() && !aliased && reader.context.version == Version::V5 {
-            reader.complain("topic name", topic_at, Fault::EmptyTopicWithoutAlias)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::EmptyTopicWithoutAlias)?;
         }
-        let payload = reader.rest("payload");
+        let payload = reader.rest(FieldId::Payload);
         Ok(Self {
             dup,
             qos,

@@ -3,7 +3,7 @@
 use crate::protocol::topic::{self, Shared};
 use crate::protocol::wire::{Reader, Sink};
 use crate::protocol::{
-    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
+    DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
 };
 
 /// A client asks for messages.
@@ -57,7 +57,7 @@ impl Subscribe {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
+            reader.complain(FieldId::TopicFilter, reader.offset(), Fault::NoTopicFilter)?;
         }
         let mut subscriptions = Vec::new();
         while !reader.is_empty() {
@@ -98,8 +98,8 @@ impl Subscription {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let filter = read_filter(reader)?;
         let at = reader.offset();
-        let options = reader.flags("subscription options")?;
-        let name = "subscription options";
+        let options = reader.flags(FieldId::SubscriptionOptions)?;
+        let name = FieldId::SubscriptionOptions;
         let version = reader.context.version;
         let reserved = match version {
             Version::V5 => RESERVED,
@@ -159,13 +159,13 @@ impl Subscription {
 /// A topic filter of SUBSCRIBE or UNSUBSCRIBE. Shared subscriptions exist in version 5.
 pub(super) fn read_filter(reader: &mut Reader<'_>) -> Result<Utf8, DecodeError> {
     let at = reader.offset();
-    let filter = reader.text("topic filter")?;
+    let filter = reader.text(FieldId::TopicFilter)?;
     if filter.is_empty() {
-        reader.complain("topic filter", at, Fault::EmptyTopicFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::EmptyTopicFilter)?;
     } else if topic::check_wildcards(&filter).is_err() {
-        reader.complain("topic filter", at, Fault::BadWildcardInFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::BadWildcardInFilter)?;
     } else if reader.context.version == Version::V5 && topic::check_filter(&filter).is_err() {
-        reader.complain("topic filter", at, Fault::BadSharedFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::BadSharedFilter)?;
     }
     Ok(filter)
 }
@@ -186,7 +186,7 @@ impl Suback {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
+            reader.complain(FieldId::ReasonCode, reader.offset(), Fault::NoReasonCodes)?;
         }
         let mut reasons = Vec::with_capacity(reader.remaining());
         while !reader.is_empty() {
@@ -220,11 +220,11 @@ fn read_granted(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
         return super::read_reason(reader);
     }
     let at = reader.offset();
-    let code = reader.u8("return code")?;
+    let code = reader.u8(FieldId::ReturnCode)?;
     match code {
         0..=2 | 0x80 => Ok(ReasonCode(code)),
         _ => {
-            reader.complain("return code", at, Fault::ReasonCodeNotAllowed(code))?;
+            reader.complain(FieldId::ReturnCode, at, Fault::ReasonCodeNotAllowed(code))?;
             Ok(ReasonCode(code))
         }
     }

@@ -2,7 +2,9 @@
 
 use super::subscribe::read_filter;
 use crate::protocol::wire::{Reader, Sink};
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, ReasonCode, Utf8, Version};
+use crate::protocol::{
+    DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, ReasonCode, Utf8, Version,
+};
 
 /// A client wants no more messages of some filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ impl Unsubscribe {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
         if reader.is_empty() {
-            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
+            reader.complain(FieldId::TopicFilter, reader.offset(), Fault::NoTopicFilter)?;
         }
         let mut filters = Vec::new();
         while !reader.is_empty() {
@@ -61,7 +63,7 @@ impl Unsuback {
         let mut reasons = Vec::new();
         if reader.context.version == Version::V5 {
             if reader.is_empty() {
-                reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
+                reader.complain(FieldId::ReasonCode, reader.offset(), Fault::NoReasonCodes)?;
             }
             while !reader.is_empty() {
                 reasons.push(super::read_reason(reader)?);
