@@ -22,7 +22,7 @@
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`mod@bench`]: load on a broker, and what was measured: a plan in, a report out.
-//! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
+//! - [`base64`]: one encoding that both need. [`json`]: packets as JSON, one description for both directions. [`nearest`]: the name that was meant.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
@@ -65,6 +65,7 @@ pub mod client;
 pub mod commands;
 pub mod exit;
 pub mod input;
+pub mod json;
 pub mod nearest;
 pub mod net;
 pub mod output;

@@ -55,6 +55,15 @@ pub enum Version {
 }
 
 impl Version {
+    /// Every version, the oldest first.
+    pub const ALL: &'static [Self] = &[Self::V31, Self::V311, Self::V5];
+
+    /// From the protocol level.
+    #[must_use]
+    pub fn from_level(level: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|version| version.level() == level)
+    }
+
     /// The protocol level byte of CONNECT.
     #[must_use]
     pub fn level(self) -> u8 {

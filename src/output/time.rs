@@ -63,7 +63,7 @@ pub(super) fn span(span: Duration) -> String {
 
 /// A number of milliseconds with microseconds behind the point, without zeros at its end: `1.25`.
 pub(super) fn millis(span: Duration, out: &mut Vec<u8>) {
-    super::json::number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), out);
+    crate::json::number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), out);
     let micros = span.subsec_micros() % 1000;
     if micros == 0 {
         return;

@@ -36,6 +36,9 @@ macro_rules! packet_types {
         pub enum PacketType { $($variant = $number),* }
 
         impl PacketType {
+            /// Every type, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// From the upper four bits of the first byte.
             #[must_use]
             pub fn from_first_byte(byte: u8) -> Self {

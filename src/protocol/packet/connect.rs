@@ -49,11 +49,18 @@ const WILL: u8 = 0x04;
 const WILL_QOS_SHIFT: u8 = 3;
 const WILL_RETAIN: u8 = 0x20;
 const USERNAME: u8 = 0x80;
-const BRIDGE: u8 = 0x80;
 
 impl Connect {
     /// Of the connect flags: a password is there.
     pub const PASSWORD_FLAG: u8 = 0x40;
+    /// Of the protocol level: [`Self::bridge`].
+    pub const BRIDGE: u8 = 0x80;
+
+    /// The protocol level as it is on the wire.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.version.level() | if self.bridge { Self::BRIDGE } else { 0 }
+    }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (version, bridge) = read_version(reader)?;
@@ -106,7 +113,7 @@ impl Connect {
         }
         let name = version.protocol_name().as_bytes();
         sink.put_binary(FieldId::ProtocolName, name)?;
-        sink.put_byte(version.level() | if self.bridge { BRIDGE } else { 0 });
+        sink.put_byte(self.level());
         sink.put_byte(self.flags());
         sink.put_number16(self.keep_alive);
         super::put_properties(sink, PacketType::Connect, version, &self.properties)?;
@@ -144,19 +151,13 @@ fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError>
         reader.substitute(FieldId::ProtocolName, name_at, Fault::BadProtocolName, ())?;
     }
     let level = reader.u8(FieldId::ProtocolLevel)?;
-    match (name.as_str(), level) {
-        ("MQIsdp", 3) => Ok((Version::V31, false)),
-        ("MQTT", 4) => Ok((Version::V311, false)),
-        ("MQTT", 5) => Ok((Version::V5, false)),
-        ("MQIsdp", 0x83) => Ok((Version::V31, true)),
-        ("MQTT", 0x84) => Ok((Version::V311, true)),
+    let bridge = level & Connect::BRIDGE != 0;
+    match Version::from_level(level & !Connect::BRIDGE) {
+        Some(version) if version.protocol_name() == name.as_str() && (!bridge || version != Version::V5) => {
+            Ok((version, bridge))
+        }
         // What the level alone would say.
-        (_, 3..=5) => {
-            let version = match level {
-                3 => Version::V31,
-                4 => Version::V311,
-                _ => Version::V5,
-            };
+        Some(version) if !bridge => {
             if known {
                 reader.substitute(FieldId::ProtocolLevel, level_at, Fault::BadProtocolLevel(level), ())?;
             }

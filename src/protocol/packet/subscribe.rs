@@ -44,6 +44,29 @@ pub enum RetainHandling {
     DoNotSend,
 }
 
+impl RetainHandling {
+    /// From the two bits of the wire; `None` for 3.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::SendAlways),
+            1 => Some(Self::SendIfNew),
+            2 => Some(Self::DoNotSend),
+            _ => None,
+        }
+    }
+}
+
+impl From<RetainHandling> for u8 {
+    fn from(handling: RetainHandling) -> Self {
+        match handling {
+            RetainHandling::SendAlways => 0,
+            RetainHandling::SendIfNew => 1,
+            RetainHandling::DoNotSend => 2,
+        }
+    }
+}
+
 const NO_LOCAL: u8 = 0x04;
 const RETAIN_AS_PUBLISHED: u8 = 0x08;
 const RETAIN_HANDLING_SHIFT: u8 = 4;
@@ -117,11 +140,9 @@ impl Subscription {
         if version != Version::V5 {
             return Ok(Self::new(filter, qos));
         }
-        let retain_handling = match options >> RETAIN_HANDLING_SHIFT & 3 {
-            0 => RetainHandling::SendAlways,
-            1 => RetainHandling::SendIfNew,
-            2 => RetainHandling::DoNotSend,
-            _ => reader.substitute(name, at, Fault::RetainHandling3, RetainHandling::DoNotSend)?,
+        let retain_handling = match RetainHandling::from_bits(options >> RETAIN_HANDLING_SHIFT & 3) {
+            Some(handling) => handling,
+            None => reader.substitute(name, at, Fault::RetainHandling3, RetainHandling::DoNotSend)?,
         };
         let no_local = options & NO_LOCAL != 0;
         if no_local && Shared::parse(&filter).is_some() {
@@ -141,18 +162,10 @@ impl Subscription {
         if version != Version::V5 {
             return qos;
         }
-        let retain_handling = match self.retain_handling {
-            RetainHandling::SendAlways => 0,
-            RetainHandling::SendIfNew => 1,
-            RetainHandling::DoNotSend => 2,
-        };
-        qos | if self.no_local { NO_LOCAL } else { 0 }
-            | if self.retain_as_published {
-                RETAIN_AS_PUBLISHED
-            } else {
-                0
-            }
-            | retain_handling << RETAIN_HANDLING_SHIFT
+        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
+        qos | bit(self.no_local, NO_LOCAL)
+            | bit(self.retain_as_published, RETAIN_AS_PUBLISHED)
+            | u8::from(self.retain_handling) << RETAIN_HANDLING_SHIFT
     }
 }
 

@@ -1,0 +1,361 @@
+//! Packets as members of a JSON object, one description for both directions. It must not know what else a line says.
+
+use super::object::{Json, Object};
+use super::{Key, Name as _, Problem, key, keys, member};
+use crate::protocol::{
+    Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, Properties, Publish, QoS, ReasonCode, RetainHandling,
+    Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Utf8, Version, Will,
+};
+use bytes::Bytes;
+
+/// What a member depends on beside its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) version: Version,
+    pub(crate) packet: PacketType,
+    /// Whether secrets are written.
+    pub(crate) show_secrets: bool,
+    /// The topic for which an alias stands.
+    pub(crate) alias_topic: Option<&'a Utf8>,
+}
+
+/// The fields of a packet, or of a part of it, as members of an object.
+pub(super) trait Members: Sized {
+    /// What messages call a part of a packet.
+    const NAME: &'static str;
+
+    fn write(&self, about: About<'_>, out: &mut Vec<u8>);
+    fn read(object: &mut Object) -> Result<Self, Problem>;
+}
+
+/// A field as one or more members.
+trait Member: Sized {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>);
+    /// `None` when it is not there.
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem>;
+}
+
+macro_rules! members {
+    ($($packet:ident $name:literal {
+        $($field:ident $(as $key:ident)? $(= $default:expr)? $(, $version:ident)? $(=> $also:ident)?;)*
+    } $(+ { $($other:ident: $value:expr),* })?)*) => {$(
+        impl Members for $packet {
+            const NAME: &'static str = $name;
+
+            fn write(&self, about: About<'_>, out: &mut Vec<u8>) {
+                $($(if about.version == Version::$version)? {
+                    Member::write(&self.$field, members!(@key $field $($key)?), about, out);
+                    $($also(self, about, out);)?
+                })*
+            }
+
+            fn read(object: &mut Object) -> Result<Self, Problem> {
+                Ok(Self {
+                    $($field: {
+                        let key = members!(@key $field $($key)?);
+                        let value = $(if object.about.version != Version::$version { None } else)? {
+                            Member::read(key, object)?
+                        };
+                        members!(@or value, object.missing(key.name()) $(, $default)?)
+                    },)*
+                    $($($other: $value),*)?
+                })
+            }
+        }
+    )*};
+    (@key $field:ident) => { key!($field) };
+    (@key $field:ident $key:ident) => { key!($key) };
+    (@or $value:ident, $missing:expr) => { $value.ok_or_else(|| $missing)? };
+    (@or $value:ident, $missing:expr, $default:expr) => { $value.unwrap_or_else(|| $default) };
+}
+
+// A row: field, key when it has another one, value when it is not there (else it must be), version that alone has it,
+// what is written behind it and passed over when it is read.
+members! {
+    Connect "CONNECT" {
+        clean_start = true;
+        keep_alive = 60;
+        properties = Properties::new();
+        client_id = Utf8::default();
+        will = None;
+        username = None;
+        password = None;
+    } + { version: Version::V5, bridge: false }
+    Will "the will" {
+        topic;
+        qos = QoS::default();
+        retain = false;
+        properties = Properties::new();
+        payload = Bytes::new();
+    }
+    Connack "CONNACK" {
+        session_present = false;
+        reason as reason_code = ReasonCode::SUCCESS;
+        properties = Properties::new();
+    }
+    Publish "PUBLISH" {
+        topic => topic_from_alias;
+        qos = QoS::default();
+        retain = false;
+        dup = false => payload_length;
+        packet_id = None;
+        properties = Properties::new();
+        payload = Bytes::new();
+    }
+    Ack "ACK" {
+        packet_id;
+        reason as reason_code = ReasonCode::SUCCESS;
+        properties = Properties::new();
+    }
+    Subscribe "SUBSCRIBE" {
+        packet_id;
+        properties = Properties::new();
+        subscriptions;
+    }
+    Subscription "a subscription" {
+        filter;
+        qos = QoS::default();
+        no_local = false, V5;
+        retain_as_published = false, V5;
+        retain_handling = RetainHandling::default(), V5;
+    }
+    Suback "SUBACK" {
+        packet_id;
+        properties = Properties::new();
+        reasons as reason_codes;
+    }
+    Unsubscribe "UNSUBSCRIBE" {
+        packet_id;
+        properties = Properties::new();
+        filters;
+    }
+    Unsuback "UNSUBACK" {
+        packet_id;
+        properties = Properties::new();
+        reasons as reason_codes;
+    }
+    Disconnect "DISCONNECT" {
+        reason as reason_code = ReasonCode::SUCCESS;
+        properties = Properties::new();
+    }
+    Auth "AUTH" {
+        reason as reason_code = ReasonCode::SUCCESS;
+        properties = Properties::new();
+    }
+}
+
+/// Appends the members of a packet, each with a comma before it.
+pub(crate) fn write(packet: &Packet, about: About<'_>, out: &mut Vec<u8>) {
+    match packet {
+        Packet::Connect(connect) => {
+            member::string(key!(protocol_name), connect.version.protocol_name(), out);
+            member::number(key!(protocol_level), connect.level().into(), out);
+            connect.write(about, out);
+        }
+        Packet::Connack(packet) => packet.write(about, out),
+        Packet::Publish(packet) => packet.write(about, out),
+        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => ack.write(about, out),
+        Packet::Subscribe(packet) => packet.write(about, out),
+        Packet::Suback(packet) => packet.write(about, out),
+        Packet::Unsubscribe(packet) => packet.write(about, out),
+        Packet::Unsuback(packet) => packet.write(about, out),
+        Packet::Pingreq | Packet::Pingresp => {}
+        Packet::Disconnect(packet) => packet.write(about, out),
+        Packet::Auth(packet) => packet.write(about, out),
+    }
+}
+
+fn topic_from_alias(_: &Publish, about: About<'_>, out: &mut Vec<u8>) {
+    if let Some(topic) = about.alias_topic {
+        member::string(keys::TOPIC_FROM_ALIAS, topic, out);
+    }
+}
+
+fn payload_length(publish: &Publish, _: About<'_>, out: &mut Vec<u8>) {
+    member::number(keys::PAYLOAD_LENGTH, publish.payload.len() as u64, out);
+}
+
+/// The packet that an object stands for; a CONNECT has its own version.
+pub(crate) fn read(packet: PacketType, object: &mut Object) -> Result<Packet, Problem> {
+    object.about.packet = packet;
+    Ok(match packet {
+        PacketType::Connect => Packet::Connect(Box::new(read_connect(object)?)),
+        PacketType::Connack => {
+            let connack = Connack::read(object)?;
+            if connack.session_present && object.about.version == Version::V31 {
+                return Err(Problem::value("session_present", "does not exist in MQTT 3.1"));
+            }
+            Packet::Connack(connack)
+        }
+        PacketType::Publish => Packet::Publish(read_publish(object)?),
+        PacketType::Puback => Packet::Puback(Ack::read(object)?),
+        PacketType::Pubrec => Packet::Pubrec(Ack::read(object)?),
+        PacketType::Pubrel => Packet::Pubrel(Ack::read(object)?),
+        PacketType::Pubcomp => Packet::Pubcomp(Ack::read(object)?),
+        PacketType::Subscribe => Packet::Subscribe(Subscribe::read(object)?),
+        PacketType::Suback => Packet::Suback(Suback::read(object)?),
+        PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(object)?),
+        PacketType::Unsuback => Packet::Unsuback(Unsuback::read(object)?),
+        PacketType::Pingreq => Packet::Pingreq,
+        PacketType::Pingresp => Packet::Pingresp,
+        PacketType::Disconnect => Packet::Disconnect(Disconnect::read(object)?),
+        PacketType::Auth => Packet::Auth(Auth::read(object)?),
+        PacketType::Reserved => return Err(Problem::value("type", "can be given with `raw` only")),
+    })
+}
+
+/// The version is that of the line, else of its protocol level, else the one by default.
+fn read_connect(object: &mut Object) -> Result<Connect, Problem> {
+    let level: Option<u8> = object.get(key!(protocol_level))?;
+    if let Some(level) = level {
+        let version = Version::from_level(level & !Connect::BRIDGE)
+            .ok_or_else(|| Problem::value("protocol_level", "must be 3, 4 or 5"))?;
+        if !object.has_version {
+            object.about.version = version;
+        }
+        let said = object.about.version;
+        if said != version {
+            let what = format!("is not {}, that of MQTT {said}", said.level());
+            return Err(Problem::value("protocol_level", what));
+        }
+    }
+    let version = object.about.version;
+    let name = version.protocol_name();
+    if object
+        .get::<String>(key!(protocol_name))?
+        .is_some_and(|said| said != name)
+    {
+        let what = format!("is not {name}, that of MQTT {version}");
+        return Err(Problem::value("protocol_name", what));
+    }
+    let bridge = level.is_some_and(|level| level & Connect::BRIDGE != 0);
+    Ok(Connect {
+        version,
+        bridge,
+        ..Connect::read(object)?
+    })
+}
+
+fn read_publish(object: &mut Object) -> Result<Publish, Problem> {
+    let mut publish = Publish::read(object)?;
+    if publish.packet_id.is_none() {
+        // In the lines of `mqkit sub`.
+        publish.packet_id = object.get(keys::MID)?;
+    }
+    match (publish.qos, publish.packet_id) {
+        (QoS::AtMostOnce, Some(_)) => Err(Problem::value("packet_id", "needs `qos` 1 or 2")),
+        (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => Err(object.missing("packet_id")),
+        _ => Ok(publish),
+    }
+}
+
+impl<T: Json> Member for T {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        key.put(out);
+        Json::write(self, about, out);
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        object.get(key)
+    }
+}
+
+impl<T: Json> Member for Option<T> {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        if let Some(value) = self {
+            Member::write(value, key, about, out);
+        }
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        object.get(key).map(Some)
+    }
+}
+
+/// Any bytes: a payload.
+impl Member for Bytes {
+    fn write(&self, _: Key, _: About<'_>, out: &mut Vec<u8>) {
+        member::payload(self, out);
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        object.bytes(key)
+    }
+}
+
+/// Bytes that may be there or not: a password, which is a secret.
+impl Member for Option<Bytes> {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        match self {
+            None => {}
+            Some(secret) if about.show_secrets => member::bytes(key.name(), secret, out),
+            Some(_) => member::masked(key.name(), out),
+        }
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        object.bytes(key).map(Some)
+    }
+}
+
+impl Member for Properties {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        if !self.is_empty() {
+            key.put(out);
+            super::properties::write(self, !about.show_secrets, out);
+        }
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        super::properties::read_from(key, object)
+    }
+}
+
+/// The code and its name. Before version 5 only CONNACK has one.
+impl Member for ReasonCode {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        let code = match (about.version, about.packet) {
+            (Version::V5, _) => self.0,
+            (_, PacketType::Connack) => self.return_code(),
+            _ => return,
+        };
+        member::number(key, code.into(), out);
+        member::string(keys::REASON, self.name_in(about.packet), out);
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        let about = object.about;
+        match (object.get(key)?, about.version, about.packet) {
+            (Some(code), Version::V5, _) => Ok(Some(Self(code))),
+            (Some(code), _, PacketType::Connack) => Ok(Some(Self::from_return_code(code))),
+            (None | Some(0), ..) => Ok(None),
+            _ => Err(Problem::value(key.name(), "needs MQTT 5")),
+        }
+    }
+}
+
+/// The codes and their names. Before version 5 UNSUBACK has none.
+impl Member for Vec<ReasonCode> {
+    fn write(&self, key: Key, about: About<'_>, out: &mut Vec<u8>) {
+        if about.version == Version::V5 || about.packet == PacketType::Suback {
+            member::array(key, self.iter(), out, |reason, out| super::number(reason.0.into(), out));
+            let names = self.iter().map(|reason| reason.name_in(about.packet));
+            member::array(keys::REASONS, names, out, super::string);
+        }
+    }
+
+    fn read(key: Key, object: &mut Object) -> Result<Option<Self>, Problem> {
+        let about = object.about;
+        let older = about.version != Version::V5;
+        if older && about.packet == PacketType::Unsuback {
+            return Ok(Some(Self::new()));
+        }
+        let Some(codes) = object.get::<Vec<u8>>(key)? else {
+            return Ok(None);
+        };
+        if older && !codes.iter().all(|code| matches!(code, 0..=2 | 0x80)) {
+            return Err(Problem::value(key.name(), "can be 0, 1, 2 or 128 before MQTT 5"));
+        }
+        Ok(Some(codes.into_iter().map(ReasonCode).collect()))
+    }
+}
