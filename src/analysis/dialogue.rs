@@ -315,18 +315,19 @@ impl Dialogue {
 
     /// Reason strings and user properties that the client asked not to get.
     fn check_problem_information(&self, packet: &Packet, view: &mut View) {
+        use PacketType as T;
+        if !matches!(
+            view.kind,
+            T::Puback | T::Pubrec | T::Pubrel | T::Pubcomp | T::Suback | T::Unsuback | T::Auth
+        ) {
+            return;
+        }
+        let properties = packet.properties();
+        let has = |id| properties.is_some_and(|properties| properties.value(id).is_some());
         let unwanted = self
             .opening
             .as_ref()
             .is_some_and(|opening| !opening.problem_information);
-        let properties = match packet {
-            Packet::Puback(p) | Packet::Pubrec(p) | Packet::Pubrel(p) | Packet::Pubcomp(p) => &p.properties,
-            Packet::Suback(p) => &p.properties,
-            Packet::Unsuback(p) => &p.properties,
-            Packet::Auth(p) => &p.properties,
-            _ => return,
-        };
-        let has = |id| properties.value(id).is_some();
         if unwanted
             && view.origin.sender == Sender::Server
             && (has(PropertyId::ReasonString) || has(PropertyId::UserProperty))

@@ -28,7 +28,7 @@ use bytes::BytesMut;
 use std::fmt;
 
 macro_rules! packet_types {
-    ($($variant:ident = $number:literal, $name:literal;)*) => {
+    ($($variant:ident = $number:literal, $bit:ident, $name:literal;)*) => {
         /// The types of control packets (version 5, section 2.1.2).
         #[allow(missing_docs, reason = "the names are the standard's")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,26 +51,30 @@ macro_rules! packet_types {
                 match self { $(Self::$variant => $name),* }
             }
         }
+
+        /// One bit for each type, for sets of them in tables.
+        #[allow(dead_code, reason = "some packets are in no table")]
+        pub(super) mod bits { $(pub(in crate::protocol) const $bit: u16 = 1 << $number;)* }
     };
 }
 
 packet_types! {
-    Reserved = 0, "reserved packet type";
-    Connect = 1, "CONNECT";
-    Connack = 2, "CONNACK";
-    Publish = 3, "PUBLISH";
-    Puback = 4, "PUBACK";
-    Pubrec = 5, "PUBREC";
-    Pubrel = 6, "PUBREL";
-    Pubcomp = 7, "PUBCOMP";
-    Subscribe = 8, "SUBSCRIBE";
-    Suback = 9, "SUBACK";
-    Unsubscribe = 10, "UNSUBSCRIBE";
-    Unsuback = 11, "UNSUBACK";
-    Pingreq = 12, "PINGREQ";
-    Pingresp = 13, "PINGRESP";
-    Disconnect = 14, "DISCONNECT";
-    Auth = 15, "AUTH";
+    Reserved = 0, RESERVED, "reserved packet type";
+    Connect = 1, CONNECT, "CONNECT";
+    Connack = 2, CONNACK, "CONNACK";
+    Publish = 3, PUBLISH, "PUBLISH";
+    Puback = 4, PUBACK, "PUBACK";
+    Pubrec = 5, PUBREC, "PUBREC";
+    Pubrel = 6, PUBREL, "PUBREL";
+    Pubcomp = 7, PUBCOMP, "PUBCOMP";
+    Subscribe = 8, SUBSCRIBE, "SUBSCRIBE";
+    Suback = 9, SUBACK, "SUBACK";
+    Unsubscribe = 10, UNSUBSCRIBE, "UNSUBSCRIBE";
+    Unsuback = 11, UNSUBACK, "UNSUBACK";
+    Pingreq = 12, PINGREQ, "PINGREQ";
+    Pingresp = 13, PINGRESP, "PINGRESP";
+    Disconnect = 14, DISCONNECT, "DISCONNECT";
+    Auth = 15, AUTH, "AUTH";
 }
 
 impl PacketType {
@@ -78,6 +82,11 @@ impl PacketType {
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8
+    }
+
+    /// Its bit in [`bits`].
+    pub(super) fn bit(self) -> u16 {
+        1 << self.number()
     }
 
     /// False for type 0, and for AUTH before version 5.
@@ -257,22 +266,41 @@ impl Packet {
     /// What the packet says cannot be said in this version or is too long.
     pub fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         let kind = self.packet_type();
-        let first = kind.number() << 4 | kind.header_flags().unwrap_or_default();
-        match self {
-            Self::Connect(p) => put_packet(buffer, first, |sink| p.write(sink)),
-            Self::Connack(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Publish(p) => p.encode(version, buffer),
-            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => {
-                put_packet(buffer, first, |sink| p.write(kind, version, sink))
-            }
-            Self::Subscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Suback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Unsubscribe(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Unsuback(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Pingreq | Self::Pingresp => put_packet(buffer, first, |_| Ok(())),
-            Self::Disconnect(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-            Self::Auth(p) => put_packet(buffer, first, |sink| p.write(version, sink)),
-        }
+        let flags = match self {
+            Self::Publish(publish) => publish.flags(),
+            _ => kind.header_flags().unwrap_or_default(),
+        };
+        put_packet(buffer, kind.number() << 4 | flags, |sink| match self {
+            Self::Connect(p) => p.write(sink),
+            Self::Connack(p) => p.write(version, sink),
+            Self::Publish(p) => p.write(version, sink),
+            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => p.write(kind, version, sink),
+            Self::Subscribe(p) => p.write(version, sink),
+            Self::Suback(p) => p.write(version, sink),
+            Self::Unsubscribe(p) => p.write(version, sink),
+            Self::Unsuback(p) => p.write(version, sink),
+            Self::Pingreq | Self::Pingresp => Ok(()),
+            Self::Disconnect(p) => p.write(version, sink),
+            Self::Auth(p) => p.write(version, sink),
+        })
+    }
+
+    /// Its properties, but for those of a will; PINGREQ and PINGRESP cannot have any.
+    #[must_use]
+    pub fn properties(&self) -> Option<&Properties> {
+        Some(match self {
+            Self::Connect(p) => &p.properties,
+            Self::Connack(p) => &p.properties,
+            Self::Publish(p) => &p.properties,
+            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => &p.properties,
+            Self::Subscribe(p) => &p.properties,
+            Self::Suback(p) => &p.properties,
+            Self::Unsubscribe(p) => &p.properties,
+            Self::Unsuback(p) => &p.properties,
+            Self::Disconnect(p) => &p.properties,
+            Self::Auth(p) => &p.properties,
+            Self::Pingreq | Self::Pingresp => return None,
+        })
     }
 
     /// The packet's type.
@@ -327,18 +355,17 @@ fn read_reason(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     Ok(ReasonCode(code))
 }
 
-/// The end of the acknowledgements and DISCONNECT of version 5: a reason code and properties, each of which
-/// may be left out from the end (sections 3.4.2.1, 3.14.2.1).
+/// The end of the acknowledgements and DISCONNECT: a reason code and properties, each of which may be left out from the
+/// end (version 5, sections 3.4.2.1, 3.14.2.1). Before version 5 there are none.
 fn read_reason_and_properties(reader: &mut Reader<'_>) -> Result<(ReasonCode, Properties), DecodeError> {
-    if reader.is_empty() {
+    if reader.is_empty() || reader.context.version != Version::V5 {
         return Ok((ReasonCode::SUCCESS, Properties::new()));
     }
     let reason = read_reason(reader)?;
     if reader.is_empty() {
         return Ok((reason, Properties::new()));
     }
-    let properties = Properties::read(reader, Place::Packet(reader.context.packet))?;
-    Ok((reason, properties))
+    Ok((reason, read_properties(reader)?))
 }
 
 /// The shortest form of what [`read_reason_and_properties`] reads.
@@ -362,15 +389,19 @@ fn put_reason_and_properties(
 }
 
 fn read_properties(reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
+    read_properties_at(reader.context.packet.into(), reader)
+}
+
+fn read_properties_at(place: Place, reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
     match reader.context.version {
-        Version::V5 => Properties::read(reader, Place::Packet(reader.context.packet)),
+        Version::V5 => Properties::read(reader, place),
         Version::V31 | Version::V311 => Ok(Properties::new()),
     }
 }
 
 fn put_properties(
     sink: &mut dyn Sink,
-    packet: PacketType,
+    place: impl Into<Place>,
     version: Version,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
@@ -381,7 +412,7 @@ fn put_properties(
             Ok(())
         }
         Version::V5 => {
-            properties.check(Place::Packet(packet))?;
+            properties.check(place.into())?;
             properties.write(sink)
         }
         Version::V31 | Version::V311 if properties.is_empty() => Ok(()),

@@ -285,6 +285,18 @@ impl<'a> Reader<'a> {
         self.at = self.end.min(self.at + len);
     }
 
+    /// What is there up to the end, each read by `item`; `none` is the fault of a packet without any.
+    pub(super) fn items<T>(&mut self, field: FieldId, none: Fault, item: fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+        if self.is_empty() {
+            self.complain(field, self.at, none)?;
+        }
+        let mut items = Vec::new();
+        while !self.is_empty() {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
     /// Refuses bytes after the last field.
     pub(super) fn finish(&mut self) -> Read<()> {
         match self.remaining() {
@@ -478,6 +490,11 @@ impl<'a> Reader<'a> {
             ),
         }
     }
+}
+
+/// The bit of a flag that is set, else 0.
+pub(super) fn flag(set: bool, bit: u8) -> u8 {
+    if set { bit } else { 0 }
 }
 
 /// Takes bytes: a buffer, or a counter of how many there would be, so that lengths are never computed twice in

@@ -120,8 +120,7 @@ fn says_all(packet: &Packet, version: Version, frame: &Frame) -> bool {
     if missing(frame) > 0 {
         return false;
     }
-    let none = Properties::new();
-    let properties = match packet {
+    match packet {
         // Short acknowledgements can be written in one way only, but for the flag bits that 3.1 leaves free.
         Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubrel(_) | Packet::Pubcomp(_)
             if bytes.len() == 4 && frame.header_len() == 2 =>
@@ -132,24 +131,13 @@ fn says_all(packet: &Packet, version: Version, frame: &Frame) -> bool {
         Packet::Publish(publish) => {
             return publish.size(version) == Ok(bytes.len()) && grouped(&publish.properties);
         }
-        Packet::Connect(connect) => {
-            if !connect.will.as_ref().is_none_or(|will| grouped(&will.properties)) {
-                return false;
-            }
-            &connect.properties
+        Packet::Connect(connect) if !connect.will.as_ref().is_none_or(|will| grouped(&will.properties)) => {
+            return false;
         }
-        Packet::Connack(p) => &p.properties,
-        Packet::Puback(p) | Packet::Pubrec(p) | Packet::Pubrel(p) | Packet::Pubcomp(p) => &p.properties,
-        Packet::Subscribe(p) => &p.properties,
-        Packet::Suback(p) => &p.properties,
-        Packet::Unsubscribe(p) => &p.properties,
-        Packet::Unsuback(p) => &p.properties,
-        Packet::Disconnect(p) => &p.properties,
-        Packet::Auth(p) => &p.properties,
-        Packet::Pingreq | Packet::Pingresp => &none,
-    };
+        _ => {}
+    }
     let mut again = BytesMut::with_capacity(bytes.len());
-    grouped(properties) && packet.encode(version, &mut again).is_ok() && again[..] == bytes[..]
+    packet.properties().is_none_or(grouped) && packet.encode(version, &mut again).is_ok() && again[..] == bytes[..]
 }
 
 /// Whether properties that may be there more than once stand together, as the JSON object has them.

@@ -1,7 +1,7 @@
 //! CONNECT (version 5, section 3.1). It must not know what a server answers.
 
 use crate::protocol::property::Place;
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::{Reader, Sink, flag};
 use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Properties, QoS, Utf8, Version, topic};
 use bytes::Bytes;
 
@@ -59,7 +59,7 @@ impl Connect {
     /// The protocol level as it is on the wire.
     #[must_use]
     pub fn level(&self) -> u8 {
-        self.version.level() | if self.bridge { Self::BRIDGE } else { 0 }
+        self.version.level() | flag(self.bridge, Self::BRIDGE)
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -131,14 +131,13 @@ impl Connect {
     }
 
     fn flags(&self) -> u8 {
-        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
         let will = self.will.as_ref().map_or(0, |will| {
-            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | bit(will.retain, WILL_RETAIN)
+            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | flag(will.retain, WILL_RETAIN)
         });
-        bit(self.clean_start, CLEAN_START)
+        flag(self.clean_start, CLEAN_START)
             | will
-            | bit(self.password.is_some(), Self::PASSWORD_FLAG)
-            | bit(self.username.is_some(), USERNAME)
+            | flag(self.password.is_some(), Self::PASSWORD_FLAG)
+            | flag(self.username.is_some(), USERNAME)
     }
 }
 
@@ -189,10 +188,7 @@ fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) 
 
 impl Will {
     fn read(reader: &mut Reader<'_>, qos: QoS, retain: bool) -> Result<Self, DecodeError> {
-        let properties = match reader.context.version {
-            Version::V5 => Properties::read(reader, Place::Will)?,
-            Version::V31 | Version::V311 => Properties::new(),
-        };
+        let properties = super::read_properties_at(Place::Will, reader)?;
         let at = reader.offset();
         let topic = reader.text(FieldId::WillTopic)?;
         if topic.is_empty() {
@@ -212,14 +208,7 @@ impl Will {
     }
 
     fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        match version {
-            Version::V5 => {
-                self.properties.check(Place::Will)?;
-                self.properties.write(sink)?;
-            }
-            _ if self.properties.is_empty() => {}
-            _ => return Err(EncodeError::PropertiesBeforeV5),
-        }
+        super::put_properties(sink, Place::Will, version, &self.properties)?;
         sink.put_text(&self.topic);
         sink.put_binary(FieldId::WillPayload, &self.payload)
     }

@@ -23,10 +23,7 @@ impl Disconnect {
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (reason, properties) = match reader.context.version {
-            Version::V5 => super::read_reason_and_properties(reader)?,
-            Version::V31 | Version::V311 => (ReasonCode::SUCCESS, Properties::new()),
-        };
+        let (reason, properties) = super::read_reason_and_properties(reader)?;
         Ok(Self { reason, properties })
     }
 

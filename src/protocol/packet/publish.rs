@@ -1,10 +1,10 @@
 //! PUBLISH (version 5, section 3.3). It must not know delivery.
 
-use crate::protocol::wire::{Length, Reader, Sink, put_packet};
+use crate::protocol::wire::{Length, Reader, Sink, flag};
 use crate::protocol::{
     DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, PropertyId, QoS, Utf8, Version, topic,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// A message on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,18 +82,12 @@ impl Publish {
         })
     }
 
-    pub(super) fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-        put_packet(buffer, self.first_byte(), |sink| self.write(version, sink))
+    /// The lower half of the first byte.
+    pub(super) fn flags(&self) -> u8 {
+        flag(self.dup, DUP) | u8::from(self.qos) << 1 | flag(self.retain, RETAIN)
     }
 
-    fn first_byte(&self) -> u8 {
-        PacketType::Publish.number() << 4
-            | if self.dup { DUP } else { 0 }
-            | u8::from(self.qos) << 1
-            | if self.retain { RETAIN } else { 0 }
-    }
-
-    fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_text(&self.topic);
         if let Some(packet_id) = self.packet_id {
             sink.put_number16(packet_id.get());

@@ -1,7 +1,7 @@
 //! SUBSCRIBE and SUBACK (version 5, sections 3.8 and 3.9). It must not know who is allowed what.
 
 use crate::protocol::topic::{self, Shared};
-use crate::protocol::wire::{Reader, Sink};
+use crate::protocol::wire::{Reader, Sink, flag};
 use crate::protocol::{
     DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
 };
@@ -79,13 +79,7 @@ impl Subscribe {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain(FieldId::TopicFilter, reader.offset(), Fault::NoTopicFilter)?;
-        }
-        let mut subscriptions = Vec::new();
-        while !reader.is_empty() {
-            subscriptions.push(Subscription::read(reader)?);
-        }
+        let subscriptions = reader.items(FieldId::TopicFilter, Fault::NoTopicFilter, Subscription::read)?;
         Ok(Self {
             packet_id,
             properties,
@@ -162,9 +156,8 @@ impl Subscription {
         if version != Version::V5 {
             return qos;
         }
-        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
-        qos | bit(self.no_local, NO_LOCAL)
-            | bit(self.retain_as_published, RETAIN_AS_PUBLISHED)
+        qos | flag(self.no_local, NO_LOCAL)
+            | flag(self.retain_as_published, RETAIN_AS_PUBLISHED)
             | u8::from(self.retain_handling) << RETAIN_HANDLING_SHIFT
     }
 }
@@ -198,13 +191,7 @@ impl Suback {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain(FieldId::ReasonCode, reader.offset(), Fault::NoReasonCodes)?;
-        }
-        let mut reasons = Vec::with_capacity(reader.remaining());
-        while !reader.is_empty() {
-            reasons.push(read_granted(reader)?);
-        }
+        let reasons = reader.items(FieldId::ReasonCode, Fault::NoReasonCodes, read_granted)?;
         Ok(Self {
             packet_id,
             properties,

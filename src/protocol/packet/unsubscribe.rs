@@ -21,13 +21,7 @@ impl Unsubscribe {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain(FieldId::TopicFilter, reader.offset(), Fault::NoTopicFilter)?;
-        }
-        let mut filters = Vec::new();
-        while !reader.is_empty() {
-            filters.push(read_filter(reader)?);
-        }
+        let filters = reader.items(FieldId::TopicFilter, Fault::NoTopicFilter, read_filter)?;
         Ok(Self {
             packet_id,
             properties,
@@ -60,15 +54,10 @@ impl Unsuback {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        let mut reasons = Vec::new();
-        if reader.context.version == Version::V5 {
-            if reader.is_empty() {
-                reader.complain(FieldId::ReasonCode, reader.offset(), Fault::NoReasonCodes)?;
-            }
-            while !reader.is_empty() {
-                reasons.push(super::read_reason(reader)?);
-            }
-        }
+        let reasons = match reader.context.version {
+            Version::V5 => reader.items(FieldId::ReasonCode, Fault::NoReasonCodes, super::read_reason)?,
+            Version::V31 | Version::V311 => Vec::new(),
+        };
         Ok(Self {
             packet_id,
             properties,
