@@ -156,9 +156,9 @@ impl Dialogue {
             version: explained.version,
             kind: explained.frame.packet_type(),
             size: explained.frame.header_len() + explained.frame.remaining_length(),
-            alias_topic: None,
-            answer: None,
-            violations: Vec::new(),
+            alias_topic: &mut explained.alias_topic,
+            answer: &mut explained.answer,
+            violations: &mut explained.violations,
         };
         let sender = view.origin.sender;
         if sender != Sender::Unknown {
@@ -170,10 +170,7 @@ impl Dialogue {
             Ok(packet) => self.packet(packet, &mut view),
             Err(_) => self.end(sender).lossy = true,
         }
-        explained.alias_topic = view.alias_topic;
-        explained.answer = view.answer;
-        explained.violations.append(&mut view.violations);
-        let broke = explained.violations.iter().find(|v| v.severity >= Severity::Protocol);
+        let broke = view.violations.iter().find(|v| v.severity >= Severity::Protocol);
         let broke = broke.map(|Violation { field, message, .. }| {
             let place = field.map(|field| format!("{field}: ")).unwrap_or_default();
             (view.kind, format!("{place}{message}"))
@@ -186,7 +183,7 @@ impl Dialogue {
         }
     }
 
-    fn packet(&mut self, packet: &Packet, view: &mut View) {
+    fn packet(&mut self, packet: &Packet, view: &mut View<'_>) {
         if let Packet::Publish(publish) = packet {
             self.resolve_alias(publish, view);
         }
@@ -224,7 +221,7 @@ impl Dialogue {
     }
 
     /// Is this packet due now, from this end?
-    fn check_place(&mut self, view: &mut View) {
+    fn check_place(&mut self, view: &mut View<'_>) {
         let (kind, sender) = (view.kind, view.origin.sender);
         let only = match kind {
             PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::Pingreq => {
@@ -272,11 +269,8 @@ impl Dialogue {
         }
     }
 
-    fn check_size(&mut self, view: &mut View) {
-        let rule = match view.origin.sender {
-            Sender::Client => rules::PACKET_SIZE_CLIENT,
-            _ => rules::PACKET_SIZE_SERVER,
-        };
+    fn check_size(&mut self, view: &mut View<'_>) {
+        let rule = Rule::of(view.origin.sender, rules::PACKET_SIZE_CLIENT, rules::PACKET_SIZE_SERVER);
         let limit = self.peer(view.origin.sender).limits.maximum_packet_size;
         if let Some(limit) = limit.filter(|limit| view.size as u64 > u64::from(*limit)) {
             let message = format!(
@@ -287,7 +281,7 @@ impl Dialogue {
         }
     }
 
-    fn check_keep_alive(&self, view: &mut View) {
+    fn check_keep_alive(&self, view: &mut View<'_>) {
         let keep_alive = self.opening.as_ref().map_or(0, |opening| opening.keep_alive);
         let limit = Duration::from_secs(keep_alive.into());
         if view.origin.sender != Sender::Client || keep_alive == 0 || self.client.lossy {
@@ -314,7 +308,7 @@ impl Dialogue {
     }
 
     /// Reason strings and user properties that the client asked not to get.
-    fn check_problem_information(&self, packet: &Packet, view: &mut View) {
+    fn check_problem_information(&self, packet: &Packet, view: &mut View<'_>) {
         use PacketType as T;
         if !matches!(
             view.kind,
@@ -339,7 +333,7 @@ impl Dialogue {
         }
     }
 
-    fn connect(&mut self, connect: &Connect, view: &mut View) {
+    fn connect(&mut self, connect: &Connect, view: &mut View<'_>) {
         self.version = Known::Said(connect.version);
         if view.origin.sender == Sender::Unknown {
             return;
@@ -363,7 +357,7 @@ impl Dialogue {
         self.client.limits = Limits::read(&connect.properties);
     }
 
-    fn connack(&mut self, connack: &Connack, view: &mut View) {
+    fn connack(&mut self, connack: &Connack, view: &mut View<'_>) {
         if self.connack.is_some() {
             return view.breaks(rules::SECOND_CONNACK, "is the second CONNACK of this connection");
         }
@@ -400,11 +394,11 @@ impl Dialogue {
         }
     }
 
-    fn disconnect(&mut self, disconnect: &Disconnect, view: &View) {
+    fn disconnect(&mut self, disconnect: &Disconnect, view: &View<'_>) {
         self.end(view.origin.sender).left = Some(disconnect.reason);
     }
 
-    fn auth(&mut self, auth: &Auth, view: &mut View) {
+    fn auth(&mut self, auth: &Auth, view: &mut View<'_>) {
         let Some(opening) = &self.opening else { return };
         let method = auth.properties.text(PropertyId::AuthenticationMethod);
         match &opening.authentication_method {
@@ -422,18 +416,18 @@ impl Dialogue {
 }
 
 /// The packet that is judged, and what is found.
-struct View {
+struct View<'a> {
     origin: Origin,
     version: Version,
     kind: PacketType,
     /// Bytes on the wire.
     size: usize,
-    alias_topic: Option<Utf8>,
-    answer: Option<Answer>,
-    violations: Vec<Violation>,
+    alias_topic: &'a mut Option<Utf8>,
+    answer: &'a mut Option<Answer>,
+    violations: &'a mut Vec<Violation>,
 }
 
-impl View {
+impl View<'_> {
     fn breaks(&mut self, rule: Rule, message: impl Into<String>) {
         self.violations.push(rule.broken(self.version, message));
     }
@@ -443,6 +437,6 @@ impl View {
             (Some(now), Some(sent)) => Some(now.saturating_sub(sent)),
             _ => None,
         };
-        self.answer = Some(Answer { to, after, topic });
+        *self.answer = Some(Answer { to, after, topic });
     }
 }

@@ -2,7 +2,7 @@
 //! are checked.
 
 use super::{Severity, Violation};
-use crate::protocol::Version;
+use crate::protocol::{Sender, Version};
 
 /// A rule of a session.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +14,11 @@ pub(super) struct Rule {
 }
 
 impl Rule {
+    /// What is said of the two ends apart.
+    pub(super) fn of(sender: Sender, client: Self, server: Self) -> Self {
+        if sender == Sender::Client { client } else { server }
+    }
+
     pub(super) fn broken(self, version: Version, message: impl Into<String>) -> Violation {
         let id = if version == Version::V5 { self.v5 } else { self.v311 };
         Violation {

@@ -191,16 +191,13 @@ impl Ladder {
         let assumed = if self.version_assumed { " (assumed)" } else { "" };
         facts.push(format!("MQTT {}{assumed}", self.version));
         if let Some(first) = self.first {
-            let mut time = Vec::new();
-            time::since_epoch(first, &mut time);
-            facts.push(format!("from {}", String::from_utf8_lossy(&time)));
+            facts.push(format!("from {}", time::date(first)));
         }
-        style.paint(Ink::Bold, out, |out| {
-            let _ = match connection {
-                Some(connection) => write!(out, "connection #{connection}"),
-                None => write!(out, "packets"),
-            };
-        });
+        let name = connection.map_or_else(
+            || "packets".to_owned(),
+            |connection| format!("connection #{connection}"),
+        );
+        style.paint(Ink::Bold, out, |out| out.push_str(&name));
         let _ = writeln!(out, ": {}", facts.join(", "));
         if !self.directed {
             return;

@@ -22,7 +22,8 @@ use super::property::Place;
 use super::reason::Allowed;
 use super::wire::{Context, Faults, Reader, Sink, put_packet};
 use super::{
-    DecodeError, EncodeError, Fault, FieldId, FieldLog, FieldValue, Frame, Properties, ReasonCode, Sender, Version,
+    DecodeError, EncodeError, Fault, FieldId, FieldLog, FieldValue, Frame, PacketId, Properties, ReasonCode, Sender,
+    Version,
 };
 use bytes::BytesMut;
 use std::fmt;
@@ -283,6 +284,20 @@ impl Packet {
             Self::Disconnect(p) => p.write(version, sink),
             Self::Auth(p) => p.write(version, sink),
         })
+    }
+
+    /// Its packet identifier; only some types have one.
+    #[must_use]
+    pub fn packet_id(&self) -> Option<PacketId> {
+        match self {
+            Self::Publish(p) => p.packet_id,
+            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => Some(p.packet_id),
+            Self::Subscribe(p) => Some(p.packet_id),
+            Self::Suback(p) => Some(p.packet_id),
+            Self::Unsubscribe(p) => Some(p.packet_id),
+            Self::Unsuback(p) => Some(p.packet_id),
+            _ => None,
+        }
     }
 
     /// Its properties, but for those of a will; PINGREQ and PINGRESP cannot have any.

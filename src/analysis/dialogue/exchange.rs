@@ -9,7 +9,7 @@ use crate::protocol::{
 };
 
 impl Dialogue {
-    pub(super) fn resolve_alias(&mut self, publish: &Publish, view: &mut View) {
+    pub(super) fn resolve_alias(&mut self, publish: &Publish, view: &mut View<'_>) {
         let Some(alias) = publish.properties.u16(PropertyId::TopicAlias) else {
             return;
         };
@@ -18,10 +18,7 @@ impl Dialogue {
         let complete = self.complete();
         let maximum = self.peer(sender).limits.topic_alias_maximum;
         if sender != Sender::Unknown && known && alias > maximum {
-            let rule = match sender {
-                Sender::Client => rules::ALIAS_MAXIMUM_CLIENT,
-                _ => rules::ALIAS_MAXIMUM_SERVER,
-            };
+            let rule = Rule::of(sender, rules::ALIAS_MAXIMUM_CLIENT, rules::ALIAS_MAXIMUM_SERVER);
             let message = format!("topic alias {alias} exceeds the other end's topic alias maximum of {maximum}");
             view.breaks(rule, message);
         }
@@ -35,7 +32,7 @@ impl Dialogue {
             }
             return;
         }
-        view.alias_topic = end.aliases.get(&alias).cloned();
+        *view.alias_topic = end.aliases.get(&alias).cloned();
         if view.alias_topic.is_some() {
             return;
         }
@@ -49,7 +46,7 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn publish(&mut self, publish: &Publish, view: &mut View) {
+    pub(super) fn publish(&mut self, publish: &Publish, view: &mut View<'_>) {
         let sender = view.origin.sender;
         if sender == Sender::Client {
             let limits = &self.server.limits;
@@ -91,10 +88,7 @@ impl Dialogue {
             usize::from(self.peer(sender).limits.receive_maximum),
         );
         if in_flight > maximum {
-            let rule = match sender {
-                Sender::Client => rules::RECEIVE_MAXIMUM_CLIENT,
-                _ => rules::RECEIVE_MAXIMUM_SERVER,
-            };
+            let rule = Rule::of(sender, rules::RECEIVE_MAXIMUM_CLIENT, rules::RECEIVE_MAXIMUM_SERVER);
             let rule = self.if_complete(rule);
             let message =
                 format!("{in_flight} messages are not acknowledged; the other end's receive maximum is {maximum}");
@@ -107,11 +101,8 @@ impl Dialogue {
         if self.complete() { rule } else { rules::NOTE }
     }
 
-    fn in_use(&self, id: PacketId, stage: Stage, view: &mut View) {
-        let rule = match view.origin.sender {
-            Sender::Client => rules::ID_IN_USE_CLIENT,
-            _ => rules::ID_IN_USE_SERVER,
-        };
+    fn in_use(&self, id: PacketId, stage: Stage, view: &mut View<'_>) {
+        let rule = Rule::of(view.origin.sender, rules::ID_IN_USE_CLIENT, rules::ID_IN_USE_SERVER);
         let message = format!(
             "packet identifier {id} is in use: its {} is not acknowledged yet",
             stage.waiting()
@@ -119,12 +110,12 @@ impl Dialogue {
         view.breaks(self.if_complete(rule), message);
     }
 
-    pub(super) fn subscribe(&mut self, subscribe: &Subscribe, view: &mut View) {
+    pub(super) fn subscribe(&mut self, subscribe: &Subscribe, view: &mut View<'_>) {
         let filters = subscribe.subscriptions.iter().map(|s| s.qos).collect();
         self.request(subscribe.packet_id, Stage::Subscribe, filters, view);
     }
 
-    pub(super) fn request(&mut self, id: PacketId, stage: Stage, filters: Vec<QoS>, view: &mut View) {
+    pub(super) fn request(&mut self, id: PacketId, stage: Stage, filters: Vec<QoS>, view: &mut View<'_>) {
         if let Some(request) = self.client.outstanding.request(id) {
             let stage = request.stage;
             self.in_use(id, stage, view);
@@ -134,7 +125,7 @@ impl Dialogue {
             .start(id, stage, view.origin.time, None, filters);
     }
 
-    pub(super) fn suback(&mut self, suback: &Suback, view: &mut View) {
+    pub(super) fn suback(&mut self, suback: &Suback, view: &mut View<'_>) {
         let Some(request) = self.answered(suback.packet_id, Stage::Subscribe, view) else {
             return;
         };
@@ -155,7 +146,7 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn unsuback(&mut self, unsuback: &Unsuback, view: &mut View) {
+    pub(super) fn unsuback(&mut self, unsuback: &Unsuback, view: &mut View<'_>) {
         let Some(request) = self.answered(unsuback.packet_id, Stage::Unsubscribe, view) else {
             return;
         };
@@ -167,7 +158,7 @@ impl Dialogue {
     }
 
     /// The SUBSCRIBE or UNSUBSCRIBE that this packet answers.
-    fn answered(&mut self, id: PacketId, stage: Stage, view: &mut View) -> Option<Request> {
+    fn answered(&mut self, id: PacketId, stage: Stage, view: &mut View<'_>) -> Option<Request> {
         let found = self.client.outstanding.request(id).map(|request| request.stage);
         if found != Some(stage) {
             let message = format!("answers no {}: none with packet identifier {id} waits", stage.waiting());
@@ -180,7 +171,7 @@ impl Dialogue {
     }
 
     /// PUBACK, PUBREC and PUBCOMP: the receiver's half of a delivery.
-    pub(super) fn acknowledge(&mut self, ack: &Ack, view: &mut View) {
+    pub(super) fn acknowledge(&mut self, ack: &Ack, view: &mut View<'_>) {
         let (id, kind, time) = (ack.packet_id, view.kind, view.origin.time);
         let complete = self.complete();
         let sent = &mut self.peer(view.origin.sender).outstanding;
@@ -229,7 +220,7 @@ impl Dialogue {
     }
 
     /// PUBREL: the sender's second half of a delivery at QoS 2.
-    pub(super) fn release(&mut self, ack: &Ack, view: &mut View) {
+    pub(super) fn release(&mut self, ack: &Ack, view: &mut View<'_>) {
         let (id, time) = (ack.packet_id, view.origin.time);
         let complete = self.complete();
         let sent = &mut self.end(view.origin.sender).outstanding;

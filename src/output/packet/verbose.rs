@@ -51,14 +51,8 @@ fn title(explained: &Explained, style: Style, out: &mut String) {
     );
     let start = out.len();
     if explained.packet.is_ok() {
-        facts(
-            explained,
-            Look {
-                layout: Layout::Free,
-                style,
-            },
-            out,
-        );
+        let layout = Layout::Free;
+        facts(explained, Look { layout, style }, out);
     } else if missing(frame) > 0 {
         let _ = write!(out, "cut: {} bytes are missing", missing(frame));
     } else {
@@ -73,9 +67,7 @@ fn title(explained: &Explained, style: Style, out: &mut String) {
 fn origin(origin: &Origin, style: Style, out: &mut String) {
     let mut parts = Vec::new();
     if let Some(at) = origin.time {
-        let mut text = Vec::new();
-        time::since_epoch(at, &mut text);
-        parts.push(String::from_utf8_lossy(&text).into_owned());
+        parts.push(time::date(at));
     }
     if let Some(connection) = origin.connection {
         parts.push(format!("connection #{connection}"));
@@ -158,24 +150,8 @@ type Bits = &'static [(u8, u8, &'static str)];
 
 const PUBLISH_BITS: Bits = &[(7, 4, "packet type"), (3, 3, "DUP"), (2, 1, "QoS"), (0, 0, "RETAIN")];
 const HEADER_BITS: Bits = &[(7, 4, "packet type"), (3, 0, "reserved")];
-const CONNECT_BITS_V5: Bits = &[
-    (7, 7, "user name"),
-    (6, 6, "password"),
-    (5, 5, "will retain"),
-    (4, 3, "will QoS"),
-    (2, 2, "will"),
-    (1, 1, "clean start"),
-    (0, 0, "reserved"),
-];
-const CONNECT_BITS: Bits = &[
-    (7, 7, "user name"),
-    (6, 6, "password"),
-    (5, 5, "will retain"),
-    (4, 3, "will QoS"),
-    (2, 2, "will"),
-    (1, 1, "clean session"),
-    (0, 0, "reserved"),
-];
+const CONNECT_BITS_V5: Bits = &connect_bits("clean start");
+const CONNECT_BITS: Bits = &connect_bits("clean session");
 const CONNACK_BITS: Bits = &[(7, 1, "reserved"), (0, 0, "session present")];
 const OPTION_BITS_V5: Bits = &[
     (7, 6, "reserved"),
@@ -185,6 +161,18 @@ const OPTION_BITS_V5: Bits = &[
     (1, 0, "maximum QoS"),
 ];
 const OPTION_BITS: Bits = &[(7, 2, "reserved"), (1, 0, "requested QoS")];
+
+const fn connect_bits(clean: &'static str) -> [(u8, u8, &'static str); 7] {
+    [
+        (7, 7, "user name"),
+        (6, 6, "password"),
+        (5, 5, "will retain"),
+        (4, 3, "will QoS"),
+        (2, 2, "will"),
+        (1, 1, clean),
+        (0, 0, "reserved"),
+    ]
+}
 
 fn bits_of(field: &Field, packet: PacketType, version: Version) -> Bits {
     match (field.id, version) {

@@ -80,9 +80,7 @@ fn identity(counts: &Connection, style: Style, out: &mut String) {
 
 fn connection(counts: &Connection, style: Style, out: &mut String) {
     if let (Some(first), Some(duration)) = (counts.first, counts.duration()) {
-        let mut at = Vec::new();
-        time::since_epoch(first, &mut at);
-        let value = format!("{} for {}", String::from_utf8_lossy(&at), time::span(duration));
+        let value = format!("{} for {}", time::date(first), time::span(duration));
         row("time", &value, out);
     }
     let [q0, q1, q2] = counts.qos;
