@@ -51,19 +51,12 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            receive_maximum: u16::MAX,
-            topic_alias_maximum: 0,
-            maximum_packet_size: None,
-            maximum_qos: QoS::ExactlyOnce,
-            retain_available: true,
-        }
+        Self::read(&Properties::new())
     }
 }
 
 impl Limits {
     fn read(properties: &Properties) -> Self {
-        let default = Self::default();
         Self {
             receive_maximum: properties.u16(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX),
             topic_alias_maximum: properties.u16(PropertyId::TopicAliasMaximum).unwrap_or(0),
@@ -71,7 +64,7 @@ impl Limits {
             maximum_qos: match properties.number(PropertyId::MaximumQos) {
                 Some(0) => QoS::AtMostOnce,
                 Some(1) => QoS::AtLeastOnce,
-                _ => default.maximum_qos,
+                _ => QoS::ExactlyOnce,
             },
             retain_available: properties.number(PropertyId::RetainAvailable) != Some(0),
         }
@@ -210,7 +203,7 @@ impl Dialogue {
             Packet::Pingreq => self.client.outstanding.ping(view.origin.time),
             Packet::Pingresp => match self.client.outstanding.pong() {
                 Some(time) => view.answers(PacketType::Pingreq, time, None),
-                None if self.complete() => view.breaks(rules::PINGRESP_OF_NOTHING, "answers no PINGREQ"),
+                None if self.complete() => view.breaks(rules::PINGRESP_OF_NOTHING),
                 None => {}
             },
             Packet::Disconnect(disconnect) => self.disconnect(disconnect, view),
@@ -239,31 +232,28 @@ impl Dialogue {
             } else {
                 "a server"
             };
-            view.breaks(rules::DIRECTION, format!("{kind} is sent by {who} only"));
+            view.breaks_with(rules::DIRECTION, format!("{kind} is sent by {who} only"));
         }
         if self.end(sender).left.is_some() {
-            view.breaks(rules::AFTER_DISCONNECT, "follows a DISCONNECT of the same end");
+            view.breaks(rules::AFTER_DISCONNECT);
         }
         let refused = self.connack.is_some_and(ReasonCode::is_failure);
         if refused && kind != PacketType::Connack {
-            view.breaks(rules::AFTER_REFUSAL, "follows a CONNACK that refused the connection");
+            view.breaks(rules::AFTER_REFUSAL);
         }
         let Some(opening) = &self.opening else { return };
         match (sender, self.connack) {
             (Sender::Server, None) if kind == PacketType::Disconnect => {
-                view.breaks(rules::DISCONNECT_BEFORE_CONNACK, "is sent in front of CONNACK");
+                view.breaks(rules::DISCONNECT_BEFORE_CONNACK);
             }
             (Sender::Server, None) if !matches!(kind, PacketType::Connack | PacketType::Auth) && !self.server.lossy => {
-                view.breaks(rules::FIRST_IS_CONNACK, "is sent in front of CONNACK");
+                view.breaks(rules::FIRST_IS_CONNACK);
             }
             (Sender::Client, None)
                 if opening.authentication_method.is_some()
                     && !matches!(kind, PacketType::Auth | PacketType::Disconnect | PacketType::Connect) =>
             {
-                view.breaks(
-                    rules::ONLY_AUTH_BEFORE_CONNACK,
-                    "only AUTH and DISCONNECT may follow a CONNECT with an authentication method until CONNACK",
-                );
+                view.breaks(rules::ONLY_AUTH_BEFORE_CONNACK);
             }
             _ => {}
         }
@@ -277,7 +267,7 @@ impl Dialogue {
                 "{} bytes exceed the other end's maximum packet size of {limit}",
                 view.size
             );
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
     }
 
@@ -297,13 +287,13 @@ impl Dialogue {
                  the broker kept the connection",
                 silent.as_secs_f64()
             );
-            view.breaks(rules::KEEP_ALIVE_IGNORED, message);
+            view.breaks_with(rules::KEEP_ALIVE_IGNORED, message);
         } else if silent > limit + KEEP_ALIVE_GRACE {
             let message = format!(
                 "the client was silent for {:.1} s, with a keep alive of {keep_alive} s",
                 silent.as_secs_f64()
             );
-            view.breaks(rules::KEEP_ALIVE, message);
+            view.breaks_with(rules::KEEP_ALIVE, message);
         }
     }
 
@@ -326,10 +316,7 @@ impl Dialogue {
             && view.origin.sender == Sender::Server
             && (has(PropertyId::ReasonString) || has(PropertyId::UserProperty))
         {
-            view.breaks(
-                rules::PROBLEM_INFORMATION,
-                "has a reason string or user properties although the client asked for no problem information",
-            );
+            view.breaks(rules::PROBLEM_INFORMATION);
         }
     }
 
@@ -339,10 +326,10 @@ impl Dialogue {
             return;
         }
         if self.opening.is_some() {
-            return view.breaks(rules::SECOND_CONNECT, "is the second CONNECT of this connection");
+            return view.breaks(rules::SECOND_CONNECT);
         }
         if self.client.packets > 0 {
-            view.breaks(rules::FIRST_IS_CONNECT, "is not the first packet of the client");
+            view.breaks(rules::FIRST_IS_CONNECT);
         }
         let text = |id| connect.properties.text(id).map(|text| text.detached());
         self.opening = Some(Opening {
@@ -359,7 +346,7 @@ impl Dialogue {
 
     fn connack(&mut self, connack: &Connack, view: &mut View<'_>) {
         if self.connack.is_some() {
-            return view.breaks(rules::SECOND_CONNACK, "is the second CONNACK of this connection");
+            return view.breaks(rules::SECOND_CONNACK);
         }
         self.connack = Some(connack.reason);
         self.server.limits = Limits::read(&connack.properties);
@@ -369,28 +356,21 @@ impl Dialogue {
             opening.keep_alive = keep_alive;
         }
         if connack.session_present && opening.clean_start {
-            view.breaks(
-                rules::SESSION_PRESENT_AFTER_CLEAN_START,
-                "says that a session is present although the client asked for a clean start",
-            );
+            view.breaks(rules::SESSION_PRESENT_AFTER_CLEAN_START);
         }
         let assigned = connack.properties.text(PropertyId::AssignedClientIdentifier);
         if opening.client_id.is_empty() {
             match assigned {
                 Some(id) => opening.client_id = id.detached(),
-                None if view.version == Version::V5 && !connack.reason.is_failure() => view.breaks(
-                    rules::NO_ASSIGNED_CLIENT_ID,
-                    "assigns no client identifier although the client sent none",
-                ),
+                None if view.version == Version::V5 && !connack.reason.is_failure() => {
+                    view.breaks(rules::NO_ASSIGNED_CLIENT_ID)
+                }
                 None => {}
             }
         }
         let method = connack.properties.text(PropertyId::AuthenticationMethod);
         if method.is_some() && method != opening.authentication_method {
-            view.breaks(
-                rules::AUTH_METHOD_DIFFERS,
-                "has another authentication method than CONNECT",
-            );
+            view.breaks(rules::AUTH_METHOD_DIFFERS);
         }
     }
 
@@ -402,14 +382,8 @@ impl Dialogue {
         let Some(opening) = &self.opening else { return };
         let method = auth.properties.text(PropertyId::AuthenticationMethod);
         match &opening.authentication_method {
-            None => view.breaks(
-                rules::AUTH_WITHOUT_CONNECT_METHOD,
-                "AUTH without an authentication method in CONNECT",
-            ),
-            Some(own) if method.is_some_and(|method| method != *own) => view.breaks(
-                rules::AUTH_METHOD_DIFFERS,
-                "has another authentication method than CONNECT",
-            ),
+            None => view.breaks(rules::AUTH_WITHOUT_CONNECT_METHOD),
+            Some(own) if method.is_some_and(|method| method != *own) => view.breaks(rules::AUTH_METHOD_DIFFERS),
             Some(_) => {}
         }
     }
@@ -428,7 +402,11 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn breaks(&mut self, rule: Rule, message: impl Into<String>) {
+    fn breaks(&mut self, rule: Rule) {
+        self.breaks_with(rule, rule.sentence);
+    }
+
+    fn breaks_with(&mut self, rule: Rule, message: impl Into<String>) {
         self.violations.push(rule.broken(self.version, message));
     }
 

@@ -285,7 +285,7 @@ impl<T: Json> Json for Vec<T> {
 
 /// A part of a packet, which has no keys but those that are described.
 macro_rules! parts {
-    ($($part:ident)*) => {$(
+    ($($part:ident = $name:literal;)*) => {$(
         impl Json for $part {
             fn write(&self, about: About<'_>, out: &mut Vec<u8>) {
                 super::object(out, |out| Members::write(self, about, out));
@@ -294,14 +294,17 @@ macro_rules! parts {
             fn read(name: &str, value: Value, about: About<'static>) -> Result<Self, Problem> {
                 let mut object = Object::of(name, value, about)?;
                 let part = <Self as Members>::read(&mut object)?;
-                object.finish(Self::NAME, &[])?;
+                object.finish($name, &[])?;
                 Ok(part)
             }
         }
     )*};
 }
 
-parts! { Will Subscription }
+parts! {
+    Will = "the will";
+    Subscription = "a subscription";
+}
 
 /// Base64 in the standard or the URL alphabet, with or without padding.
 pub(super) fn base64(name: &str, value: &Value) -> Result<Bytes, Problem> {

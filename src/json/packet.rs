@@ -21,9 +21,6 @@ pub(crate) struct About<'a> {
 
 /// The fields of a packet, or of a part of it, as members of an object.
 pub(super) trait Members: Sized {
-    /// What messages call a part of a packet.
-    const NAME: &'static str;
-
     fn write(&self, about: About<'_>, out: &mut Vec<u8>);
     fn read(object: &mut Object) -> Result<Self, Problem>;
 }
@@ -36,12 +33,10 @@ trait Member: Sized {
 }
 
 macro_rules! members {
-    ($($packet:ident $name:literal {
+    ($($packet:ident {
         $($field:ident $(as $key:ident)? $(= $default:expr)? $(, $version:ident)? $(=> $also:ident)?;)*
     } $(+ { $($other:ident: $value:expr),* })?)*) => {$(
         impl Members for $packet {
-            const NAME: &'static str = $name;
-
             fn write(&self, about: About<'_>, out: &mut Vec<u8>) {
                 $($(if about.version == Version::$version)? {
                     Member::write(&self.$field, members!(@key $field $($key)?), about, out);
@@ -72,7 +67,7 @@ macro_rules! members {
 // A row: field, key when it has another one, value when it is not there (else it must be), version that alone has it,
 // what is written behind it and passed over when it is read.
 members! {
-    Connect "CONNECT" {
+    Connect {
         clean_start = true;
         keep_alive = 60;
         properties = Properties::new();
@@ -81,19 +76,19 @@ members! {
         username = None;
         password = None;
     } + { version: Version::V5, bridge: false }
-    Will "the will" {
+    Will {
         topic;
         qos = QoS::default();
         retain = false;
         properties = Properties::new();
         payload = Bytes::new();
     }
-    Connack "CONNACK" {
+    Connack {
         session_present = false;
         reason as reason_code = ReasonCode::SUCCESS;
         properties = Properties::new();
     }
-    Publish "PUBLISH" {
+    Publish {
         topic => topic_from_alias;
         qos = QoS::default();
         retain = false;
@@ -102,43 +97,43 @@ members! {
         properties = Properties::new();
         payload = Bytes::new();
     }
-    Ack "ACK" {
+    Ack {
         packet_id;
         reason as reason_code = ReasonCode::SUCCESS;
         properties = Properties::new();
     }
-    Subscribe "SUBSCRIBE" {
+    Subscribe {
         packet_id;
         properties = Properties::new();
         subscriptions;
     }
-    Subscription "a subscription" {
+    Subscription {
         filter;
         qos = QoS::default();
         no_local = false, V5;
         retain_as_published = false, V5;
         retain_handling = RetainHandling::default(), V5;
     }
-    Suback "SUBACK" {
+    Suback {
         packet_id;
         properties = Properties::new();
         reasons as reason_codes;
     }
-    Unsubscribe "UNSUBSCRIBE" {
+    Unsubscribe {
         packet_id;
         properties = Properties::new();
         filters;
     }
-    Unsuback "UNSUBACK" {
+    Unsuback {
         packet_id;
         properties = Properties::new();
         reasons as reason_codes;
     }
-    Disconnect "DISCONNECT" {
+    Disconnect {
         reason as reason_code = ReasonCode::SUCCESS;
         properties = Properties::new();
     }
-    Auth "AUTH" {
+    Auth {
         reason as reason_code = ReasonCode::SUCCESS;
         properties = Properties::new();
     }

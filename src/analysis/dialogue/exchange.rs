@@ -20,7 +20,7 @@ impl Dialogue {
         if sender != Sender::Unknown && known && alias > maximum {
             let rule = Rule::of(sender, rules::ALIAS_MAXIMUM_CLIENT, rules::ALIAS_MAXIMUM_SERVER);
             let message = format!("topic alias {alias} exceeds the other end's topic alias maximum of {maximum}");
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
         let end = self.end(sender);
         if !publish.topic.is_empty() {
@@ -37,12 +37,12 @@ impl Dialogue {
             return;
         }
         if complete && sender != Sender::Unknown {
-            view.breaks(
+            view.breaks_with(
                 rules::ALIAS_UNKNOWN,
                 format!("topic alias {alias} was never set on this connection"),
             );
         } else {
-            view.breaks(rules::NOTE, format!("the topic of alias {alias} was not seen"));
+            view.breaks_with(rules::NOTE, format!("the topic of alias {alias} was not seen"));
         }
     }
 
@@ -55,13 +55,10 @@ impl Dialogue {
                     "QoS {} exceeds the broker's maximum QoS of {}",
                     publish.qos, limits.maximum_qos
                 );
-                view.breaks(rules::MAXIMUM_QOS, message);
+                view.breaks_with(rules::MAXIMUM_QOS, message);
             }
             if publish.retain && !limits.retain_available {
-                view.breaks(
-                    rules::RETAIN_UNAVAILABLE,
-                    "RETAIN is set although the broker does not support retained messages",
-                );
+                view.breaks(rules::RETAIN_UNAVAILABLE);
             }
         }
         let Some(id) = publish.packet_id else { return };
@@ -69,13 +66,10 @@ impl Dialogue {
         let stage = Stage::Publish(publish.qos);
         match self.end(sender).outstanding.request(id).map(|request| request.stage) {
             Some(Stage::Publish(_)) if publish.dup => {
-                view.breaks(rules::RESENT, "is sent again inside the same connection");
+                view.breaks(rules::RESENT);
             }
             Some(Stage::Pubrec | Stage::Pubrel) if publish.dup => {
-                return view.breaks(
-                    rules::RESENT_AFTER_PUBREL,
-                    "is sent again although PUBREC has acknowledged it",
-                );
+                return view.breaks(rules::RESENT_AFTER_PUBREL);
             }
             Some(stage) => self.in_use(id, stage, view),
             None => {}
@@ -92,7 +86,7 @@ impl Dialogue {
             let rule = self.if_complete(rule);
             let message =
                 format!("{in_flight} messages are not acknowledged; the other end's receive maximum is {maximum}");
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
     }
 
@@ -107,7 +101,7 @@ impl Dialogue {
             "packet identifier {id} is in use: its {} is not acknowledged yet",
             stage.waiting()
         );
-        view.breaks(self.if_complete(rule), message);
+        view.breaks_with(self.if_complete(rule), message);
     }
 
     pub(super) fn subscribe(&mut self, subscribe: &Subscribe, view: &mut View<'_>) {
@@ -132,7 +126,7 @@ impl Dialogue {
         let (codes, filters) = (suback.reasons.len(), request.filters.len());
         if codes != filters {
             let message = format!("{codes} reason code(s) answer {filters} topic filter(s)");
-            view.breaks(rules::SUBACK_COUNT, message);
+            view.breaks_with(rules::SUBACK_COUNT, message);
         }
         for (index, (reason, qos)) in suback.reasons.iter().zip(&request.filters).enumerate() {
             if !reason.is_failure() && reason.0 > u8::from(*qos) {
@@ -141,7 +135,7 @@ impl Dialogue {
                     reason.0,
                     index + 1
                 );
-                view.breaks(rules::SUBACK_ABOVE_REQUEST, message);
+                view.breaks_with(rules::SUBACK_ABOVE_REQUEST, message);
             }
         }
     }
@@ -153,7 +147,7 @@ impl Dialogue {
         let (codes, filters) = (unsuback.reasons.len(), request.filters.len());
         if view.version == Version::V5 && codes != filters {
             let message = format!("{codes} reason code(s) answer {filters} topic filter(s)");
-            view.breaks(rules::UNSUBACK_COUNT, message);
+            view.breaks_with(rules::UNSUBACK_COUNT, message);
         }
     }
 
@@ -162,7 +156,7 @@ impl Dialogue {
         let found = self.client.outstanding.request(id).map(|request| request.stage);
         if found != Some(stage) {
             let message = format!("answers no {}: none with packet identifier {id} waits", stage.waiting());
-            view.breaks(self.if_complete(rules::SUBACK_OF_NOTHING), message);
+            view.breaks_with(self.if_complete(rules::SUBACK_OF_NOTHING), message);
             return None;
         }
         let request = self.client.outstanding.end(id)?;
@@ -178,7 +172,7 @@ impl Dialogue {
         let Some(request) = sent.request(id) else {
             // Before version 5, and after a reconnect, PUBREL and PUBCOMP may belong to an earlier connection.
             if complete {
-                view.breaks(
+                view.breaks_with(
                     rules::ACK_OF_NOTHING,
                     format!("acknowledges nothing: packet identifier {id} is not in use"),
                 );
@@ -207,7 +201,7 @@ impl Dialogue {
                     Stage::Publish(qos) => format!("PUBLISH at QoS {qos}"),
                     other => other.waiting().to_string(),
                 };
-                view.breaks(rules::WRONG_ACK, format!("{kind} follows a {waiting}: {due} is due"));
+                view.breaks_with(rules::WRONG_ACK, format!("{kind} follows a {waiting}: {due} is due"));
                 if matches!(stage, Stage::Publish(_)) {
                     sent.end(id);
                 }
@@ -237,7 +231,7 @@ impl Dialogue {
             Some(Stage::Publish(_)) => {
                 sent.step(id, Stage::Pubrel, time);
                 if complete {
-                    view.breaks(
+                    view.breaks_with(
                         rules::WRONG_ACK,
                         format!("comes before the PUBREC of packet identifier {id}"),
                     );
@@ -248,7 +242,7 @@ impl Dialogue {
                     "releases packet identifier {id}, whose {} waits for its answer",
                     stage.waiting()
                 );
-                view.breaks(rules::WRONG_ACK, message);
+                view.breaks_with(rules::WRONG_ACK, message);
             }
             Some(_) => {}
         }
