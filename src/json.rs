@@ -23,6 +23,12 @@ impl Key {
     }
 }
 
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.name().to_owned()
+    }
+}
+
 macro_rules! key {
     ($name:ident) => {
         $crate::json::Key(concat!(",\"", stringify!($name), "\":"))

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! main --> commands --> cli      --> client::Options (plain data)
-//!   |          |------> input    --> protocol
-//!   v          |------> output   --> analysis, protocol
+//!   |          |------> input    --> json --> protocol
+//!   v          |------> output   --> analysis, json --> protocol
 //!  exit        |------> capture  --> protocol
 //!              |------> analysis --> protocol
 //!              |------> bench    --> client, session --> protocol
@@ -22,7 +22,8 @@
 //!   session meets a socket.
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`mod@bench`]: load on a broker, and what was measured: a plan in, a report out.
-//! - [`base64`]: one encoding that both need. [`json`]: packets as JSON, one description for both directions. [`nearest`]: the name that was meant.
+//! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
+//! - [`json`]: packets as JSON, both ways by one description.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
@@ -52,8 +53,13 @@
 //! `analysis/rules.rs` and where it is checked, `analysis/dialogue.rs`.
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, with a
 //! line in `from_text!` when its text is parsed (`cli/settings/typed.rs`). What is worth a word when it goes wrong:
-//! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. A packet's field:
-//! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
+//! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. An output format:
+//! `output/message.rs`, `output/packet/`.
+//!
+//! - A packet's field: its packet's file in `protocol/packet/`, under a row of `protocol/field.rs` (name, key, secret or not);
+//!   as a member of the packet's JSON object, both ways, a row of `json/packet.rs`.
+//! - A property: its row in `protocol/property.rs`. A reason code: its row in `protocol/reason.rs`.
+//! - A fault of the standard: its row in `protocol/error.rs`, and the check in its packet's file.
 
 pub mod analysis;
 pub mod base64;

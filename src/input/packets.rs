@@ -93,17 +93,16 @@ pub fn encode_line(line: &[u8], default: Version, out: &mut BytesMut) -> Result<
 
 /// As `type` says. The lines of `mqkit sub` have none, and are PUBLISH.
 fn packet_type(object: &mut Object) -> Result<PacketType, Problem> {
-    let key = keys::TYPE.name();
     match object.get::<String>(keys::TYPE)? {
-        None if object.has("topic") => Ok(PacketType::Publish),
-        None => Err(Problem::Missing(key.to_owned())),
+        None if object.has(json::key!(topic)) => Ok(PacketType::Publish),
+        None => Err(Problem::Missing(keys::TYPE.into())),
         Some(name) => {
             let found = PacketType::ALL
                 .iter()
                 .find(|kind| kind.name().eq_ignore_ascii_case(&name));
             found
                 .copied()
-                .ok_or_else(|| Problem::value(key, "must be the name of a packet, such as PUBLISH"))
+                .ok_or_else(|| Problem::value(keys::TYPE, "must be the name of a packet, such as PUBLISH"))
         }
     }
 }

@@ -62,30 +62,30 @@ impl Object {
         if let Some(name) = self.get::<String>(keys::VERSION)? {
             let named = |version: &&Version| version.name() == name || name == "5" && **version == Version::V5;
             let version = Version::ALL.iter().find(named);
-            let wrong = || Problem::value("version", "must be \"3.1\", \"3.1.1\" or \"5.0\"");
+            let wrong = || Problem::value(keys::VERSION, "must be \"3.1\", \"3.1.1\" or \"5.0\"");
             self.about.version = *version.ok_or_else(wrong)?;
             self.has_version = true;
         }
         Ok(self.about.version)
     }
 
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.members.get(key).is_some_and(|value| !value.is_null())
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.members.get(key.name()).is_some_and(|value| !value.is_null())
     }
 
     /// Whether the key is there, if only as `null`.
-    pub(crate) fn mentions(&self, key: &str) -> bool {
-        self.members.contains_key(key)
+    pub(crate) fn mentions(&self, key: Key) -> bool {
+        self.members.contains_key(key.name())
     }
 
-    /// The keys in order, with their values.
-    pub(super) fn into_entries(self) -> impl Iterator<Item = (String, Value)> {
-        self.members.into_iter()
+    /// What stands before each key in messages, and the keys in order with their values.
+    pub(super) fn into_entries(self) -> (String, impl Iterator<Item = (String, Value)>) {
+        (self.path, self.members.into_iter())
     }
 
     /// The key as messages name it.
-    pub(super) fn name(&self, key: &str) -> String {
-        format!("{}{key}", self.path)
+    pub(super) fn name(&self, key: Key) -> String {
+        format!("{}{}", self.path, key.name())
     }
 
     /// The value of a key; `null` is as if it were not there.
@@ -97,35 +97,36 @@ impl Object {
     pub(crate) fn get<T: Json>(&mut self, key: Key) -> Result<Option<T>, Problem> {
         let value = self.take(key);
         value
-            .map(|value| T::read(&self.name(key.name()), value, self.about))
+            .map(|value| T::read(&self.name(key), value, self.about))
             .transpose()
     }
 
-    pub(super) fn missing(&self, key: &str) -> Problem {
+    pub(super) fn missing(&self, key: Key) -> Problem {
         Problem::Missing(self.name(key))
     }
 
     /// The text of `KEY`, or the bytes of `KEY_base64`.
     pub(super) fn bytes(&mut self, key: Key) -> Result<Option<Bytes>, Problem> {
-        let name = self.name(key.name());
-        let key_text = key.name();
-        if self.members.remove(&format!("{key_text}{MASK_SUFFIX}")) == Some(Value::Bool(true)) {
+        let (name, bare) = (self.name(key), key.name());
+        if self.members.remove(&format!("{bare}{MASK_SUFFIX}")) == Some(Value::Bool(true)) {
             return Err(Problem::Masked(name));
         }
-        let encoded_key = format!("{key_text}{BASE64_SUFFIX}");
-        let encoded = self.members.remove(&encoded_key).filter(|value| !value.is_null());
-        match (self.get::<String>(key)?, encoded) {
+        let encoded = self.members.remove(&format!("{bare}{BASE64_SUFFIX}"));
+        match (self.get::<String>(key)?, encoded.filter(|value| !value.is_null())) {
             (text, None) => Ok(text.map(Bytes::from)),
-            (None, Some(value)) => base64(&self.name(&encoded_key), &value).map(Some),
-            (Some(_), Some(_)) => Err(Problem::value(name, format!("and `{encoded_key}` are both there"))),
+            (None, Some(value)) => base64(&format!("{name}{BASE64_SUFFIX}"), &value).map(Some),
+            (Some(_), Some(_)) => {
+                let what = format!("and `{bare}{BASE64_SUFFIX}` are both there");
+                Err(Problem::value(name, what))
+            }
         }
     }
 
     /// A payload: text, bytes, `null` for none; other JSON stands for its text.
     pub(crate) fn payload(&mut self) -> Result<Bytes, Problem> {
         const KEY: Key = key!(payload);
-        if !self.mentions(KEY.name()) && !self.mentions("payload_base64") {
-            return Err(self.missing(KEY.name()));
+        if !self.mentions(KEY) && !self.mentions(key!(payload_base64)) {
+            return Err(self.missing(KEY));
         }
         if let Some(value) = self.members.get_mut(KEY.name()) {
             if !matches!(value, Value::Null | Value::String(_)) {
@@ -141,7 +142,7 @@ impl Object {
             return Ok(None);
         };
         if text.contains('*') {
-            return Err(Problem::Masked(self.name(key.name())));
+            return Err(Problem::Masked(self.name(key)));
         }
         let digit = |byte: &u8| u8::try_from(char::from(*byte).to_digit(16)?).ok();
         let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
@@ -149,20 +150,17 @@ impl Object {
             _ => None,
         });
         let bytes = pairs.collect::<Option<Vec<u8>>>().filter(|bytes| !bytes.is_empty());
-        let wrong = || Problem::value(self.name(key.name()), "must be pairs of hexadecimal digits");
+        let wrong = || Problem::value(self.name(key), "must be pairs of hexadecimal digits");
         bytes.map(Some).ok_or_else(wrong)
     }
 
     /// Refuses keys that nobody asked for, but for those that `allowed` names.
     pub(crate) fn finish(self, what: &'static str, allowed: &[Key]) -> Result<(), Problem> {
-        match self
-            .members
-            .keys()
-            .find(|key| allowed.iter().all(|allowed| allowed.name() != *key))
-        {
+        let unknown = |key: &&String| allowed.iter().all(|allowed| allowed.name() != *key);
+        match self.members.keys().find(unknown) {
             None => Ok(()),
             Some(key) => Err(Problem::Unknown {
-                key: self.name(key),
+                key: format!("{}{key}", self.path),
                 what,
                 known: self.asked.join(", "),
             }),

@@ -51,7 +51,7 @@ macro_rules! members {
                         let value = $(if object.about.version != Version::$version { None } else)? {
                             Member::read(key, object)?
                         };
-                        members!(@or value, object.missing(key.name()) $(, $default)?)
+                        members!(@or value, object.missing(key) $(, $default)?)
                     },)*
                     $($($other: $value),*)?
                 })
@@ -178,7 +178,7 @@ pub(crate) fn read(packet: PacketType, object: &mut Object) -> Result<Packet, Pr
         PacketType::Connack => {
             let connack = Connack::read(object)?;
             if connack.session_present && object.about.version == Version::V31 {
-                return Err(Problem::value("session_present", "does not exist in MQTT 3.1"));
+                return Err(Problem::value(key!(session_present), "does not exist in MQTT 3.1"));
             }
             Packet::Connack(connack)
         }
@@ -195,7 +195,7 @@ pub(crate) fn read(packet: PacketType, object: &mut Object) -> Result<Packet, Pr
         PacketType::Pingresp => Packet::Pingresp,
         PacketType::Disconnect => Packet::Disconnect(Disconnect::read(object)?),
         PacketType::Auth => Packet::Auth(Auth::read(object)?),
-        PacketType::Reserved => return Err(Problem::value("type", "can be given with `raw` only")),
+        PacketType::Reserved => return Err(Problem::value(keys::TYPE, "can be given with `raw` only")),
     })
 }
 
@@ -204,14 +204,14 @@ fn read_connect(object: &mut Object) -> Result<Connect, Problem> {
     let level: Option<u8> = object.get(key!(protocol_level))?;
     if let Some(level) = level {
         let version = Version::from_level(level & !Connect::BRIDGE)
-            .ok_or_else(|| Problem::value("protocol_level", "must be 3, 4 or 5"))?;
+            .ok_or_else(|| Problem::value(key!(protocol_level), "must be 3, 4 or 5"))?;
         if !object.has_version {
             object.about.version = version;
         }
         let said = object.about.version;
         if said != version {
             let what = format!("is not {}, that of MQTT {said}", said.level());
-            return Err(Problem::value("protocol_level", what));
+            return Err(Problem::value(key!(protocol_level), what));
         }
     }
     let version = object.about.version;
@@ -221,7 +221,7 @@ fn read_connect(object: &mut Object) -> Result<Connect, Problem> {
         .is_some_and(|said| said != name)
     {
         let what = format!("is not {name}, that of MQTT {version}");
-        return Err(Problem::value("protocol_name", what));
+        return Err(Problem::value(key!(protocol_name), what));
     }
     let bridge = level.is_some_and(|level| level & Connect::BRIDGE != 0);
     Ok(Connect {
@@ -238,8 +238,8 @@ fn read_publish(object: &mut Object) -> Result<Publish, Problem> {
         publish.packet_id = object.get(keys::MID)?;
     }
     match (publish.qos, publish.packet_id) {
-        (QoS::AtMostOnce, Some(_)) => Err(Problem::value("packet_id", "needs `qos` 1 or 2")),
-        (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => Err(object.missing("packet_id")),
+        (QoS::AtMostOnce, Some(_)) => Err(Problem::value(key!(packet_id), "needs `qos` 1 or 2")),
+        (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => Err(object.missing(key!(packet_id))),
         _ => Ok(publish),
     }
 }
@@ -324,7 +324,7 @@ impl Member for ReasonCode {
             (Some(code), Version::V5, _) => Ok(Some(Self(code))),
             (Some(code), _, PacketType::Connack) => Ok(Some(Self::from_return_code(code))),
             (None | Some(0), ..) => Ok(None),
-            _ => Err(Problem::value(key.name(), "needs MQTT 5")),
+            _ => Err(Problem::value(key, "needs MQTT 5")),
         }
     }
 }
@@ -349,7 +349,7 @@ impl Member for Vec<ReasonCode> {
             return Ok(None);
         };
         if older && !codes.iter().all(|code| matches!(code, 0..=2 | 0x80)) {
-            return Err(Problem::value(key.name(), "can be 0, 1, 2 or 128 before MQTT 5"));
+            return Err(Problem::value(key, "can be 0, 1, 2 or 128 before MQTT 5"));
         }
         Ok(Some(codes.into_iter().map(ReasonCode).collect()))
     }

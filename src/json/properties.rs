@@ -61,15 +61,16 @@ pub(crate) fn pair(name: &str, value: &str, out: &mut Vec<u8>) {
 /// The properties that are the value of a key; `None` when it is not there.
 pub(crate) fn read_from(key: Key, object: &mut Object) -> Result<Option<Properties>, Problem> {
     let value = object.take(key);
-    let properties = value.map(|value| read(Object::of(&object.name(key.name()), value, object.about)?));
+    let properties = value.map(|value| read(Object::of(&object.name(key), value, object.about)?));
     properties.transpose()
 }
 
 /// In the order of the object; whether they may stand in the packet is checked when it is written.
 fn read(object: Object) -> Result<Properties, Problem> {
-    let (path, about) = (object.name(""), object.about);
+    let about = object.about;
+    let (path, entries) = object.into_entries();
     let mut properties = Properties::new();
-    for (key, value) in object.into_entries() {
+    for (key, value) in entries {
         let name = format!("{path}{key}");
         if key == USER_PROPERTIES || key == PropertyId::UserProperty.name() {
             user_properties(&name, value, about, &mut properties)?;
@@ -112,7 +113,7 @@ fn user_properties(
         item => vec![item],
     };
     for item in items {
-        for (key, value) in Object::of(name, item, about)?.into_entries() {
+        for (key, value) in Object::of(name, item, about)?.into_entries().1 {
             let inner = format!("{name}.{key}");
             let key = Utf8::read(&inner, Value::String(key), about)?;
             properties.push(

@@ -5,7 +5,7 @@
 //! DUP, topic alias, subscription identifiers) is read and left out, as it means nothing on another one.
 
 use super::Problem;
-use crate::json::{self, Object, keys};
+use crate::json::{self, Key, Object, key, keys};
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, Version, topic};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ pub struct Message {
     pub topic: Option<Utf8>,
     /// Quality of service.
     pub qos: Option<QoS>,
-    /// To be stored by the broker.
+    /// To be retained by the broker.
     pub retain: Option<bool>,
     /// The properties, each fit for a PUBLISH from a client.
     pub properties: Properties,
@@ -30,13 +30,7 @@ pub struct Message {
 }
 
 /// Of a PUBLISH, but about its packet and not about the message.
-const ABOUT_THE_PACKET: &[json::Key] = &[
-    keys::VERSION,
-    keys::RAW,
-    keys::MID,
-    json::key!(packet_id),
-    json::key!(dup),
-];
+const ABOUT_THE_PACKET: &[Key] = &[keys::VERSION, keys::RAW, keys::MID, key!(packet_id), key!(dup)];
 
 impl Message {
     /// The message of one line.
@@ -48,7 +42,7 @@ impl Message {
         if let Some(kind) = object.get::<String>(keys::TYPE)? {
             if !kind.eq_ignore_ascii_case(PacketType::Publish.name()) {
                 return Err(Problem::value(
-                    keys::TYPE.name(),
+                    keys::TYPE,
                     format!("is {kind}; only a PUBLISH is a message"),
                 ));
             }
@@ -56,13 +50,13 @@ impl Message {
         let topic = topic_name(&mut object)?;
         let message = Self {
             topic,
-            qos: match object.mentions("qos") {
-                true => Some(object.get(json::key!(qos))?.unwrap_or_default()),
+            qos: match object.mentions(key!(qos)) {
+                true => Some(object.get(key!(qos))?.unwrap_or_default()),
                 false => None,
             },
-            retain: object.get(json::key!(retain))?,
+            retain: object.get(key!(retain))?,
             payload: object.payload()?,
-            properties: publishable(json::read_properties(json::key!(properties), &mut object)?.unwrap_or_default())?,
+            properties: publishable(json::read_properties(key!(properties), &mut object)?.unwrap_or_default())?,
             recorded: match object.get(keys::TST)? {
                 None => object.get(keys::TIME)?,
                 recorded => recorded,
@@ -90,10 +84,7 @@ impl Message {
 
 /// That of the line; in captures, that for which an alias stood.
 fn topic_name(object: &mut Object) -> Result<Option<Utf8>, Problem> {
-    let (own, aliased) = (
-        object.get::<Utf8>(json::key!(topic))?,
-        object.get(keys::TOPIC_FROM_ALIAS)?,
-    );
+    let (own, aliased) = (object.get::<Utf8>(key!(topic))?, object.get(keys::TOPIC_FROM_ALIAS)?);
     let Some(name) = own.filter(|own| !own.is_empty() || aliased.is_none()).or(aliased) else {
         return Ok(None);
     };

@@ -6,7 +6,7 @@ use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Prop
 /// The server's answer to CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connack {
-    /// Whether the server goes on with a stored session; 3.1 cannot say so.
+    /// Whether the server goes on with a session that it has; 3.1 cannot say so.
     pub session_present: bool,
     /// The reason code; the return codes of 3.1 and 3.1.1 are mapped onto it.
     pub reason: ReasonCode,

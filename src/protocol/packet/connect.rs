@@ -88,7 +88,7 @@ impl Connect {
             _ if absent(reader) => None,
             _ => Some(reader.text(FieldId::UserName)?),
         };
-        let password = match flags & Connect::PASSWORD_FLAG {
+        let password = match flags & Self::PASSWORD_FLAG {
             0 => None,
             _ if absent(reader) => None,
             _ => Some(reader.binary(FieldId::Password)?),

@@ -13,7 +13,7 @@ pub struct Publish {
     pub dup: bool,
     /// Quality of service.
     pub qos: QoS,
-    /// To a server: store it. From a server: it was stored.
+    /// To a server: keep it as the retained message of its topic. From a server: it is a retained message.
     pub retain: bool,
     /// Topic name; empty when a topic alias stands for it.
     pub topic: Utf8,
@@ -29,7 +29,7 @@ const RETAIN: u8 = 0x01;
 const DUP: u8 = 0x08;
 
 impl Publish {
-    /// A message that is new: not sent before, not to be stored, without properties; its packet identifier comes later.
+    /// A message that is new: not sent before, not retained, without properties; its packet identifier comes later.
     #[must_use]
     pub fn new(topic: Utf8, qos: QoS, payload: Bytes) -> Self {
         Self {
