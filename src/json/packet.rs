@@ -2,6 +2,7 @@
 
 use super::object::{Json, Object};
 use super::{Key, Name as _, Problem, key, keys, member};
+use crate::protocol::packet::{each_packet, read_packet};
 use crate::protocol::{
     Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, Properties, Publish, QoS, ReasonCode, RetainHandling,
     Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Utf8, Version, Will,
@@ -141,23 +142,11 @@ members! {
 
 /// Appends the members of a packet, each with a comma before it.
 pub(crate) fn write(packet: &Packet, about: About<'_>, out: &mut Vec<u8>) {
-    match packet {
-        Packet::Connect(connect) => {
-            member::string(key!(protocol_name), connect.version.protocol_name(), out);
-            member::number(key!(protocol_level), connect.level().into(), out);
-            connect.write(about, out);
-        }
-        Packet::Connack(packet) => packet.write(about, out),
-        Packet::Publish(packet) => packet.write(about, out),
-        Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => ack.write(about, out),
-        Packet::Subscribe(packet) => packet.write(about, out),
-        Packet::Suback(packet) => packet.write(about, out),
-        Packet::Unsubscribe(packet) => packet.write(about, out),
-        Packet::Unsuback(packet) => packet.write(about, out),
-        Packet::Pingreq | Packet::Pingresp => {}
-        Packet::Disconnect(packet) => packet.write(about, out),
-        Packet::Auth(packet) => packet.write(about, out),
+    if let Packet::Connect(connect) = packet {
+        member::string(key!(protocol_name), connect.version.protocol_name(), out);
+        member::number(key!(protocol_level), connect.level().into(), out);
     }
+    each_packet!(packet, packet => packet.write(about, out), ());
 }
 
 fn topic_from_alias(_: &Publish, about: About<'_>, out: &mut Vec<u8>) {
@@ -170,37 +159,36 @@ fn payload_length(publish: &Publish, _: About<'_>, out: &mut Vec<u8>) {
     member::number(keys::PAYLOAD_LENGTH, publish.payload.len() as u64, out);
 }
 
-/// The packet that an object stands for; a CONNECT has its own version.
+/// The packet that an object stands for. A CONNECT has its own version: that of the line, else of its protocol level, else
+/// the one by default.
 pub(crate) fn read(packet: PacketType, object: &mut Object) -> Result<Packet, Problem> {
     object.about.packet = packet;
-    Ok(match packet {
-        PacketType::Connect => Packet::Connect(Box::new(read_connect(object)?)),
-        PacketType::Connack => {
-            let connack = Connack::read(object)?;
-            if connack.session_present && object.about.version == Version::V31 {
-                return Err(Problem::value(key!(session_present), "does not exist in MQTT 3.1"));
-            }
-            Packet::Connack(connack)
+    let bridge = packet == PacketType::Connect && read_level(object)?;
+    let reserved = Problem::value(keys::TYPE, "can be given with `raw` only");
+    let mut packet = read_packet!(packet, object, return Err(reserved));
+    match &mut packet {
+        Packet::Connect(connect) => (connect.version, connect.bridge) = (object.about.version, bridge),
+        Packet::Connack(connack) if connack.session_present && object.about.version == Version::V31 => {
+            return Err(Problem::value(key!(session_present), "does not exist in MQTT 3.1"));
         }
-        PacketType::Publish => Packet::Publish(read_publish(object)?),
-        PacketType::Puback => Packet::Puback(Ack::read(object)?),
-        PacketType::Pubrec => Packet::Pubrec(Ack::read(object)?),
-        PacketType::Pubrel => Packet::Pubrel(Ack::read(object)?),
-        PacketType::Pubcomp => Packet::Pubcomp(Ack::read(object)?),
-        PacketType::Subscribe => Packet::Subscribe(Subscribe::read(object)?),
-        PacketType::Suback => Packet::Suback(Suback::read(object)?),
-        PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read(object)?),
-        PacketType::Unsuback => Packet::Unsuback(Unsuback::read(object)?),
-        PacketType::Pingreq => Packet::Pingreq,
-        PacketType::Pingresp => Packet::Pingresp,
-        PacketType::Disconnect => Packet::Disconnect(Disconnect::read(object)?),
-        PacketType::Auth => Packet::Auth(Auth::read(object)?),
-        PacketType::Reserved => return Err(Problem::value(keys::TYPE, "can be given with `raw` only")),
-    })
+        Packet::Publish(publish) => {
+            if publish.packet_id.is_none() {
+                // In the lines of `mqkit sub`.
+                publish.packet_id = object.get(keys::MID)?;
+            }
+            match (publish.qos, publish.packet_id) {
+                (QoS::AtMostOnce, Some(_)) => return Err(Problem::value(key!(packet_id), "needs `qos` 1 or 2")),
+                (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => return Err(object.missing(key!(packet_id))),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    Ok(packet)
 }
 
-/// The version is that of the line, else of its protocol level, else the one by default.
-fn read_connect(object: &mut Object) -> Result<Connect, Problem> {
+/// Version and name of the protocol, which must agree; true for the protocol level of a bridge.
+fn read_level(object: &mut Object) -> Result<bool, Problem> {
     let level: Option<u8> = object.get(key!(protocol_level))?;
     if let Some(level) = level {
         let version = Version::from_level(level & !Connect::BRIDGE)
@@ -223,25 +211,7 @@ fn read_connect(object: &mut Object) -> Result<Connect, Problem> {
         let what = format!("is not {name}, that of MQTT {version}");
         return Err(Problem::value(key!(protocol_name), what));
     }
-    let bridge = level.is_some_and(|level| level & Connect::BRIDGE != 0);
-    Ok(Connect {
-        version,
-        bridge,
-        ..Connect::read(object)?
-    })
-}
-
-fn read_publish(object: &mut Object) -> Result<Publish, Problem> {
-    let mut publish = Publish::read(object)?;
-    if publish.packet_id.is_none() {
-        // In the lines of `mqkit sub`.
-        publish.packet_id = object.get(keys::MID)?;
-    }
-    match (publish.qos, publish.packet_id) {
-        (QoS::AtMostOnce, Some(_)) => Err(Problem::value(key!(packet_id), "needs `qos` 1 or 2")),
-        (QoS::AtLeastOnce | QoS::ExactlyOnce, None) => Err(object.missing(key!(packet_id))),
-        _ => Ok(publish),
-    }
+    Ok(level.is_some_and(|level| level & Connect::BRIDGE != 0))
 }
 
 impl<T: Json> Member for T {

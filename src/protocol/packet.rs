@@ -134,6 +134,54 @@ pub enum Packet {
     Auth(Auth),
 }
 
+/// The same of whatever packet it is; PINGREQ and PINGRESP say nothing.
+macro_rules! each_packet {
+    ($any:expr, $packet:ident => $body:expr, $ping:expr) => {
+        match $any {
+            Packet::Connect($packet) => $body,
+            Packet::Connack($packet) => $body,
+            Packet::Publish($packet) => $body,
+            Packet::Puback($packet) => $body,
+            Packet::Pubrec($packet) => $body,
+            Packet::Pubrel($packet) => $body,
+            Packet::Pubcomp($packet) => $body,
+            Packet::Subscribe($packet) => $body,
+            Packet::Suback($packet) => $body,
+            Packet::Unsubscribe($packet) => $body,
+            Packet::Unsuback($packet) => $body,
+            Packet::Disconnect($packet) => $body,
+            Packet::Auth($packet) => $body,
+            Packet::Pingreq | $crate::protocol::packet::Packet::Pingresp => $ping,
+        }
+    };
+}
+pub(crate) use each_packet;
+
+/// A packet of this type, which its struct reads from `source`.
+macro_rules! read_packet {
+    ($packet:expr, $source:expr, $reserved:expr) => {
+        match $packet {
+            PacketType::Connect => Packet::Connect(Box::new(Connect::read($source)?)),
+            PacketType::Connack => Packet::Connack(Connack::read($source)?),
+            PacketType::Publish => Packet::Publish(Publish::read($source)?),
+            PacketType::Puback => Packet::Puback(Ack::read($source)?),
+            PacketType::Pubrec => Packet::Pubrec(Ack::read($source)?),
+            PacketType::Pubrel => Packet::Pubrel(Ack::read($source)?),
+            PacketType::Pubcomp => Packet::Pubcomp(Ack::read($source)?),
+            PacketType::Subscribe => Packet::Subscribe(Subscribe::read($source)?),
+            PacketType::Suback => Packet::Suback(Suback::read($source)?),
+            PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read($source)?),
+            PacketType::Unsuback => Packet::Unsuback(Unsuback::read($source)?),
+            PacketType::Pingreq => Packet::Pingreq,
+            PacketType::Pingresp => Packet::Pingresp,
+            PacketType::Disconnect => Packet::Disconnect(Disconnect::read($source)?),
+            PacketType::Auth => Packet::Auth(Auth::read($source)?),
+            PacketType::Reserved => $reserved,
+        }
+    };
+}
+pub(crate) use read_packet;
+
 impl Packet {
     /// Explains a frame. A CONNECT says its own version; `version` is that of every other packet.
     ///
@@ -203,7 +251,6 @@ impl Packet {
         log: Option<&mut FieldLog>,
         faults: Option<&mut Faults>,
     ) -> Result<Self, DecodeError> {
-        use PacketType as T;
         let packet = frame.packet_type();
         let mut reader = Reader::new(
             Context {
@@ -239,24 +286,11 @@ impl Packet {
             return reader.fault(FieldId::PacketType, 0, unknown);
         }
         check_flags(&mut reader, first)?;
-        let decoded = match packet {
-            T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
-            T::Connack => Self::Connack(Connack::read(&mut reader)?),
-            T::Publish => Self::Publish(Publish::read(first, &mut reader)?),
-            T::Puback => Self::Puback(Ack::read(&mut reader)?),
-            T::Pubrec => Self::Pubrec(Ack::read(&mut reader)?),
-            T::Pubrel => Self::Pubrel(Ack::read(&mut reader)?),
-            T::Pubcomp => Self::Pubcomp(Ack::read(&mut reader)?),
-            T::Subscribe => Self::Subscribe(Subscribe::read(&mut reader)?),
-            T::Suback => Self::Suback(Suback::read(&mut reader)?),
-            T::Unsubscribe => Self::Unsubscribe(Unsubscribe::read(&mut reader)?),
-            T::Unsuback => Self::Unsuback(Unsuback::read(&mut reader)?),
-            T::Pingreq => Self::Pingreq,
-            T::Pingresp => Self::Pingresp,
-            T::Disconnect => Self::Disconnect(Disconnect::read(&mut reader)?),
-            T::Auth => Self::Auth(Auth::read(&mut reader)?),
-            T::Reserved => return reader.fault(FieldId::PacketType, 0, Fault::ReservedPacketType(0)),
-        };
+        let decoded = read_packet!(
+            packet,
+            &mut reader,
+            return reader.fault(FieldId::PacketType, 0, unknown)
+        );
         reader.finish()?;
         Ok(decoded)
     }
@@ -271,19 +305,11 @@ impl Packet {
             Self::Publish(publish) => publish.flags(),
             _ => kind.header_flags().unwrap_or_default(),
         };
-        put_packet(buffer, kind.number() << 4 | flags, |sink| match self {
-            Self::Connect(p) => p.write(sink),
-            Self::Connack(p) => p.write(version, sink),
-            Self::Publish(p) => p.write(version, sink),
-            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => p.write(kind, version, sink),
-            Self::Subscribe(p) => p.write(version, sink),
-            Self::Suback(p) => p.write(version, sink),
-            Self::Unsubscribe(p) => p.write(version, sink),
-            Self::Unsuback(p) => p.write(version, sink),
-            Self::Pingreq | Self::Pingresp => Ok(()),
-            Self::Disconnect(p) => p.write(version, sink),
-            Self::Auth(p) => p.write(version, sink),
-        })
+        put_packet(
+            buffer,
+            kind.number() << 4 | flags,
+            |sink| each_packet!(self, packet => packet.write(kind, version, sink), Ok(())),
+        )
     }
 
     /// Its packet identifier; only some types have one.
@@ -303,19 +329,7 @@ impl Packet {
     /// Its properties, but for those of a will; PINGREQ and PINGRESP cannot have any.
     #[must_use]
     pub fn properties(&self) -> Option<&Properties> {
-        Some(match self {
-            Self::Connect(p) => &p.properties,
-            Self::Connack(p) => &p.properties,
-            Self::Publish(p) => &p.properties,
-            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => &p.properties,
-            Self::Subscribe(p) => &p.properties,
-            Self::Suback(p) => &p.properties,
-            Self::Unsubscribe(p) => &p.properties,
-            Self::Unsuback(p) => &p.properties,
-            Self::Disconnect(p) => &p.properties,
-            Self::Auth(p) => &p.properties,
-            Self::Pingreq | Self::Pingresp => return None,
-        })
+        each_packet!(self, packet => Some(&packet.properties), None)
     }
 
     /// The packet's type.
@@ -391,16 +405,13 @@ fn put_reason_and_properties(
     reason: ReasonCode,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
-    if version != Version::V5 {
-        return put_properties(sink, packet, version, properties);
-    }
-    if reason != ReasonCode::SUCCESS || !properties.is_empty() {
+    if version == Version::V5 && (reason != ReasonCode::SUCCESS || !properties.is_empty()) {
         sink.put_byte(reason.0);
     }
-    if !properties.is_empty() {
-        put_properties(sink, packet, version, properties)?;
+    match properties.is_empty() {
+        true => Ok(()),
+        false => put_properties(sink, packet, version, properties),
     }
-    Ok(())
 }
 
 fn read_properties(reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {

@@ -213,6 +213,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Packet type and flags.
+    #[inline(always)]
+    pub(super) fn first_byte(&self) -> u8 {
+        self.packet.first().copied().unwrap_or_default()
+    }
+
     /// Offset of the next byte in the packet.
     pub(super) fn offset(&self) -> usize {
         self.at

@@ -33,14 +33,14 @@ impl Auth {
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         if version != Version::V5 {
-            return Err(EncodeError::NotInVersion(PacketType::Auth, version));
+            return Err(EncodeError::NotInVersion(packet, version));
         }
         if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
             return Ok(());
         }
         sink.put_byte(self.reason.0);
-        super::put_properties(sink, PacketType::Auth, version, &self.properties)
+        super::put_properties(sink, packet, version, &self.properties)
     }
 }

@@ -41,14 +41,14 @@ impl Connack {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_byte(u8::from(self.session_present && version != Version::V31));
         sink.put_byte(if version == Version::V5 {
             self.reason.0
         } else {
             self.reason.return_code()
         });
-        super::put_properties(sink, PacketType::Connack, version, &self.properties)
+        super::put_properties(sink, packet, version, &self.properties)
     }
 }
 

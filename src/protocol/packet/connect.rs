@@ -106,7 +106,8 @@ impl Connect {
         })
     }
 
-    pub(super) fn write(&self, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    /// In its own version, whatever that of the connection.
+    pub(super) fn write(&self, packet: PacketType, _: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         let version = self.version;
         if self.password.is_some() && self.username.is_none() && version != Version::V5 {
             return Err(EncodeError::PasswordWithoutUsername);
@@ -116,7 +117,7 @@ impl Connect {
         sink.put_byte(self.level());
         sink.put_byte(self.flags());
         sink.put_number16(self.keep_alive);
-        super::put_properties(sink, PacketType::Connect, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         sink.put_text(&self.client_id);
         if let Some(will) = &self.will {
             will.write(version, sink)?;

@@ -27,7 +27,7 @@ impl Disconnect {
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
-        super::put_reason_and_properties(sink, PacketType::Disconnect, version, self.reason, &self.properties)
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+        super::put_reason_and_properties(sink, packet, version, self.reason, &self.properties)
     }
 }

@@ -44,7 +44,8 @@ impl Publish {
     }
 
     #[inline(always)]
-    pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let first = reader.first_byte();
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
         let qos = match QoS::from_bits(first >> 1 & 3) {
             Some(qos) => qos,
@@ -87,12 +88,12 @@ impl Publish {
         flag(self.dup, DUP) | u8::from(self.qos) << 1 | flag(self.retain, RETAIN)
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_text(&self.topic);
         if let Some(packet_id) = self.packet_id {
             sink.put_number16(packet_id.get());
         }
-        super::put_properties(sink, PacketType::Publish, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         sink.put(&self.payload);
         Ok(())
     }
@@ -103,7 +104,7 @@ impl Publish {
     /// As encoding.
     pub fn size(&self, version: Version) -> Result<usize, EncodeError> {
         let mut length = Length::default();
-        self.write(version, &mut length)?;
+        self.write(PacketType::Publish, version, &mut length)?;
         let to_come = self.qos != QoS::AtMostOnce && self.packet_id.is_none();
         let remaining = length.0 + if to_come { 2 } else { 0 };
         let mut header = Length(1);

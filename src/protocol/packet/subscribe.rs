@@ -87,9 +87,9 @@ impl Subscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Subscribe, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         for subscription in &self.subscriptions {
             sink.put_text(&subscription.filter);
             sink.put_byte(subscription.options(version));
@@ -199,9 +199,9 @@ impl Suback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Suback, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         for reason in &self.reasons {
             // Before version 5 there is one failure code, 0x80 `[MQTT-3.9.3-2]`.
             let code = if version != Version::V5 && reason.is_failure() {

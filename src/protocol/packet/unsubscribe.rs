@@ -29,9 +29,9 @@ impl Unsubscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Unsubscribe, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         for filter in &self.filters {
             sink.put_text(filter);
         }
@@ -65,9 +65,9 @@ impl Unsuback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, sink: &mut dyn Sink) -> Result<(), EncodeError> {
         sink.put_number16(self.packet_id.get());
-        super::put_properties(sink, PacketType::Unsuback, version, &self.properties)?;
+        super::put_properties(sink, packet, version, &self.properties)?;
         if version == Version::V5 {
             for reason in &self.reasons {
                 sink.put_byte(reason.0);
