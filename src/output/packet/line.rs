@@ -1,6 +1,6 @@
 //! One line for each packet: time, connection, direction, type, facts, violations. It must not know what was decoded.
 
-use super::super::flow::unacknowledged;
+use super::super::flow::unanswered;
 use super::super::style::{Ink, Style};
 use super::super::text::escape;
 use super::super::time;
@@ -45,18 +45,7 @@ pub fn ending(ending: &Ending, options: Options, out: &mut Vec<u8>) {
     line.push_str("■ ");
     escape(&ending.cause, &mut line);
     line.push('\n');
-    for (sender, kind, id, topic) in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
-        line.push_str("    ");
-        style.paint(Ink::Warning, &mut line, |line| {
-            line.push_str("- unacknowledged: ");
-            unacknowledged(*sender, *kind, *id, topic.as_deref(), line);
-        });
-        line.push('\n');
-    }
-    let more = ending.unacknowledged.len().saturating_sub(UNACKNOWLEDGED);
-    if more > 0 {
-        let _ = writeln!(line, "    … and {more} more");
-    }
+    unanswered(ending, UNACKNOWLEDGED, 4, "- ", style, &mut line);
     out.extend_from_slice(line.as_bytes());
 }
 
