@@ -8,7 +8,7 @@ mod rules;
 mod version;
 
 use crate::protocol::error::Severity as FaultSeverity;
-use crate::protocol::{DecodeError, Fault, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
+use crate::protocol::{DecodeError, Fault, FieldId, FieldLog, Frame, Packet, PacketType, Sender, Utf8, Version};
 use dialogue::Dialogue;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -118,8 +118,8 @@ pub struct Violation {
     pub statement: Option<&'static str>,
     /// Byte offset in the packet.
     pub offset: Option<usize>,
-    /// The field, by the standard's name.
-    pub field: Option<&'static str>,
+    /// The field.
+    pub field: Option<FieldId>,
     /// In plain words, without field, offset and statement.
     pub message: String,
 }
@@ -261,7 +261,7 @@ fn said_version(explained: &Explained) -> Option<Version> {
     match &explained.packet {
         Ok(Packet::Connect(connect)) => Some(connect.version),
         Err(error)
-            if error.packet == PacketType::Connect && explained.log.iter().any(|f| f.name == "protocol level") =>
+            if error.packet == PacketType::Connect && explained.log.iter().any(|f| f.id == FieldId::ProtocolLevel) =>
         {
             Some(error.version)
         }

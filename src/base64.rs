@@ -1,21 +1,13 @@
 //! Base64 (RFC 4648), both ways. It must not know what it stands for.
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+use ::base64::Engine as _;
+use ::base64::display::Base64Display;
+use ::base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use std::io::Write as _;
 
 /// Appends the text of `bytes`, with padding (section 4).
 pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let value = group >> (18 - 6 * digit) & 0x3f;
-            out.push(if digit > chunk.len() {
-                b'='
-            } else {
-                ALPHABET[value as usize]
-            });
-        }
-    }
+    let _ = write!(out, "{}", Base64Display::new(bytes, &STANDARD));
 }
 
 /// The bytes of a text in the standard or the URL alphabet (not both), with or without padding. White space is refused.
@@ -25,41 +17,16 @@ pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let digits = text.get(..text.len() - padding).unwrap_or_default();
-    let url = digits.iter().find_map(|byte| match byte {
-        b'+' | b'/' => Some(false),
-        b'-' | b'_' => Some(true),
-        _ => None,
-    });
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    let (mut left, mut have) = (0_u32, 0);
-    for (index, byte) in digits.iter().enumerate() {
-        let value = digit(*byte, url.unwrap_or_default()).ok_or(index)?;
-        left = (left << 6 | u32::from(value)) & 0x3fff;
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            bytes.push(u8::try_from(left >> have & 0xff).unwrap_or_default());
-        }
-    }
-    let rest = left & ((1 << have) - 1);
-    let padded = padding == 0 || (padding < 3 && text.len() % 4 == 0);
-    if have == 6 || rest != 0 || !padded {
-        return Err(text.len());
-    }
-    Ok(bytes)
-}
-
-fn digit(byte: u8, url: bool) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' if !url => Some(62),
-        b'/' if !url => Some(63),
-        b'-' if url => Some(62),
-        b'_' if url => Some(63),
-        _ => None,
-    }
+    let special = digits.iter().find(|byte| matches!(byte, b'+' | b'/' | b'-' | b'_'));
+    let (engine, others) = match special {
+        Some(b'-' | b'_') => (&URL_SAFE_NO_PAD, b"-_"),
+        _ => (&STANDARD_NO_PAD, b"+/"),
+    };
+    let padded = padding == 0 || padding < 3 && text.len() % 4 == 0;
+    engine.decode(digits).ok().filter(|_| padded).ok_or_else(|| {
+        let digit = |byte: &u8| byte.is_ascii_alphanumeric() || others.contains(byte);
+        digits.iter().position(|byte| !digit(byte)).unwrap_or(text.len())
+    })
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! main --> commands --> cli      --> client::Options (plain data)
-//!   |          |------> input    --> protocol
-//!   v          |------> output   --> analysis, protocol
+//!   |          |------> input    --> json --> protocol
+//!   v          |------> output   --> analysis, json --> protocol
 //!  exit        |------> capture  --> protocol
 //!              |------> analysis --> protocol
 //!              |------> bench    --> client, session --> protocol
@@ -23,6 +23,7 @@
 //! - [`broker`]: the embedded broker, without IO but for `broker/serve.rs`.
 //! - [`mod@bench`]: load on a broker, and what was measured: a plan in, a report out.
 //! - [`base64`]: one encoding that both need. [`nearest`]: the name that was meant.
+//! - [`json`]: packets as JSON, both ways by one description.
 //! - [`capture`]: pcap and pcapng -> IP -> TCP -> TLS, WebSocket -> frames.
 //! - [`analysis`]: what the packets of a session mean together: versions, aliases, acknowledgements, violations.
 //! - [`input`], [`output`]: payloads, texts of bytes and JSON in; JSON lines, formats, explained packets out.
@@ -51,9 +52,14 @@
 //! A shape of hex text: the table in `input/text.rs`. A link layer: `capture/network/link.rs`. A rule of a session:
 //! `analysis/rules.rs` and where it is checked, `analysis/dialogue.rs`.
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, of a
-//! type that reads its own text (`FromStr`, with a word in `flag_values!`: `cli/values.rs`). What is worth a word when it goes wrong:
-//! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. A packet's field:
-//! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
+//! type that reads its own text (`FromStr`, with a word in `flag_values!`: `cli/values.rs`). What is worth a word when it
+//! goes wrong: `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. An output format:
+//! `output/message.rs`, `output/packet/`.
+//!
+//! - A packet's field: its packet's file in `protocol/packet/`, under a row of `protocol/field.rs` (name, key, secret or not);
+//!   as a member of the packet's JSON object, both ways, a row of `json/packet.rs`.
+//! - A property: its row in `protocol/property.rs`. A reason code: its row in `protocol/reason.rs`.
+//! - A fault of the standard: its row in `protocol/error.rs`, and the check in its packet's file.
 
 pub mod analysis;
 pub mod base64;
@@ -65,6 +71,7 @@ pub mod client;
 pub mod commands;
 pub mod exit;
 pub mod input;
+pub mod json;
 pub mod nearest;
 pub mod net;
 pub mod output;

@@ -3,7 +3,6 @@
 
 mod escape;
 pub mod flow;
-mod json;
 pub mod json_text;
 pub mod message;
 pub mod packet;

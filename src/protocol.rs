@@ -16,6 +16,7 @@
 )]
 
 pub mod error;
+pub mod field;
 pub mod frame;
 pub mod packet;
 pub mod property;
@@ -24,6 +25,7 @@ pub mod topic;
 pub mod wire;
 
 pub use error::{DecodeError, EncodeError, Fault};
+pub use field::{Field, FieldId, FieldLog, FieldValue};
 pub use frame::Frame;
 pub use packet::{
     Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, Publish, RetainHandling, Suback, Subscribe,
@@ -31,7 +33,7 @@ pub use packet::{
 };
 pub use property::{Properties, PropertyId, PropertyValue};
 pub use reason::ReasonCode;
-pub use wire::{Field, FieldLog, FieldValue, Utf8};
+pub use wire::Utf8;
 
 use std::fmt;
 
@@ -53,6 +55,15 @@ pub enum Version {
 }
 
 impl Version {
+    /// Every version, the oldest first.
+    pub const ALL: &'static [Self] = &[Self::V31, Self::V311, Self::V5];
+
+    /// From the protocol level.
+    #[must_use]
+    pub fn from_level(level: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|version| version.level() == level)
+    }
+
     /// The protocol level byte of CONNECT.
     #[must_use]
     pub fn level(self) -> u8 {

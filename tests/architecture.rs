@@ -95,14 +95,14 @@ const LAYERS: &[Layer] = &[
         name: "base64",
         files: &["base64"],
         crates: &[],
-        external: &[],
+        external: &["base64"],
         forbidden: PURE,
     },
     Layer {
         name: "nearest",
         files: &["nearest"],
         crates: &[],
-        external: &[],
+        external: &["strsim"],
         forbidden: PURE,
     },
     Layer {
@@ -138,6 +138,13 @@ const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        name: "json",
+        files: &["json"],
+        crates: &["base64", "json", "protocol"],
+        external: &["bytes", "serde_json", "thiserror"],
+        forbidden: PURE,
+    },
+    Layer {
         name: "input",
         files: &["input"],
         crates: &["input", "protocol", "base64"],
@@ -147,8 +154,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "input/packets",
         files: &["input/packets"],
-        crates: &["input", "protocol", "base64"],
-        external: &["bytes", "jiff", "serde_json", "thiserror"],
+        crates: &["input", "json", "protocol"],
+        external: &["bytes", "jiff", "thiserror"],
         forbidden: &["clap", "client::"],
     },
     Layer {
@@ -168,7 +175,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "output",
         files: &["output"],
-        crates: &["analysis", "base64", "bench", "output", "protocol"],
+        crates: &["analysis", "bench", "json", "output", "protocol"],
         external: &["bytes", "memchr", "thiserror", "serde", "serde_json", "jiff"],
         forbidden: &["tokio", "clap", "client::"],
     },
@@ -254,6 +261,7 @@ const CRATES: &[&str] = &[
     "rustls_native_certs",
     "serde",
     "serde_json",
+    "strsim",
     "thiserror",
     "tokio",
     "tokio_rustls",

@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_line_is_named() {
         (r#"{"type":"PUBLISH"}"#, "`topic` is missing"),
         (
             r#"{"type":"PUBLISH","topic":"a","paylod":"x"}"#,
-            "unknown key `paylod`; PUBLISH has version, raw, type, qos",
+            "unknown key `paylod`; PUBLISH has version, raw, type, topic, qos",
         ),
         (
             r#"{"type":"PUBLISHED","topic":"a"}"#,
@@ -227,7 +227,7 @@ fn what_is_wrong_with_a_line_is_named() {
         ),
         (
             r#"{"type":"CONNECT","will":{"topic":"a","payload":"x","qs":1}}"#,
-            "unknown key `will.qs`; the will has qos",
+            "unknown key `will.qs`; the will has topic, qos",
         ),
         (
             r#"{"type":"SUBSCRIBE","packet_id":1,"subscriptions":[{"filter":"a"},{"filter":1}]}"#,

@@ -5,7 +5,7 @@ use mqkit::analysis::{Analyst, Answer, Ending, Explained, Origin, Severity, Viol
 use mqkit::output::flow::Flow;
 use mqkit::output::packet::{Options, json, line, verbose};
 use mqkit::output::stats::Stats;
-use mqkit::protocol::{Packet, PacketType, Sender, Utf8, Version, frame};
+use mqkit::protocol::{FieldId, Packet, PacketType, Sender, Utf8, Version, frame};
 use std::time::Duration;
 
 /// The first packet of `bytes`, as a lone hex dump gives it.
@@ -128,7 +128,7 @@ fn session() -> (Vec<Explained>, Ending) {
             severity: Severity::Protocol,
             statement: Some("MQTT-4.3.3-4"),
             offset: Some(2),
-            field: Some("packet identifier"),
+            field: Some(FieldId::PacketIdentifier),
             message: "an example of a violation".to_owned(),
         },
     ]);

@@ -3,8 +3,8 @@
 
 use bytes::BytesMut;
 use mqkit::protocol::{
-    Connect, DecodeError, Fault, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue, Sender, Version,
-    frame,
+    Connect, DecodeError, Fault, FieldId, Frame, Packet, PacketType, Properties, PropertyId, PropertyValue, Sender,
+    Version, frame,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn code(error: &DecodeError) -> &'static str {
         Fault::SubscriptionOptionsReserved(_) => "subscription_options_reserved",
         Fault::RetainHandling3 => "retain_handling3",
         Fault::NoLocalOnShared => "no_local_on_shared",
-        Fault::ReasonCodeNotAllowed(_) if error.field == "return code" && error.packet == PacketType::Connack => {
+        Fault::ReasonCodeNotAllowed(_) if error.field == FieldId::ReturnCode && error.packet == PacketType::Connack => {
             "reserved_reason_code"
         }
         Fault::ReasonCodeNotAllowed(_) => "reason_code_not_allowed",

@@ -51,19 +51,12 @@ struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            receive_maximum: u16::MAX,
-            topic_alias_maximum: 0,
-            maximum_packet_size: None,
-            maximum_qos: QoS::ExactlyOnce,
-            retain_available: true,
-        }
+        Self::read(&Properties::new())
     }
 }
 
 impl Limits {
     fn read(properties: &Properties) -> Self {
-        let default = Self::default();
         Self {
             receive_maximum: properties.u16(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX),
             topic_alias_maximum: properties.u16(PropertyId::TopicAliasMaximum).unwrap_or(0),
@@ -71,7 +64,7 @@ impl Limits {
             maximum_qos: match properties.number(PropertyId::MaximumQos) {
                 Some(0) => QoS::AtMostOnce,
                 Some(1) => QoS::AtLeastOnce,
-                _ => default.maximum_qos,
+                _ => QoS::ExactlyOnce,
             },
             retain_available: properties.number(PropertyId::RetainAvailable) != Some(0),
         }
@@ -156,9 +149,9 @@ impl Dialogue {
             version: explained.version,
             kind: explained.frame.packet_type(),
             size: explained.frame.header_len() + explained.frame.remaining_length(),
-            alias_topic: None,
-            answer: None,
-            violations: Vec::new(),
+            alias_topic: &mut explained.alias_topic,
+            answer: &mut explained.answer,
+            violations: &mut explained.violations,
         };
         let sender = view.origin.sender;
         if sender != Sender::Unknown {
@@ -170,10 +163,7 @@ impl Dialogue {
             Ok(packet) => self.packet(packet, &mut view),
             Err(_) => self.end(sender).lossy = true,
         }
-        explained.alias_topic = view.alias_topic;
-        explained.answer = view.answer;
-        explained.violations.append(&mut view.violations);
-        let broke = explained.violations.iter().find(|v| v.severity >= Severity::Protocol);
+        let broke = view.violations.iter().find(|v| v.severity >= Severity::Protocol);
         let broke = broke.map(|Violation { field, message, .. }| {
             let place = field.map(|field| format!("{field}: ")).unwrap_or_default();
             (view.kind, format!("{place}{message}"))
@@ -186,7 +176,7 @@ impl Dialogue {
         }
     }
 
-    fn packet(&mut self, packet: &Packet, view: &mut View) {
+    fn packet(&mut self, packet: &Packet, view: &mut View<'_>) {
         if let Packet::Publish(publish) = packet {
             self.resolve_alias(publish, view);
         }
@@ -213,7 +203,7 @@ impl Dialogue {
             Packet::Pingreq => self.client.outstanding.ping(view.origin.time),
             Packet::Pingresp => match self.client.outstanding.pong() {
                 Some(time) => view.answers(PacketType::Pingreq, time, None),
-                None if self.complete() => view.breaks(rules::PINGRESP_OF_NOTHING, "answers no PINGREQ"),
+                None if self.complete() => view.breaks(rules::PINGRESP_OF_NOTHING),
                 None => {}
             },
             Packet::Disconnect(disconnect) => self.disconnect(disconnect, view),
@@ -224,7 +214,7 @@ impl Dialogue {
     }
 
     /// Is this packet due now, from this end?
-    fn check_place(&mut self, view: &mut View) {
+    fn check_place(&mut self, view: &mut View<'_>) {
         let (kind, sender) = (view.kind, view.origin.sender);
         let only = match kind {
             PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe | PacketType::Pingreq => {
@@ -242,52 +232,46 @@ impl Dialogue {
             } else {
                 "a server"
             };
-            view.breaks(rules::DIRECTION, format!("{kind} is sent by {who} only"));
+            view.breaks_with(rules::DIRECTION, format!("{kind} is sent by {who} only"));
         }
         if self.end(sender).left.is_some() {
-            view.breaks(rules::AFTER_DISCONNECT, "follows a DISCONNECT of the same end");
+            view.breaks(rules::AFTER_DISCONNECT);
         }
         let refused = self.connack.is_some_and(ReasonCode::is_failure);
         if refused && kind != PacketType::Connack {
-            view.breaks(rules::AFTER_REFUSAL, "follows a CONNACK that refused the connection");
+            view.breaks(rules::AFTER_REFUSAL);
         }
         let Some(opening) = &self.opening else { return };
         match (sender, self.connack) {
             (Sender::Server, None) if kind == PacketType::Disconnect => {
-                view.breaks(rules::DISCONNECT_BEFORE_CONNACK, "is sent in front of CONNACK");
+                view.breaks(rules::DISCONNECT_BEFORE_CONNACK);
             }
             (Sender::Server, None) if !matches!(kind, PacketType::Connack | PacketType::Auth) && !self.server.lossy => {
-                view.breaks(rules::FIRST_IS_CONNACK, "is sent in front of CONNACK");
+                view.breaks(rules::FIRST_IS_CONNACK);
             }
             (Sender::Client, None)
                 if opening.authentication_method.is_some()
                     && !matches!(kind, PacketType::Auth | PacketType::Disconnect | PacketType::Connect) =>
             {
-                view.breaks(
-                    rules::ONLY_AUTH_BEFORE_CONNACK,
-                    "only AUTH and DISCONNECT may follow a CONNECT with an authentication method until CONNACK",
-                );
+                view.breaks(rules::ONLY_AUTH_BEFORE_CONNACK);
             }
             _ => {}
         }
     }
 
-    fn check_size(&mut self, view: &mut View) {
-        let rule = match view.origin.sender {
-            Sender::Client => rules::PACKET_SIZE_CLIENT,
-            _ => rules::PACKET_SIZE_SERVER,
-        };
+    fn check_size(&mut self, view: &mut View<'_>) {
+        let rule = Rule::of(view.origin.sender, rules::PACKET_SIZE_CLIENT, rules::PACKET_SIZE_SERVER);
         let limit = self.peer(view.origin.sender).limits.maximum_packet_size;
         if let Some(limit) = limit.filter(|limit| view.size as u64 > u64::from(*limit)) {
             let message = format!(
                 "{} bytes exceed the other end's maximum packet size of {limit}",
                 view.size
             );
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
     }
 
-    fn check_keep_alive(&self, view: &mut View) {
+    fn check_keep_alive(&self, view: &mut View<'_>) {
         let keep_alive = self.opening.as_ref().map_or(0, |opening| opening.keep_alive);
         let limit = Duration::from_secs(keep_alive.into());
         if view.origin.sender != Sender::Client || keep_alive == 0 || self.client.lossy {
@@ -303,51 +287,49 @@ impl Dialogue {
                  the broker kept the connection",
                 silent.as_secs_f64()
             );
-            view.breaks(rules::KEEP_ALIVE_IGNORED, message);
+            view.breaks_with(rules::KEEP_ALIVE_IGNORED, message);
         } else if silent > limit + KEEP_ALIVE_GRACE {
             let message = format!(
                 "the client was silent for {:.1} s, with a keep alive of {keep_alive} s",
                 silent.as_secs_f64()
             );
-            view.breaks(rules::KEEP_ALIVE, message);
+            view.breaks_with(rules::KEEP_ALIVE, message);
         }
     }
 
     /// Reason strings and user properties that the client asked not to get.
-    fn check_problem_information(&self, packet: &Packet, view: &mut View) {
+    fn check_problem_information(&self, packet: &Packet, view: &mut View<'_>) {
+        use PacketType as T;
+        if !matches!(
+            view.kind,
+            T::Puback | T::Pubrec | T::Pubrel | T::Pubcomp | T::Suback | T::Unsuback | T::Auth
+        ) {
+            return;
+        }
+        let properties = packet.properties();
+        let has = |id| properties.is_some_and(|properties| properties.value(id).is_some());
         let unwanted = self
             .opening
             .as_ref()
             .is_some_and(|opening| !opening.problem_information);
-        let properties = match packet {
-            Packet::Puback(p) | Packet::Pubrec(p) | Packet::Pubrel(p) | Packet::Pubcomp(p) => &p.properties,
-            Packet::Suback(p) => &p.properties,
-            Packet::Unsuback(p) => &p.properties,
-            Packet::Auth(p) => &p.properties,
-            _ => return,
-        };
-        let has = |id| properties.value(id).is_some();
         if unwanted
             && view.origin.sender == Sender::Server
             && (has(PropertyId::ReasonString) || has(PropertyId::UserProperty))
         {
-            view.breaks(
-                rules::PROBLEM_INFORMATION,
-                "has a reason string or user properties although the client asked for no problem information",
-            );
+            view.breaks(rules::PROBLEM_INFORMATION);
         }
     }
 
-    fn connect(&mut self, connect: &Connect, view: &mut View) {
+    fn connect(&mut self, connect: &Connect, view: &mut View<'_>) {
         self.version = Known::Said(connect.version);
         if view.origin.sender == Sender::Unknown {
             return;
         }
         if self.opening.is_some() {
-            return view.breaks(rules::SECOND_CONNECT, "is the second CONNECT of this connection");
+            return view.breaks(rules::SECOND_CONNECT);
         }
         if self.client.packets > 0 {
-            view.breaks(rules::FIRST_IS_CONNECT, "is not the first packet of the client");
+            view.breaks(rules::FIRST_IS_CONNECT);
         }
         let text = |id| connect.properties.text(id).map(|text| text.detached());
         self.opening = Some(Opening {
@@ -362,9 +344,9 @@ impl Dialogue {
         self.client.limits = Limits::read(&connect.properties);
     }
 
-    fn connack(&mut self, connack: &Connack, view: &mut View) {
+    fn connack(&mut self, connack: &Connack, view: &mut View<'_>) {
         if self.connack.is_some() {
-            return view.breaks(rules::SECOND_CONNACK, "is the second CONNACK of this connection");
+            return view.breaks(rules::SECOND_CONNACK);
         }
         self.connack = Some(connack.reason);
         self.server.limits = Limits::read(&connack.properties);
@@ -374,66 +356,57 @@ impl Dialogue {
             opening.keep_alive = keep_alive;
         }
         if connack.session_present && opening.clean_start {
-            view.breaks(
-                rules::SESSION_PRESENT_AFTER_CLEAN_START,
-                "says that a session is present although the client asked for a clean start",
-            );
+            view.breaks(rules::SESSION_PRESENT_AFTER_CLEAN_START);
         }
         let assigned = connack.properties.text(PropertyId::AssignedClientIdentifier);
         if opening.client_id.is_empty() {
             match assigned {
                 Some(id) => opening.client_id = id.detached(),
-                None if view.version == Version::V5 && !connack.reason.is_failure() => view.breaks(
-                    rules::NO_ASSIGNED_CLIENT_ID,
-                    "assigns no client identifier although the client sent none",
-                ),
+                None if view.version == Version::V5 && !connack.reason.is_failure() => {
+                    view.breaks(rules::NO_ASSIGNED_CLIENT_ID)
+                }
                 None => {}
             }
         }
         let method = connack.properties.text(PropertyId::AuthenticationMethod);
         if method.is_some() && method != opening.authentication_method {
-            view.breaks(
-                rules::AUTH_METHOD_DIFFERS,
-                "has another authentication method than CONNECT",
-            );
+            view.breaks(rules::AUTH_METHOD_DIFFERS);
         }
     }
 
-    fn disconnect(&mut self, disconnect: &Disconnect, view: &View) {
+    fn disconnect(&mut self, disconnect: &Disconnect, view: &View<'_>) {
         self.end(view.origin.sender).left = Some(disconnect.reason);
     }
 
-    fn auth(&mut self, auth: &Auth, view: &mut View) {
+    fn auth(&mut self, auth: &Auth, view: &mut View<'_>) {
         let Some(opening) = &self.opening else { return };
         let method = auth.properties.text(PropertyId::AuthenticationMethod);
         match &opening.authentication_method {
-            None => view.breaks(
-                rules::AUTH_WITHOUT_CONNECT_METHOD,
-                "AUTH without an authentication method in CONNECT",
-            ),
-            Some(own) if method.is_some_and(|method| method != *own) => view.breaks(
-                rules::AUTH_METHOD_DIFFERS,
-                "has another authentication method than CONNECT",
-            ),
+            None => view.breaks(rules::AUTH_WITHOUT_CONNECT_METHOD),
+            Some(own) if method.is_some_and(|method| method != *own) => view.breaks(rules::AUTH_METHOD_DIFFERS),
             Some(_) => {}
         }
     }
 }
 
 /// The packet that is judged, and what is found.
-struct View {
+struct View<'a> {
     origin: Origin,
     version: Version,
     kind: PacketType,
     /// Bytes on the wire.
     size: usize,
-    alias_topic: Option<Utf8>,
-    answer: Option<Answer>,
-    violations: Vec<Violation>,
+    alias_topic: &'a mut Option<Utf8>,
+    answer: &'a mut Option<Answer>,
+    violations: &'a mut Vec<Violation>,
 }
 
-impl View {
-    fn breaks(&mut self, rule: Rule, message: impl Into<String>) {
+impl View<'_> {
+    fn breaks(&mut self, rule: Rule) {
+        self.breaks_with(rule, rule.sentence);
+    }
+
+    fn breaks_with(&mut self, rule: Rule, message: impl Into<String>) {
         self.violations.push(rule.broken(self.version, message));
     }
 
@@ -442,6 +415,6 @@ impl View {
             (Some(now), Some(sent)) => Some(now.saturating_sub(sent)),
             _ => None,
         };
-        self.answer = Some(Answer { to, after, topic });
+        *self.answer = Some(Answer { to, after, topic });
     }
 }

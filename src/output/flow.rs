@@ -191,16 +191,13 @@ impl Ladder {
         let assumed = if self.version_assumed { " (assumed)" } else { "" };
         facts.push(format!("MQTT {}{assumed}", self.version));
         if let Some(first) = self.first {
-            let mut time = Vec::new();
-            time::since_epoch(first, &mut time);
-            facts.push(format!("from {}", String::from_utf8_lossy(&time)));
+            facts.push(format!("from {}", time::date(first)));
         }
-        style.paint(Ink::Bold, out, |out| {
-            let _ = match connection {
-                Some(connection) => write!(out, "connection #{connection}"),
-                None => write!(out, "packets"),
-            };
-        });
+        let name = connection.map_or_else(
+            || "packets".to_owned(),
+            |connection| format!("connection #{connection}"),
+        );
+        style.paint(Ink::Bold, out, |out| out.push_str(&name));
         let _ = writeln!(out, ": {}", facts.join(", "));
         if !self.directed {
             return;
@@ -233,18 +230,24 @@ impl Ladder {
         out.push_str("end: ");
         escape(&ending.cause, out);
         out.push('\n');
-        for (sender, kind, id, topic) in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
-            let _ = write!(out, "{:MARGIN$}", "");
-            style.paint(Ink::Warning, out, |out| {
-                out.push_str("unacknowledged: ");
-                unacknowledged(*sender, *kind, *id, topic.as_deref(), out);
-            });
-            out.push('\n');
-        }
-        let more = ending.unacknowledged.len().saturating_sub(UNACKNOWLEDGED);
-        if more > 0 {
-            let _ = writeln!(out, "{:MARGIN$}… and {more} more", "");
-        }
+        unanswered(ending, UNACKNOWLEDGED, MARGIN, "", style, out);
+    }
+}
+
+/// What is not acknowledged at the end, `limit` of them, each on a line behind a margin and a mark.
+pub(super) fn unanswered(ending: &Ending, limit: usize, margin: usize, mark: &str, style: Style, out: &mut String) {
+    for (sender, kind, id, topic) in ending.unacknowledged.iter().take(limit) {
+        let _ = write!(out, "{:margin$}", "");
+        style.paint(Ink::Warning, out, |out| {
+            out.push_str(mark);
+            out.push_str("unacknowledged: ");
+            unacknowledged(*sender, *kind, *id, topic.as_deref(), out);
+        });
+        out.push('\n');
+    }
+    let more = ending.unacknowledged.len().saturating_sub(limit);
+    if more > 0 {
+        let _ = writeln!(out, "{:margin$}… and {more} more", "");
     }
 }
 

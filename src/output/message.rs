@@ -2,13 +2,15 @@
 //! where the message came from or where the output goes.
 
 use super::escape;
-use super::json;
 use super::json_text;
 use super::pretty;
 use super::style::Style;
 use super::template::Template;
 use super::time;
 use super::view;
+pub(super) use crate::json::member::payload as write_payload;
+use crate::json::member::{flag, number, string};
+use crate::json::{self, Name as _, key, keys};
 use crate::protocol::{Properties, Publish};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -148,45 +150,33 @@ pub fn properties_json(properties: &Properties) -> String {
 /// The object of `sub`'s default output and of `%j`; `payload` writes the last member.
 pub(super) fn write_json(message: &Received<'_>, out: &mut Vec<u8>, payload: impl FnOnce(&[u8], &mut Vec<u8>)) {
     let publish = message.publish;
-    out.extend_from_slice(b"{\"tst\":\"");
-    // Microseconds, as `mosquitto_sub` prints them.
-    let micros = u32::try_from(message.time.subsec_microsecond()).unwrap_or_default();
-    time::rfc3339(message.time.as_second(), micros * 1000, out);
-    out.push(b'"');
-    json::key("topic", out);
-    json::string(&publish.topic, out);
-    json::key("qos", out);
-    json::number(u8::from(publish.qos).into(), out);
-    json::key("retain", out);
-    out.extend_from_slice(if publish.retain { b"true" } else { b"false" });
-    json::key("payloadlen", out);
-    json::number(publish.payload.len() as u64, out);
-    if let Some(packet_id) = publish.packet_id {
-        json::key("mid", out);
-        json::number(packet_id.get().into(), out);
-    }
-    if !publish.properties.is_empty() {
-        json::key("properties", out);
-        json::properties(&publish.properties, false, out);
-    }
-    payload(&publish.payload, out);
-    out.push(b'}');
+    json::object(out, |out| {
+        keys::TST.put(out);
+        out.push(b'"');
+        // Microseconds, as `mosquitto_sub` prints them.
+        let micros = u32::try_from(message.time.subsec_microsecond()).unwrap_or_default();
+        time::rfc3339(message.time.as_second(), micros * 1000, out);
+        out.push(b'"');
+        string(key!(topic), &publish.topic, out);
+        number(key!(qos), u8::from(publish.qos).into(), out);
+        flag(key!(retain), publish.retain, out);
+        number(keys::PAYLOAD_LENGTH, publish.payload.len() as u64, out);
+        if let Some(packet_id) = publish.packet_id {
+            number(keys::MID, packet_id.get().into(), out);
+        }
+        if !publish.properties.is_empty() {
+            key!(properties).put(out);
+            json::properties(&publish.properties, false, out);
+        }
+        payload(&publish.payload, out);
+    });
 }
 
-/// `,"payload":…`: text, `null` when empty, `payload_base64` when it is not UTF-8.
-pub(super) fn write_payload(payload: &[u8], out: &mut Vec<u8>) {
-    if payload.is_empty() {
-        out.extend_from_slice(b",\"payload\":null");
-    } else {
-        json::bytes("payload", payload, out);
-    }
-}
-
-/// As [`write_payload`], but JSON goes in as JSON, on one line.
+/// As [`write_payload`] writes it, but JSON goes in as JSON, on one line.
 pub(super) fn write_parsed_payload(payload: &[u8], out: &mut Vec<u8>) {
     match serde_json::from_slice::<serde_json::Value>(payload) {
         Ok(value) => {
-            json::key("payload", out);
+            key!(payload).put(out);
             let _ = write!(out, "{value}");
         }
         Err(_) => write_payload(payload, out),

@@ -11,7 +11,7 @@ pub(super) use facts::{Layout, Look, facts};
 use super::style::{Ink, Style};
 use super::text::escape;
 use crate::analysis::{Explained, Severity, Violation};
-use crate::protocol::{Field, FieldLog, FieldValue, Frame, Packet, PacketType, Sender, Version};
+use crate::protocol::{Connect, Field, FieldId, FieldLog, FieldValue, Frame, Packet, PacketType, Sender, Version};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -92,15 +92,11 @@ pub(super) fn ink(severity: Severity) -> Ink {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    matches!(name, "password" | "authentication-data")
-}
-
 /// The bytes of a field that are secret: its value, but not its identifier and length.
 fn secret_part(field: &Field) -> Range<usize> {
     let end = field.offset.saturating_add(field.length);
     let value = match &field.value {
-        FieldValue::Bytes(bytes) if is_secret(field.name) => bytes.len(),
+        FieldValue::Bytes(bytes) if field.id.is_secret() => bytes.len(),
         _ => 0,
     };
     end.saturating_sub(value)..end
@@ -114,13 +110,14 @@ fn unread(frame: &Frame, log: &FieldLog) -> Range<usize> {
 
 /// Whether there can be a password or authentication data behind the last field that could be read.
 fn unread_may_be_secret(frame: &Frame, version: Version, log: &FieldLog) -> bool {
-    const PASSWORD: u8 = 0x40;
     match frame.packet_type() {
         PacketType::Connect => {
-            let flags = log.iter().find(|field| field.name == "connect flags");
-            let without = matches!(flags, Some(Field { value: FieldValue::Flags(flags), .. }) if flags & PASSWORD == 0);
-            let past_properties = || log.iter().any(|field| field.name == "client identifier");
-            !without || version == Version::V5 && !past_properties()
+            let with_password = log.iter().all(|field| match (field.id, &field.value) {
+                (FieldId::ConnectFlags, FieldValue::Flags(flags)) => flags & Connect::PASSWORD_FLAG != 0,
+                _ => true,
+            });
+            let past_properties = || log.iter().any(|field| field.id == FieldId::ClientIdentifier);
+            with_password || version == Version::V5 && !past_properties()
         }
         // Flags, reason code and property length leave no room for it.
         PacketType::Connack | PacketType::Auth => frame.bytes().len() > 6,
@@ -149,5 +146,37 @@ fn raw(explained: &Explained, show_secrets: bool, out: &mut Vec<u8>) {
     log.iter().for_each(|field| hide(secret_part(field)));
     if unread_may_be_secret(frame, explained.version, &log) {
         hide(unread(frame, &log));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::PropertyId;
+    use bytes::Bytes;
+
+    /// Whatever a field is called, what it holds is shown by its identity: a new name cannot leak a password.
+    #[test]
+    fn a_secret_is_told_by_its_field_and_not_by_its_name() {
+        let properties = PropertyId::ALL.iter().map(|id| FieldId::Property(*id));
+        let all: Vec<FieldId> = FieldId::ALL.iter().copied().chain(properties).collect();
+        let secret: Vec<FieldId> = all.iter().copied().filter(|id| id.is_secret()).collect();
+        assert_eq!(secret, [FieldId::Password, PropertyId::AuthenticationData.into()]);
+        for id in all {
+            let value = FieldValue::Bytes(Bytes::from_static(b"hunter2"));
+            let field = Field {
+                id,
+                offset: 2,
+                length: 9,
+                value,
+            };
+            let (mut member, hidden) = (Vec::new(), secret.contains(&id));
+            json::write_field(&field, Options::default(), &mut member);
+            let row = verbose::value(&field, PacketType::Connect, Version::V5, id.is_secret());
+            for shown in [String::from_utf8(member).unwrap(), row] {
+                assert_eq!(shown.contains("hunter2"), !hidden, "{shown}");
+            }
+            assert_eq!(secret_part(&field), if hidden { 4..11 } else { 11..11 });
+        }
     }
 }

@@ -7,7 +7,7 @@ mod report;
 
 use super::text::shorten;
 use crate::analysis::{Ending, Explained, Severity, Violation};
-use crate::protocol::{Packet, PacketType, Publish, QoS, Sender, Version};
+use crate::protocol::{FieldId, Packet, PacketType, Publish, QoS, Sender, Version};
 use histogram::Histogram;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -92,7 +92,7 @@ struct Connection {
 struct Violations {
     severity: Severity,
     statement: Option<&'static str>,
-    field: Option<&'static str>,
+    field: Option<FieldId>,
     /// Message of the first one.
     message: String,
     count: u64,

@@ -33,6 +33,13 @@ pub(super) fn since_epoch(time: Duration, out: &mut Vec<u8>) {
     rfc3339(seconds(time), time.subsec_nanos(), out);
 }
 
+/// As [`since_epoch`], on its own.
+pub(super) fn date(time: Duration) -> String {
+    let mut out = Vec::new();
+    since_epoch(time, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
 /// RFC 3339 in UTC without a fraction: `2026-11-23T04:42:52Z`.
 pub(super) fn second(second: i64) -> String {
     let mut out = Vec::new();
@@ -43,9 +50,11 @@ pub(super) fn second(second: i64) -> String {
 }
 
 /// The time of day in UTC with microseconds: `04:42:52.456768`.
-pub(super) fn clock(time: Duration, out: &mut Vec<u8>) {
+pub(super) fn clock(time: Duration) -> String {
+    let mut out = Vec::with_capacity(16);
     out.extend_from_slice(second_text(seconds(time)).get(CLOCK..).unwrap_or_default());
-    digits::<6>(time.subsec_micros(), out);
+    digits::<6>(time.subsec_micros(), &mut out);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// For people: `450 µs`, `1.2 ms`, `12.3 s`, `2 min 5 s`, `3 h 20 min`.
@@ -63,7 +72,7 @@ pub(super) fn span(span: Duration) -> String {
 
 /// A number of milliseconds with microseconds behind the point, without zeros at its end: `1.25`.
 pub(super) fn millis(span: Duration, out: &mut Vec<u8>) {
-    super::json::number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), out);
+    crate::json::number(u64::try_from(span.as_millis()).unwrap_or(u64::MAX), out);
     let micros = span.subsec_micros() % 1000;
     if micros == 0 {
         return;
@@ -118,7 +127,7 @@ mod tests {
             "2026-11-23T04:42:52.456768Z"
         );
         assert_eq!(text(|out| since_epoch(time(1), out)), "2026-11-23T04:42:52.000000001Z");
-        assert_eq!(text(|out| clock(time(1_999), out)), "04:42:52.000001");
+        assert_eq!(clock(time(1_999)), "04:42:52.000001");
         // A capture may claim any time.
         assert_eq!(
             text(|out| since_epoch(Duration::from_secs(u64::MAX), out)),

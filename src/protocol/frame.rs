@@ -1,7 +1,7 @@
 //! Cuts one control packet off a buffer. It must not know what is inside a packet.
 
 use super::wire::Context;
-use super::{DecodeError, Fault, PacketType, Sender, Version};
+use super::{DecodeError, Fault, FieldId, PacketType, Sender, Version};
 use bytes::{Bytes, BytesMut};
 
 /// Bytes of the longest fixed header.
@@ -119,7 +119,7 @@ fn header_fault(bytes: &[u8], offset: usize, fault: Fault) -> DecodeError {
         sender: Sender::Unknown,
         packet,
     }
-    .fault("remaining length", offset, fault)
+    .fault(FieldId::RemainingLength, offset, fault)
 }
 
 /// Takes the next packet off the front of `buffer`; `None` when more bytes are needed.

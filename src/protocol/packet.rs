@@ -20,13 +20,16 @@ pub use unsubscribe::{Unsuback, Unsubscribe};
 
 use super::property::Place;
 use super::reason::Allowed;
-use super::wire::{Context, Faults, FieldLog, FieldValue, Reader, put_packet, varint_size};
-use super::{DecodeError, EncodeError, Fault, Frame, Properties, ReasonCode, Sender, Version};
+use super::wire::{Context, Faults, Reader, put_packet, varint_size};
+use super::{
+    DecodeError, EncodeError, Fault, FieldId, FieldLog, FieldValue, Frame, PacketId, Properties, ReasonCode, Sender,
+    Version,
+};
 use bytes::{BufMut, BytesMut};
 use std::fmt;
 
 macro_rules! packet_types {
-    ($($variant:ident = $number:literal, $name:literal;)*) => {
+    ($($variant:ident = $number:literal, $bit:ident, $name:literal;)*) => {
         /// The types of control packets (version 5, section 2.1.2).
         #[allow(missing_docs, reason = "the names are the standard's")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +37,9 @@ macro_rules! packet_types {
         pub enum PacketType { $($variant = $number),* }
 
         impl PacketType {
+            /// Every type, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
             /// From the upper four bits of the first byte.
             #[must_use]
             pub fn from_first_byte(byte: u8) -> Self {
@@ -46,26 +52,30 @@ macro_rules! packet_types {
                 match self { $(Self::$variant => $name),* }
             }
         }
+
+        /// One bit for each type, for sets of them in tables.
+        #[allow(dead_code, reason = "some packets are in no table")]
+        pub(super) mod bits { $(pub(in crate::protocol) const $bit: u16 = 1 << $number;)* }
     };
 }
 
 packet_types! {
-    Reserved = 0, "reserved packet type";
-    Connect = 1, "CONNECT";
-    Connack = 2, "CONNACK";
-    Publish = 3, "PUBLISH";
-    Puback = 4, "PUBACK";
-    Pubrec = 5, "PUBREC";
-    Pubrel = 6, "PUBREL";
-    Pubcomp = 7, "PUBCOMP";
-    Subscribe = 8, "SUBSCRIBE";
-    Suback = 9, "SUBACK";
-    Unsubscribe = 10, "UNSUBSCRIBE";
-    Unsuback = 11, "UNSUBACK";
-    Pingreq = 12, "PINGREQ";
-    Pingresp = 13, "PINGRESP";
-    Disconnect = 14, "DISCONNECT";
-    Auth = 15, "AUTH";
+    Reserved = 0, RESERVED, "reserved packet type";
+    Connect = 1, CONNECT, "CONNECT";
+    Connack = 2, CONNACK, "CONNACK";
+    Publish = 3, PUBLISH, "PUBLISH";
+    Puback = 4, PUBACK, "PUBACK";
+    Pubrec = 5, PUBREC, "PUBREC";
+    Pubrel = 6, PUBREL, "PUBREL";
+    Pubcomp = 7, PUBCOMP, "PUBCOMP";
+    Subscribe = 8, SUBSCRIBE, "SUBSCRIBE";
+    Suback = 9, SUBACK, "SUBACK";
+    Unsubscribe = 10, UNSUBSCRIBE, "UNSUBSCRIBE";
+    Unsuback = 11, UNSUBACK, "UNSUBACK";
+    Pingreq = 12, PINGREQ, "PINGREQ";
+    Pingresp = 13, PINGRESP, "PINGRESP";
+    Disconnect = 14, DISCONNECT, "DISCONNECT";
+    Auth = 15, AUTH, "AUTH";
 }
 
 impl PacketType {
@@ -73,6 +83,11 @@ impl PacketType {
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8
+    }
+
+    /// Its bit in [`bits`].
+    pub(super) fn bit(self) -> u16 {
+        1 << self.number()
     }
 
     /// False for type 0, and for AUTH before version 5.
@@ -118,6 +133,54 @@ pub enum Packet {
     Disconnect(Disconnect),
     Auth(Auth),
 }
+
+/// The same of whatever packet it is; PINGREQ and PINGRESP say nothing.
+macro_rules! each_packet {
+    ($any:expr, $packet:ident => $body:expr, $ping:expr) => {
+        match $any {
+            Packet::Connect($packet) => $body,
+            Packet::Connack($packet) => $body,
+            Packet::Publish($packet) => $body,
+            Packet::Puback($packet) => $body,
+            Packet::Pubrec($packet) => $body,
+            Packet::Pubrel($packet) => $body,
+            Packet::Pubcomp($packet) => $body,
+            Packet::Subscribe($packet) => $body,
+            Packet::Suback($packet) => $body,
+            Packet::Unsubscribe($packet) => $body,
+            Packet::Unsuback($packet) => $body,
+            Packet::Disconnect($packet) => $body,
+            Packet::Auth($packet) => $body,
+            Packet::Pingreq | $crate::protocol::packet::Packet::Pingresp => $ping,
+        }
+    };
+}
+pub(crate) use each_packet;
+
+/// A packet of this type, which its struct reads from `source`.
+macro_rules! read_packet {
+    ($packet:expr, $source:expr, $reserved:expr) => {
+        match $packet {
+            PacketType::Connect => Packet::Connect(Box::new(Connect::read($source)?)),
+            PacketType::Connack => Packet::Connack(Connack::read($source)?),
+            PacketType::Publish => Packet::Publish(Publish::read($source)?),
+            PacketType::Puback => Packet::Puback(Ack::read($source)?),
+            PacketType::Pubrec => Packet::Pubrec(Ack::read($source)?),
+            PacketType::Pubrel => Packet::Pubrel(Ack::read($source)?),
+            PacketType::Pubcomp => Packet::Pubcomp(Ack::read($source)?),
+            PacketType::Subscribe => Packet::Subscribe(Subscribe::read($source)?),
+            PacketType::Suback => Packet::Suback(Suback::read($source)?),
+            PacketType::Unsubscribe => Packet::Unsubscribe(Unsubscribe::read($source)?),
+            PacketType::Unsuback => Packet::Unsuback(Unsuback::read($source)?),
+            PacketType::Pingreq => Packet::Pingreq,
+            PacketType::Pingresp => Packet::Pingresp,
+            PacketType::Disconnect => Packet::Disconnect(Disconnect::read($source)?),
+            PacketType::Auth => Packet::Auth(Auth::read($source)?),
+            PacketType::Reserved => $reserved,
+        }
+    };
+}
+pub(crate) use read_packet;
 
 impl Packet {
     /// Explains a frame. A CONNECT says its own version; `version` is that of every other packet.
@@ -188,7 +251,6 @@ impl Packet {
         log: Option<&mut FieldLog>,
         faults: Option<&mut Faults>,
     ) -> Result<Self, DecodeError> {
-        use PacketType as T;
         let packet = frame.packet_type();
         let mut reader = Reader::new(
             Context {
@@ -201,47 +263,34 @@ impl Packet {
             log,
             faults,
         );
-        let first = reader.flags("packet type and flags")?;
+        let first = reader.flags(FieldId::PacketTypeAndFlags)?;
         let remaining = reader.offset();
         reader.skip(frame.header_len().saturating_sub(1));
-        reader.note("remaining length", remaining, || {
+        reader.note(FieldId::RemainingLength, remaining, || {
             FieldValue::Number(u32::try_from(frame.remaining_length()).unwrap_or_default())
         });
         let defect = frame.defect();
         let cut = |fault: &Fault| matches!(fault, Fault::PacketCut { .. });
         if let Some((offset, fault)) = defect.filter(|(_, fault)| !cut(fault)) {
-            return reader.fault("remaining length", offset, fault);
+            return reader.fault(FieldId::RemainingLength, offset, fault);
         }
         let exists = packet.exists_in(version);
         let unknown = Fault::ReservedPacketType(packet.number());
         if !exists {
-            reader.substitute("packet type", 0, unknown, ())?;
+            reader.substitute(FieldId::PacketType, 0, unknown, ())?;
         }
         if let Some((offset, fault)) = defect {
-            reader.substitute("remaining length", offset, fault, ())?;
+            reader.substitute(FieldId::RemainingLength, offset, fault, ())?;
         }
         if !exists {
-            return reader.fault("packet type", 0, unknown);
+            return reader.fault(FieldId::PacketType, 0, unknown);
         }
         check_flags(&mut reader, first)?;
-        let decoded = match packet {
-            T::Connect => Self::Connect(Box::new(Connect::read(&mut reader)?)),
-            T::Connack => Self::Connack(Connack::read(&mut reader)?),
-            T::Publish => Self::Publish(Publish::read(first, &mut reader)?),
-            T::Puback => Self::Puback(Ack::read(&mut reader)?),
-            T::Pubrec => Self::Pubrec(Ack::read(&mut reader)?),
-            T::Pubrel => Self::Pubrel(Ack::read(&mut reader)?),
-            T::Pubcomp => Self::Pubcomp(Ack::read(&mut reader)?),
-            T::Subscribe => Self::Subscribe(Subscribe::read(&mut reader)?),
-            T::Suback => Self::Suback(Suback::read(&mut reader)?),
-            T::Unsubscribe => Self::Unsubscribe(Unsubscribe::read(&mut reader)?),
-            T::Unsuback => Self::Unsuback(Unsuback::read(&mut reader)?),
-            T::Pingreq => Self::Pingreq,
-            T::Pingresp => Self::Pingresp,
-            T::Disconnect => Self::Disconnect(Disconnect::read(&mut reader)?),
-            T::Auth => Self::Auth(Auth::read(&mut reader)?),
-            T::Reserved => return reader.fault("packet type", 0, Fault::ReservedPacketType(0)),
-        };
+        let decoded = read_packet!(
+            packet,
+            &mut reader,
+            return reader.fault(FieldId::PacketType, 0, unknown)
+        );
         reader.finish()?;
         Ok(decoded)
     }
@@ -251,23 +300,35 @@ impl Packet {
     /// # Errors
     /// What the packet says cannot be said in this version or is too long.
     pub fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-        let kind = self.packet_type();
-        let first = kind.number() << 4 | kind.header_flags().unwrap_or_default();
-        match self {
-            Self::Connect(p) => put_packet(buffer, first, |buffer| p.write(buffer)),
-            Self::Connack(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Publish(p) => p.encode(version, buffer),
-            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => {
-                put_packet(buffer, first, |buffer| p.write(kind, version, buffer))
-            }
-            Self::Subscribe(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Suback(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Unsubscribe(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Unsuback(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Pingreq | Self::Pingresp => put_packet(buffer, first, |_| Ok(())),
-            Self::Disconnect(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
-            Self::Auth(p) => put_packet(buffer, first, |buffer| p.write(version, buffer)),
+        if let Self::Publish(publish) = self {
+            return publish.encode(version, buffer);
         }
+        let kind = self.packet_type();
+        put_packet(
+            buffer,
+            kind.number() << 4 | kind.header_flags().unwrap_or_default(),
+            |buffer| each_packet!(self, packet => packet.write(kind, version, buffer), Ok(())),
+        )
+    }
+
+    /// Its packet identifier; only some types have one.
+    #[must_use]
+    pub fn packet_id(&self) -> Option<PacketId> {
+        match self {
+            Self::Publish(p) => p.packet_id,
+            Self::Puback(p) | Self::Pubrec(p) | Self::Pubrel(p) | Self::Pubcomp(p) => Some(p.packet_id),
+            Self::Subscribe(p) => Some(p.packet_id),
+            Self::Suback(p) => Some(p.packet_id),
+            Self::Unsubscribe(p) => Some(p.packet_id),
+            Self::Unsuback(p) => Some(p.packet_id),
+            _ => None,
+        }
+    }
+
+    /// Its properties, but for those of a will; PINGREQ and PINGRESP cannot have any.
+    #[must_use]
+    pub fn properties(&self) -> Option<&Properties> {
+        each_packet!(self, packet => Some(&packet.properties), None)
     }
 
     /// The packet's type.
@@ -298,7 +359,7 @@ fn check_flags(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
     let Context { version, packet, .. } = reader.context;
     match packet.header_flags() {
         Some(expected) if first & 0x0f != expected && version != Version::V31 => reader.complain(
-            "flags",
+            FieldId::Flags,
             0,
             Fault::ReservedHeaderFlags {
                 found: first & 0x0f,
@@ -312,28 +373,27 @@ fn check_flags(reader: &mut Reader<'_>, first: u8) -> Result<(), DecodeError> {
 /// Reads a reason code and looks it up in the table.
 fn read_reason(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let at = reader.offset();
-    let code = reader.u8("reason code")?;
+    let code = reader.u8(FieldId::ReasonCode)?;
     let Context { packet, sender, .. } = reader.context;
     match ReasonCode(code).allowed(packet, sender) {
         Allowed::Yes => {}
-        Allowed::No => reader.complain("reason code", at, Fault::ReasonCodeNotAllowed(code))?,
-        Allowed::WrongDirection => reader.complain("reason code", at, Fault::ReasonCodeWrongDirection(code))?,
+        Allowed::No => reader.complain(FieldId::ReasonCode, at, Fault::ReasonCodeNotAllowed(code))?,
+        Allowed::WrongDirection => reader.complain(FieldId::ReasonCode, at, Fault::ReasonCodeWrongDirection(code))?,
     }
     Ok(ReasonCode(code))
 }
 
-/// The end of the acknowledgements and DISCONNECT of version 5: a reason code and properties, each of which
-/// may be left out from the end (sections 3.4.2.1, 3.14.2.1).
+/// The end of the acknowledgements and DISCONNECT: a reason code and properties, each of which may be left out from the
+/// end (version 5, sections 3.4.2.1, 3.14.2.1). Before version 5 there are none.
 fn read_reason_and_properties(reader: &mut Reader<'_>) -> Result<(ReasonCode, Properties), DecodeError> {
-    if reader.is_empty() {
+    if reader.is_empty() || reader.context.version != Version::V5 {
         return Ok((ReasonCode::SUCCESS, Properties::new()));
     }
     let reason = read_reason(reader)?;
     if reader.is_empty() {
         return Ok((reason, Properties::new()));
     }
-    let properties = Properties::read(reader, Place::Packet(reader.context.packet))?;
-    Ok((reason, properties))
+    Ok((reason, read_properties(reader)?))
 }
 
 /// The shortest form of what [`read_reason_and_properties`] reads.
@@ -344,32 +404,33 @@ fn put_reason_and_properties(
     reason: ReasonCode,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
-    if version != Version::V5 {
-        return put_properties(buffer, packet, version, properties);
-    }
-    if reason != ReasonCode::SUCCESS || !properties.is_empty() {
+    if version == Version::V5 && (reason != ReasonCode::SUCCESS || !properties.is_empty()) {
         buffer.put_u8(reason.0);
     }
-    if !properties.is_empty() {
-        put_properties(buffer, packet, version, properties)?;
+    match properties.is_empty() {
+        true => Ok(()),
+        false => put_properties(buffer, packet, version, properties),
     }
-    Ok(())
 }
 
 fn read_properties(reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
+    read_properties_at(reader.context.packet.into(), reader)
+}
+
+fn read_properties_at(place: Place, reader: &mut Reader<'_>) -> Result<Properties, DecodeError> {
     match reader.context.version {
-        Version::V5 => Properties::read(reader, Place::Packet(reader.context.packet)),
+        Version::V5 => Properties::read(reader, place),
         Version::V31 | Version::V311 => Ok(Properties::new()),
     }
 }
 
 fn put_properties(
     buffer: &mut BytesMut,
-    packet: PacketType,
+    place: impl Into<Place>,
     version: Version,
     properties: &Properties,
 ) -> Result<(), EncodeError> {
-    properties_size(packet, version, properties)?;
+    properties_size(place, version, properties)?;
     match version {
         Version::V5 => properties.write(buffer),
         Version::V31 | Version::V311 => Ok(()),
@@ -377,12 +438,12 @@ fn put_properties(
 }
 
 /// Bytes of the properties with their length; what may not be said is an error.
-fn properties_size(packet: PacketType, version: Version, properties: &Properties) -> Result<usize, EncodeError> {
+fn properties_size(place: impl Into<Place>, version: Version, properties: &Properties) -> Result<usize, EncodeError> {
     match version {
         // Most packets have none.
         Version::V5 if properties.is_empty() => Ok(1),
         Version::V5 => {
-            properties.check(Place::Packet(packet))?;
+            properties.check(place.into())?;
             Ok(varint_size(properties.size()) + properties.size())
         }
         Version::V31 | Version::V311 if properties.is_empty() => Ok(0),

@@ -5,6 +5,7 @@ mod list;
 
 pub use list::Properties;
 
+use super::packet::bits::*;
 use super::{Fault, PacketType, Sender, Utf8};
 use bytes::Bytes;
 use std::fmt;
@@ -47,11 +48,17 @@ pub enum Place {
     Will,
 }
 
+impl From<PacketType> for Place {
+    fn from(packet: PacketType) -> Self {
+        Self::Packet(packet)
+    }
+}
+
 impl Place {
     fn bit(self) -> u16 {
         match self {
             Self::Will => WILL,
-            Self::Packet(packet) => 1 << packet.number(),
+            Self::Packet(packet) => packet.bit(),
         }
     }
 
@@ -63,20 +70,8 @@ impl Place {
     }
 }
 
-const WILL: u16 = 1;
-const CONNECT: u16 = 1 << 1;
-const CONNACK: u16 = 1 << 2;
-const PUBLISH: u16 = 1 << 3;
-const PUBACK: u16 = 1 << 4;
-const PUBREC: u16 = 1 << 5;
-const PUBREL: u16 = 1 << 6;
-const PUBCOMP: u16 = 1 << 7;
-const SUBSCRIBE: u16 = 1 << 8;
-const SUBACK: u16 = 1 << 9;
-const UNSUBSCRIBE: u16 = 1 << 10;
-const UNSUBACK: u16 = 1 << 11;
-const DISCONNECT: u16 = 1 << 14;
-const AUTH: u16 = 1 << 15;
+/// No packet has this bit.
+const WILL: u16 = RESERVED;
 const ACKS: u16 = PUBACK | PUBREC | PUBREL | PUBCOMP | SUBACK | UNSUBACK;
 
 macro_rules! properties {
@@ -164,6 +159,12 @@ impl PropertyId {
     #[must_use]
     pub fn allowed_at(self, place: Place) -> bool {
         self.places() & place.bit() != 0
+    }
+
+    /// Whether its value is shown only when that is asked for.
+    #[must_use]
+    pub fn is_secret(self) -> bool {
+        self == Self::AuthenticationData
     }
 
     fn sender_at(self, place: Place) -> Sender {

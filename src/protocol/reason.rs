@@ -1,6 +1,7 @@
 //! The table of reason codes: value, name, the packets that may carry it, and who may send it. It must not
 //! know what a session does about them.
 
+use super::packet::bits::*;
 use super::{PacketType, Sender};
 use std::fmt;
 
@@ -15,16 +16,6 @@ struct Row {
     /// Packets in which only the server may send it.
     server_only: u16,
 }
-
-const CONNACK: u16 = 1 << 2;
-const PUBACK: u16 = 1 << 4;
-const PUBREC: u16 = 1 << 5;
-const PUBREL: u16 = 1 << 6;
-const PUBCOMP: u16 = 1 << 7;
-const SUBACK: u16 = 1 << 9;
-const UNSUBACK: u16 = 1 << 11;
-const DISCONNECT: u16 = 1 << 14;
-const AUTH: u16 = 1 << 15;
 
 macro_rules! reason_codes {
     ($($name:ident = $code:literal, $text:literal, $packets:expr, $server_only:expr;)*) => {
@@ -121,7 +112,7 @@ impl ReasonCode {
     /// May `packet` carry this code, when `sender` sends it?
     #[must_use]
     pub fn allowed(self, packet: PacketType, sender: Sender) -> Allowed {
-        let bit = 1 << packet.number();
+        let bit = packet.bit();
         match TABLE.iter().find(|row| row.code == self.0 && row.packets & bit != 0) {
             None => Allowed::No,
             Some(row) if row.server_only & bit != 0 && sender == Sender::Client => Allowed::WrongDirection,

@@ -1,7 +1,10 @@
 //! The standard's data types on the wire: named, bounded reads with an optional log, and writes. It must not
 //! know any packet.
 
-use super::{DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketType, Sender, Version};
+use super::{
+    DecodeError, EncodeError, Fault, Field, FieldId, FieldLog, FieldValue, MAX_REMAINING_LENGTH, PacketType, Sender,
+    Version,
+};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
@@ -150,37 +153,6 @@ pub(super) fn has_byte(word: u64, byte: u8) -> bool {
     zeros.wrapping_sub(LOW_BITS) & !zeros & HIGH_BITS != 0
 }
 
-/// One field as it stood on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
-    /// The standard's name.
-    pub name: &'static str,
-    /// Byte offset from the start of the packet.
-    pub offset: usize,
-    /// Length in bytes, length prefixes included.
-    pub length: usize,
-    /// What it says.
-    pub value: FieldValue,
-}
-
-/// The value of a logged field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldValue {
-    /// An integer of any width.
-    Number(u32),
-    /// A byte of flags.
-    Flags(u8),
-    /// A string.
-    Text(Utf8),
-    /// Binary data.
-    Bytes(Bytes),
-    /// A pair of strings.
-    Pair(Utf8, Utf8),
-}
-
-/// The fields of a packet in wire order.
-pub type FieldLog = Vec<Field>;
-
 /// What a reader knows about the packet it is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
@@ -190,7 +162,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn fault(self, field: &'static str, offset: usize, fault: Fault) -> DecodeError {
+    pub(super) fn fault(self, field: FieldId, offset: usize, fault: Fault) -> DecodeError {
         DecodeError {
             version: self.version,
             packet: self.packet,
@@ -241,6 +213,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Packet type and flags.
+    #[inline(always)]
+    pub(super) fn first_byte(&self) -> u8 {
+        self.packet.first().copied().unwrap_or_default()
+    }
+
     /// Offset of the next byte in the packet.
     pub(super) fn offset(&self) -> usize {
         self.at
@@ -254,12 +232,12 @@ impl<'a> Reader<'a> {
         self.at == self.end
     }
 
-    pub(super) fn fault<T>(&self, field: &'static str, offset: usize, fault: Fault) -> Read<T> {
+    pub(super) fn fault<T>(&self, field: FieldId, offset: usize, fault: Fault) -> Read<T> {
         Err(self.context.fault(field, offset, fault))
     }
 
     /// A rule is broken, but what the bytes say can be said: an error, or, when all faults are collected, noted.
-    pub(super) fn complain(&mut self, field: &'static str, offset: usize, fault: Fault) -> Read<()> {
+    pub(super) fn complain(&mut self, field: FieldId, offset: usize, fault: Fault) -> Read<()> {
         let error = self.context.fault(field, offset, fault);
         match &mut self.faults {
             Some(faults) => {
@@ -271,7 +249,7 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`Self::complain`], but what the bytes say cannot be said: `value` stands for it while the rest is read.
-    pub(super) fn substitute<T>(&mut self, field: &'static str, offset: usize, fault: Fault, value: T) -> Read<T> {
+    pub(super) fn substitute<T>(&mut self, field: FieldId, offset: usize, fault: Fault, value: T) -> Read<T> {
         self.recover(self.context.fault(field, offset, fault))?;
         Ok(value)
     }
@@ -313,44 +291,56 @@ impl<'a> Reader<'a> {
         self.at = self.end.min(self.at + len);
     }
 
+    /// What is there up to the end, each read by `item`; `none` is the fault of a packet without any.
+    pub(super) fn items<T>(&mut self, field: FieldId, none: Fault, item: fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+        if self.is_empty() {
+            self.complain(field, self.at, none)?;
+        }
+        let mut items = Vec::new();
+        while !self.is_empty() {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
     /// Refuses bytes after the last field.
     pub(super) fn finish(&mut self) -> Read<()> {
         match self.remaining() {
             0 => Ok(()),
-            n => self.substitute("end of packet", self.at, Fault::TrailingBytes(n), ()),
+            n => self.substitute(FieldId::EndOfPacket, self.at, Fault::TrailingBytes(n), ()),
         }
     }
 
     #[inline(always)]
-    fn take(&mut self, name: &'static str, len: usize) -> Read<Bytes> {
-        self.need(name, len)?;
+    fn take(&mut self, field: FieldId, len: usize) -> Read<Bytes> {
+        self.need(field, len)?;
         let bytes = self.packet.slice(self.at..self.at + len);
         self.at += len;
         Ok(bytes)
     }
 
     #[inline(always)]
-    fn need(&self, name: &'static str, needed: usize) -> Read<()> {
+    fn need(&self, field: FieldId, needed: usize) -> Read<()> {
         let left = self.remaining();
         if needed > left {
-            return self.fault(name, self.at, Fault::FieldPastEnd { needed, left });
+            return self.fault(field, self.at, Fault::FieldPastEnd { needed, left });
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn byte(&mut self, name: &'static str) -> Read<u8> {
-        let [byte] = self.array(name)?;
+    fn byte(&mut self, field: FieldId) -> Read<u8> {
+        let [byte] = self.array(field)?;
         Ok(byte)
     }
 
     /// Adds to the log, when there is one.
     #[inline(always)]
-    pub(super) fn note(&mut self, name: &'static str, offset: usize, value: impl FnOnce() -> FieldValue) {
+    pub(super) fn note(&mut self, field: FieldId, offset: usize, value: impl FnOnce() -> FieldValue) {
         let length = self.at - offset;
         if let Some(log) = &mut self.log {
             log.push(Field {
-                name,
+                id: field,
                 offset,
                 length,
                 value: value(),
@@ -366,25 +356,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn u8(&mut self, name: &'static str) -> Read<u8> {
+    pub(super) fn u8(&mut self, field: FieldId) -> Read<u8> {
         let offset = self.at;
-        let value = self.byte(name)?;
-        self.note(name, offset, || FieldValue::Number(value.into()));
+        let value = self.byte(field)?;
+        self.note(field, offset, || FieldValue::Number(value.into()));
         Ok(value)
     }
 
     #[inline(always)]
-    pub(super) fn flags(&mut self, name: &'static str) -> Read<u8> {
+    pub(super) fn flags(&mut self, field: FieldId) -> Read<u8> {
         let offset = self.at;
-        let value = self.byte(name)?;
-        self.note(name, offset, || FieldValue::Flags(value));
+        let value = self.byte(field)?;
+        self.note(field, offset, || FieldValue::Flags(value));
         Ok(value)
     }
 
     /// The next `N` bytes.
     #[inline(always)]
-    fn array<const N: usize>(&mut self, name: &'static str) -> Read<[u8; N]> {
-        self.need(name, N)?;
+    fn array<const N: usize>(&mut self, field: FieldId) -> Read<[u8; N]> {
+        self.need(field, N)?;
         let bytes = self.packet.get(self.at..self.at + N);
         self.at += N;
         Ok(bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N]))
@@ -392,38 +382,38 @@ impl<'a> Reader<'a> {
 
     /// A two byte integer without a log entry: the length of a string.
     #[inline(always)]
-    fn length(&mut self, name: &'static str) -> Read<usize> {
-        Ok(u16::from_be_bytes(self.array(name)?).into())
+    fn length(&mut self, field: FieldId) -> Read<usize> {
+        Ok(u16::from_be_bytes(self.array(field)?).into())
     }
 
     #[inline(always)]
-    pub(super) fn u16(&mut self, name: &'static str) -> Read<u16> {
+    pub(super) fn u16(&mut self, field: FieldId) -> Read<u16> {
         let offset = self.at;
-        let value = u16::from_be_bytes(self.array(name)?);
-        self.note(name, offset, || FieldValue::Number(value.into()));
+        let value = u16::from_be_bytes(self.array(field)?);
+        self.note(field, offset, || FieldValue::Number(value.into()));
         Ok(value)
     }
 
-    pub(super) fn u32(&mut self, name: &'static str) -> Read<u32> {
+    pub(super) fn u32(&mut self, field: FieldId) -> Read<u32> {
         let offset = self.at;
-        let value = u32::from_be_bytes(self.array(name)?);
-        self.note(name, offset, || FieldValue::Number(value));
+        let value = u32::from_be_bytes(self.array(field)?);
+        self.note(field, offset, || FieldValue::Number(value));
         Ok(value)
     }
 
     /// A variable byte integer; not the remaining length, which [`super::frame`] reads.
-    pub(super) fn varint(&mut self, name: &'static str) -> Read<u32> {
+    pub(super) fn varint(&mut self, field: FieldId) -> Read<u32> {
         let offset = self.at;
-        let value = self.varint_unlogged(name)?;
-        self.note(name, offset, || FieldValue::Number(value));
+        let value = self.varint_unlogged(field)?;
+        self.note(field, offset, || FieldValue::Number(value));
         Ok(value)
     }
 
-    pub(super) fn varint_unlogged(&mut self, name: &'static str) -> Read<u32> {
+    pub(super) fn varint_unlogged(&mut self, field: FieldId) -> Read<u32> {
         let offset = self.at;
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
-            let byte = match self.byte(name) {
+            let byte = match self.byte(field) {
                 Ok(byte) => byte,
                 // The field begins at its first byte, wherever it was cut.
                 Err(error) => return Err(DecodeError { offset, ..error }),
@@ -431,19 +421,19 @@ impl<'a> Reader<'a> {
             value |= u32::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 if byte == 0 && shift > 0 {
-                    return self.substitute(name, offset, Fault::VarintOverlong, value);
+                    return self.substitute(field, offset, Fault::VarintOverlong, value);
                 }
                 return Ok(value);
             }
         }
-        self.fault(name, offset, Fault::VarintTooLong)
+        self.fault(field, offset, Fault::VarintTooLong)
     }
 
     #[inline(always)]
-    pub(super) fn text(&mut self, name: &'static str) -> Read<Utf8> {
+    pub(super) fn text(&mut self, field: FieldId) -> Read<Utf8> {
         let offset = self.at;
-        let (text, raw) = self.text_or_bytes(name)?;
-        self.note(name, offset, || {
+        let (text, raw) = self.text_or_bytes(field)?;
+        self.note(field, offset, || {
             raw.map_or_else(|| FieldValue::Text(text.clone()), FieldValue::Bytes)
         });
         Ok(text)
@@ -451,43 +441,43 @@ impl<'a> Reader<'a> {
 
     /// A string, and its bytes when they are none: the string is then made up.
     #[inline(always)]
-    fn text_or_bytes(&mut self, name: &'static str) -> Read<(Utf8, Option<Bytes>)> {
-        let len = self.length(name)?;
+    fn text_or_bytes(&mut self, field: FieldId) -> Read<(Utf8, Option<Bytes>)> {
+        let len = self.length(field)?;
         let start = self.at;
-        let bytes = self.take(name, len)?;
+        let bytes = self.take(field, len)?;
         match Utf8::check(&bytes) {
             Ok(()) => Ok((Utf8(bytes), None)),
             Err((at, fault)) => {
                 let legible = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
-                self.substitute(name, start + at, fault, (Utf8(legible.into()), Some(bytes)))
+                self.substitute(field, start + at, fault, (Utf8(legible.into()), Some(bytes)))
             }
         }
     }
 
-    pub(super) fn binary(&mut self, name: &'static str) -> Read<Bytes> {
+    pub(super) fn binary(&mut self, field: FieldId) -> Read<Bytes> {
         let offset = self.at;
-        let len = self.length(name)?;
-        let bytes = self.take(name, len)?;
-        self.note(name, offset, || FieldValue::Bytes(bytes.clone()));
+        let len = self.length(field)?;
+        let bytes = self.take(field, len)?;
+        self.note(field, offset, || FieldValue::Bytes(bytes.clone()));
         Ok(bytes)
     }
 
-    pub(super) fn pair(&mut self, name: &'static str) -> Read<(Utf8, Utf8)> {
+    pub(super) fn pair(&mut self, field: FieldId) -> Read<(Utf8, Utf8)> {
         let offset = self.at;
-        let key = self.text_or_bytes(name)?.0;
-        let value = self.text_or_bytes(name)?.0;
-        self.note(name, offset, || FieldValue::Pair(key.clone(), value.clone()));
+        let key = self.text_or_bytes(field)?.0;
+        let value = self.text_or_bytes(field)?.0;
+        self.note(field, offset, || FieldValue::Pair(key.clone(), value.clone()));
         Ok((key, value))
     }
 
     /// Everything up to the end.
     #[inline(always)]
-    pub(super) fn rest(&mut self, name: &'static str) -> Bytes {
+    pub(super) fn rest(&mut self, field: FieldId) -> Bytes {
         let offset = self.at;
         let bytes = self.packet.slice(self.at..self.end);
         self.at = self.end;
         if !bytes.is_empty() {
-            self.note(name, offset, || FieldValue::Bytes(bytes.clone()));
+            self.note(field, offset, || FieldValue::Bytes(bytes.clone()));
         }
         bytes
     }
@@ -495,12 +485,22 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub(super) fn packet_id(&mut self) -> Read<super::PacketId> {
         let offset = self.at;
-        let id = self.u16("packet identifier")?;
+        let id = self.u16(FieldId::PacketIdentifier)?;
         match super::PacketId::new(id) {
             Some(id) => Ok(id),
-            None => self.substitute("packet identifier", offset, Fault::PacketIdZero, super::PacketId::MIN),
+            None => self.substitute(
+                FieldId::PacketIdentifier,
+                offset,
+                Fault::PacketIdZero,
+                super::PacketId::MIN,
+            ),
         }
     }
+}
+
+/// The bit of a flag that is set, else 0.
+pub(super) fn flag(set: bool, bit: u8) -> u8 {
+    if set { bit } else { 0 }
 }
 
 /// Writes the standard's data types.
@@ -511,8 +511,8 @@ pub(super) trait Put: BufMut {
         self.put_slice(text.as_bytes());
     }
 
-    fn put_binary(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
-        let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(name, bytes.len()))?;
+    fn put_binary(&mut self, field: FieldId, bytes: &[u8]) -> Result<(), EncodeError> {
+        let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::TooLong(field, bytes.len()))?;
         self.put_u16(len);
         self.put_slice(bytes);
         Ok(())

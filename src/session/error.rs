@@ -121,7 +121,7 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> Option<ReasonCode> {
         match self {
-            Self::Decode(error) => Some(error.reason()),
+            Self::Decode(error) => Some(error.fault.reason()),
             Self::Unexpected(..) | Self::WrongAcknowledgement { .. } | Self::WrongCount(..) => {
                 Some(ReasonCode::PROTOCOL_ERROR)
             }

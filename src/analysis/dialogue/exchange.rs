@@ -9,7 +9,7 @@ use crate::protocol::{
 };
 
 impl Dialogue {
-    pub(super) fn resolve_alias(&mut self, publish: &Publish, view: &mut View) {
+    pub(super) fn resolve_alias(&mut self, publish: &Publish, view: &mut View<'_>) {
         let Some(alias) = publish.properties.u16(PropertyId::TopicAlias) else {
             return;
         };
@@ -18,12 +18,9 @@ impl Dialogue {
         let complete = self.complete();
         let maximum = self.peer(sender).limits.topic_alias_maximum;
         if sender != Sender::Unknown && known && alias > maximum {
-            let rule = match sender {
-                Sender::Client => rules::ALIAS_MAXIMUM_CLIENT,
-                _ => rules::ALIAS_MAXIMUM_SERVER,
-            };
+            let rule = Rule::of(sender, rules::ALIAS_MAXIMUM_CLIENT, rules::ALIAS_MAXIMUM_SERVER);
             let message = format!("topic alias {alias} exceeds the other end's topic alias maximum of {maximum}");
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
         let end = self.end(sender);
         if !publish.topic.is_empty() {
@@ -35,21 +32,21 @@ impl Dialogue {
             }
             return;
         }
-        view.alias_topic = end.aliases.get(&alias).cloned();
+        *view.alias_topic = end.aliases.get(&alias).cloned();
         if view.alias_topic.is_some() {
             return;
         }
         if complete && sender != Sender::Unknown {
-            view.breaks(
+            view.breaks_with(
                 rules::ALIAS_UNKNOWN,
                 format!("topic alias {alias} was never set on this connection"),
             );
         } else {
-            view.breaks(rules::NOTE, format!("the topic of alias {alias} was not seen"));
+            view.breaks_with(rules::NOTE, format!("the topic of alias {alias} was not seen"));
         }
     }
 
-    pub(super) fn publish(&mut self, publish: &Publish, view: &mut View) {
+    pub(super) fn publish(&mut self, publish: &Publish, view: &mut View<'_>) {
         let sender = view.origin.sender;
         if sender == Sender::Client {
             let limits = &self.server.limits;
@@ -58,13 +55,10 @@ impl Dialogue {
                     "QoS {} exceeds the broker's maximum QoS of {}",
                     publish.qos, limits.maximum_qos
                 );
-                view.breaks(rules::MAXIMUM_QOS, message);
+                view.breaks_with(rules::MAXIMUM_QOS, message);
             }
             if publish.retain && !limits.retain_available {
-                view.breaks(
-                    rules::RETAIN_UNAVAILABLE,
-                    "RETAIN is set although the broker does not support retained messages",
-                );
+                view.breaks(rules::RETAIN_UNAVAILABLE);
             }
         }
         let Some(id) = publish.packet_id else { return };
@@ -72,13 +66,10 @@ impl Dialogue {
         let stage = Stage::Publish(publish.qos);
         match self.end(sender).outstanding.request(id).map(|request| request.stage) {
             Some(Stage::Publish(_)) if publish.dup => {
-                view.breaks(rules::RESENT, "is sent again inside the same connection");
+                view.breaks(rules::RESENT);
             }
             Some(Stage::Pubrec | Stage::Pubrel) if publish.dup => {
-                return view.breaks(
-                    rules::RESENT_AFTER_PUBREL,
-                    "is sent again although PUBREC has acknowledged it",
-                );
+                return view.breaks(rules::RESENT_AFTER_PUBREL);
             }
             Some(stage) => self.in_use(id, stage, view),
             None => {}
@@ -91,14 +82,11 @@ impl Dialogue {
             usize::from(self.peer(sender).limits.receive_maximum),
         );
         if in_flight > maximum {
-            let rule = match sender {
-                Sender::Client => rules::RECEIVE_MAXIMUM_CLIENT,
-                _ => rules::RECEIVE_MAXIMUM_SERVER,
-            };
+            let rule = Rule::of(sender, rules::RECEIVE_MAXIMUM_CLIENT, rules::RECEIVE_MAXIMUM_SERVER);
             let rule = self.if_complete(rule);
             let message =
                 format!("{in_flight} messages are not acknowledged; the other end's receive maximum is {maximum}");
-            view.breaks(rule, message);
+            view.breaks_with(rule, message);
         }
     }
 
@@ -107,24 +95,21 @@ impl Dialogue {
         if self.complete() { rule } else { rules::NOTE }
     }
 
-    fn in_use(&self, id: PacketId, stage: Stage, view: &mut View) {
-        let rule = match view.origin.sender {
-            Sender::Client => rules::ID_IN_USE_CLIENT,
-            _ => rules::ID_IN_USE_SERVER,
-        };
+    fn in_use(&self, id: PacketId, stage: Stage, view: &mut View<'_>) {
+        let rule = Rule::of(view.origin.sender, rules::ID_IN_USE_CLIENT, rules::ID_IN_USE_SERVER);
         let message = format!(
             "packet identifier {id} is in use: its {} is not acknowledged yet",
             stage.waiting()
         );
-        view.breaks(self.if_complete(rule), message);
+        view.breaks_with(self.if_complete(rule), message);
     }
 
-    pub(super) fn subscribe(&mut self, subscribe: &Subscribe, view: &mut View) {
+    pub(super) fn subscribe(&mut self, subscribe: &Subscribe, view: &mut View<'_>) {
         let filters = subscribe.subscriptions.iter().map(|s| s.qos).collect();
         self.request(subscribe.packet_id, Stage::Subscribe, filters, view);
     }
 
-    pub(super) fn request(&mut self, id: PacketId, stage: Stage, filters: Vec<QoS>, view: &mut View) {
+    pub(super) fn request(&mut self, id: PacketId, stage: Stage, filters: Vec<QoS>, view: &mut View<'_>) {
         if let Some(request) = self.client.outstanding.request(id) {
             let stage = request.stage;
             self.in_use(id, stage, view);
@@ -134,14 +119,14 @@ impl Dialogue {
             .start(id, stage, view.origin.time, None, filters);
     }
 
-    pub(super) fn suback(&mut self, suback: &Suback, view: &mut View) {
+    pub(super) fn suback(&mut self, suback: &Suback, view: &mut View<'_>) {
         let Some(request) = self.answered(suback.packet_id, Stage::Subscribe, view) else {
             return;
         };
         let (codes, filters) = (suback.reasons.len(), request.filters.len());
         if codes != filters {
             let message = format!("{codes} reason code(s) answer {filters} topic filter(s)");
-            view.breaks(rules::SUBACK_COUNT, message);
+            view.breaks_with(rules::SUBACK_COUNT, message);
         }
         for (index, (reason, qos)) in suback.reasons.iter().zip(&request.filters).enumerate() {
             if !reason.is_failure() && reason.0 > u8::from(*qos) {
@@ -150,28 +135,28 @@ impl Dialogue {
                     reason.0,
                     index + 1
                 );
-                view.breaks(rules::SUBACK_ABOVE_REQUEST, message);
+                view.breaks_with(rules::SUBACK_ABOVE_REQUEST, message);
             }
         }
     }
 
-    pub(super) fn unsuback(&mut self, unsuback: &Unsuback, view: &mut View) {
+    pub(super) fn unsuback(&mut self, unsuback: &Unsuback, view: &mut View<'_>) {
         let Some(request) = self.answered(unsuback.packet_id, Stage::Unsubscribe, view) else {
             return;
         };
         let (codes, filters) = (unsuback.reasons.len(), request.filters.len());
         if view.version == Version::V5 && codes != filters {
             let message = format!("{codes} reason code(s) answer {filters} topic filter(s)");
-            view.breaks(rules::UNSUBACK_COUNT, message);
+            view.breaks_with(rules::UNSUBACK_COUNT, message);
         }
     }
 
     /// The SUBSCRIBE or UNSUBSCRIBE that this packet answers.
-    fn answered(&mut self, id: PacketId, stage: Stage, view: &mut View) -> Option<Request> {
+    fn answered(&mut self, id: PacketId, stage: Stage, view: &mut View<'_>) -> Option<Request> {
         let found = self.client.outstanding.request(id).map(|request| request.stage);
         if found != Some(stage) {
             let message = format!("answers no {}: none with packet identifier {id} waits", stage.waiting());
-            view.breaks(self.if_complete(rules::SUBACK_OF_NOTHING), message);
+            view.breaks_with(self.if_complete(rules::SUBACK_OF_NOTHING), message);
             return None;
         }
         let request = self.client.outstanding.end(id)?;
@@ -180,14 +165,14 @@ impl Dialogue {
     }
 
     /// PUBACK, PUBREC and PUBCOMP: the receiver's half of a delivery.
-    pub(super) fn acknowledge(&mut self, ack: &Ack, view: &mut View) {
+    pub(super) fn acknowledge(&mut self, ack: &Ack, view: &mut View<'_>) {
         let (id, kind, time) = (ack.packet_id, view.kind, view.origin.time);
         let complete = self.complete();
         let sent = &mut self.peer(view.origin.sender).outstanding;
         let Some(request) = sent.request(id) else {
             // Before version 5, and after a reconnect, PUBREL and PUBCOMP may belong to an earlier connection.
             if complete {
-                view.breaks(
+                view.breaks_with(
                     rules::ACK_OF_NOTHING,
                     format!("acknowledges nothing: packet identifier {id} is not in use"),
                 );
@@ -216,7 +201,7 @@ impl Dialogue {
                     Stage::Publish(qos) => format!("PUBLISH at QoS {qos}"),
                     other => other.waiting().to_string(),
                 };
-                view.breaks(rules::WRONG_ACK, format!("{kind} follows a {waiting}: {due} is due"));
+                view.breaks_with(rules::WRONG_ACK, format!("{kind} follows a {waiting}: {due} is due"));
                 if matches!(stage, Stage::Publish(_)) {
                     sent.end(id);
                 }
@@ -229,7 +214,7 @@ impl Dialogue {
     }
 
     /// PUBREL: the sender's second half of a delivery at QoS 2.
-    pub(super) fn release(&mut self, ack: &Ack, view: &mut View) {
+    pub(super) fn release(&mut self, ack: &Ack, view: &mut View<'_>) {
         let (id, time) = (ack.packet_id, view.origin.time);
         let complete = self.complete();
         let sent = &mut self.end(view.origin.sender).outstanding;
@@ -246,7 +231,7 @@ impl Dialogue {
             Some(Stage::Publish(_)) => {
                 sent.step(id, Stage::Pubrel, time);
                 if complete {
-                    view.breaks(
+                    view.breaks_with(
                         rules::WRONG_ACK,
                         format!("comes before the PUBREC of packet identifier {id}"),
                     );
@@ -257,7 +242,7 @@ impl Dialogue {
                     "releases packet identifier {id}, whose {} waits for its answer",
                     stage.waiting()
                 );
-                view.breaks(rules::WRONG_ACK, message);
+                view.breaks_with(rules::WRONG_ACK, message);
             }
             Some(_) => {}
         }

@@ -4,10 +4,10 @@
 //! and lines by hand: `{"topic":"a/b","payload":"x"}`. What a message brought from its connection (packet identifier,
 //! DUP, topic alias, subscription identifiers) is read and left out, as it means nothing on another one.
 
-use super::fields::Fields;
-use super::{INFORMATION, Problem, properties, qos};
+use super::Problem;
+use crate::json::{self, Key, Object, key, keys};
 use crate::protocol::property::Place;
-use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, topic};
+use crate::protocol::{PacketType, Properties, PropertyId, QoS, Utf8, Version, topic};
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Message {
     pub topic: Option<Utf8>,
     /// Quality of service.
     pub qos: Option<QoS>,
-    /// To be stored by the broker.
+    /// To be retained by the broker.
     pub retain: Option<bool>,
     /// The properties, each fit for a PUBLISH from a client.
     pub properties: Properties,
@@ -30,7 +30,7 @@ pub struct Message {
 }
 
 /// Of a PUBLISH, but about its packet and not about the message.
-const ABOUT_THE_PACKET: &[&str] = &["version", "raw", "mid", "packet_id", "dup"];
+const ABOUT_THE_PACKET: &[Key] = &[keys::VERSION, keys::RAW, keys::MID, key!(packet_id), key!(dup)];
 
 impl Message {
     /// The message of one line.
@@ -38,28 +38,31 @@ impl Message {
     /// # Errors
     /// The line is no message.
     pub fn parse(line: &[u8]) -> Result<Self, Problem> {
-        let mut fields = Fields::parse(line)?;
-        if let Some(kind) = fields.string("type")? {
+        let mut object = Object::parse(line, Version::V5)?;
+        if let Some(kind) = object.get::<String>(keys::TYPE)? {
             if !kind.eq_ignore_ascii_case(PacketType::Publish.name()) {
                 return Err(Problem::value(
-                    "type",
+                    keys::TYPE,
                     format!("is {kind}; only a PUBLISH is a message"),
                 ));
             }
         }
-        let topic = topic_name(&mut fields)?;
+        let topic = topic_name(&mut object)?;
         let message = Self {
             topic,
-            qos: fields.mentions("qos").then(|| qos(&mut fields)).transpose()?,
-            retain: fields.flag("retain")?,
-            payload: fields.payload()?,
-            properties: publishable(properties(&mut fields)?)?,
-            recorded: match fields.string("tst")? {
-                None => fields.string("time")?,
+            qos: match object.mentions(key!(qos)) {
+                true => Some(object.get(key!(qos))?.unwrap_or_default()),
+                false => None,
+            },
+            retain: object.get(key!(retain))?,
+            payload: object.payload()?,
+            properties: publishable(json::read_properties(key!(properties), &mut object)?.unwrap_or_default())?,
+            recorded: match object.get(keys::TST)? {
+                None => object.get(keys::TIME)?,
                 recorded => recorded,
             },
         };
-        fields.finish("a message", &[INFORMATION, ABOUT_THE_PACKET].concat())?;
+        object.finish("a message", &[keys::INFORMATION, ABOUT_THE_PACKET].concat())?;
         Ok(message)
     }
 
@@ -80,8 +83,8 @@ impl Message {
 }
 
 /// That of the line; in captures, that for which an alias stood.
-fn topic_name(fields: &mut Fields) -> Result<Option<Utf8>, Problem> {
-    let (own, aliased) = (fields.text("topic")?, fields.text("topic_from_alias")?);
+fn topic_name(object: &mut Object) -> Result<Option<Utf8>, Problem> {
+    let (own, aliased) = (object.get::<Utf8>(key!(topic))?, object.get(keys::TOPIC_FROM_ALIAS)?);
     let Some(name) = own.filter(|own| !own.is_empty() || aliased.is_none()).or(aliased) else {
         return Ok(None);
     };

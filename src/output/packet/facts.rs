@@ -6,8 +6,8 @@ use super::super::time;
 use super::{log, missing};
 use crate::analysis::Explained;
 use crate::protocol::{
-    Connack, Connect, FieldValue, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
-    RetainHandling, Subscription, Version,
+    Connack, Connect, FieldId, FieldValue, Packet, PacketId, PacketType, PropertyId, Publish, QoS, ReasonCode,
+    RetainHandling, Suback, Subscription, Unsuback, Version,
 };
 use std::fmt::Write as _;
 
@@ -61,91 +61,88 @@ impl Look {
 
 /// Appends the facts of a packet; nothing when its type says it all.
 pub(in crate::output) fn facts(explained: &Explained, look: Look, out: &mut String) {
-    let version = explained.version;
+    let beginning = out.len();
+    match &explained.packet {
+        Ok(packet) => sound(packet, explained, look, out),
+        Err(_) => readable(explained, look, out),
+    }
+    let missing = missing(&explained.frame);
+    if missing > 0 {
+        gap(beginning, out);
+        let _ = write!(out, "cut: {missing} bytes are missing");
+    }
+}
+
+fn sound(packet: &Packet, explained: &Explained, look: Look, out: &mut String) {
+    let (kind, version) = (packet.packet_type(), explained.version);
+    if packet.packet_id().is_some() || kind == PacketType::Publish {
+        identifier(packet.packet_id(), look, out);
+    }
     let start = out.len();
-    let Ok(packet) = &explained.packet else {
-        readable(explained, look, out);
-        return cut(explained, start, out);
-    };
     match packet {
         Packet::Connect(packet) => connect(packet, look, out),
         Packet::Connack(packet) => connack(packet, version, look, out),
         Packet::Publish(packet) => publish(packet, explained, look, out),
         Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
-            identifier(Some(ack.packet_id), look, out);
-            let start = out.len();
             if ack.reason != ReasonCode::SUCCESS {
-                reason(ack.reason, packet.packet_type(), out);
+                reason(ack.reason, kind, out);
             }
-            reason_string(&ack.properties, start, out);
-            if let Some(topic) = explained.answer.as_ref().and_then(|answer| answer.topic.as_ref()) {
-                gap(start, out);
-                look.name(topic, out);
-            }
-            after(explained, start, out);
         }
-        Packet::Subscribe(packet) => {
-            identifier(Some(packet.packet_id), look, out);
-            list(&packet.subscriptions, out, |item, out| subscription(item, look, out));
-        }
-        Packet::Suback(packet) => {
-            identifier(Some(packet.packet_id), look, out);
-            let start = out.len();
-            list(&packet.reasons, out, |code, out| reason(*code, PacketType::Suback, out));
-            reason_string(&packet.properties, start, out);
-            after(explained, start, out);
-        }
-        Packet::Unsubscribe(packet) => {
-            identifier(Some(packet.packet_id), look, out);
-            list(&packet.filters, out, |filter, out| {
-                look.name(filter, out);
-            });
-        }
-        Packet::Unsuback(packet) => {
-            identifier(Some(packet.packet_id), look, out);
-            let start = out.len();
-            list(&packet.reasons, out, |code, out| {
-                reason(*code, PacketType::Unsuback, out);
-            });
-            reason_string(&packet.properties, start, out);
-            after(explained, start, out);
+        Packet::Subscribe(packet) => list(&packet.subscriptions, out, |item, out| subscription(item, look, out)),
+        Packet::Unsubscribe(packet) => list(&packet.filters, out, |filter, out| look.name(filter, out)),
+        Packet::Suback(Suback { reasons, .. }) | Packet::Unsuback(Unsuback { reasons, .. }) => {
+            list(reasons, out, |code, out| reason(*code, kind, out));
         }
         Packet::Disconnect(packet) => {
-            let start = out.len();
             if version == Version::V5 {
-                reason(packet.reason, PacketType::Disconnect, out);
+                reason(packet.reason, kind, out);
             }
-            reason_string(&packet.properties, start, out);
         }
         Packet::Auth(packet) => {
-            let start = out.len();
-            reason(packet.reason, PacketType::Auth, out);
+            reason(packet.reason, kind, out);
             if let Some(method) = packet.properties.text(PropertyId::AuthenticationMethod) {
                 out.push_str(", method ");
                 look.word(&method, out);
             }
-            reason_string(&packet.properties, start, out);
         }
-        Packet::Pingreq => {}
-        Packet::Pingresp => after(explained, out.len(), out),
+        Packet::Pingreq | Packet::Pingresp => {}
+    }
+    if !matches!(
+        packet,
+        Packet::Connect(_) | Packet::Publish(_) | Packet::Subscribe(_) | Packet::Unsubscribe(_)
+    ) {
+        // What the sender says of its reason.
+        if let Some(text) = packet.properties().and_then(|all| all.text(PropertyId::ReasonString)) {
+            gap(start, out);
+            quoted(&text, REASON, out);
+        }
+    }
+    if let Some(answer) = explained.answer.as_ref().filter(|_| kind != PacketType::Connack) {
+        if let Some(topic) = &answer.topic {
+            gap(start, out);
+            look.name(topic, out);
+        }
+        if let Some(after) = answer.after {
+            gap(start, out);
+            let _ = write!(out, "after {}", time::span(after));
+        }
     }
     // The column of identifiers may end the line.
     out.truncate(out.trim_end_matches(' ').len());
-    cut(explained, start, out);
 }
 
 /// The first of what could be read of a packet with a fault.
 fn readable(explained: &Explained, look: Look, out: &mut String) {
     let log = log(explained);
-    let id = log.iter().find_map(|field| match (field.name, &field.value) {
-        ("packet identifier", FieldValue::Number(id)) => u16::try_from(*id).ok().and_then(PacketId::new),
+    let id = log.iter().find_map(|field| match (field.id, &field.value) {
+        (FieldId::PacketIdentifier, FieldValue::Number(id)) => u16::try_from(*id).ok().and_then(PacketId::new),
         _ => None,
     });
     if id.is_some() || explained.frame.packet_type() == PacketType::Publish {
         identifier(id, look, out);
     }
-    let name = log.iter().find_map(|field| match (field.name, &field.value) {
-        ("topic name" | "topic filter" | "client identifier", FieldValue::Text(text)) => Some(text),
+    let name = log.iter().find_map(|field| match (field.id, &field.value) {
+        (FieldId::TopicName | FieldId::TopicFilter | FieldId::ClientIdentifier, FieldValue::Text(text)) => Some(text),
         _ => None,
     });
     if let Some(name) = name {
@@ -153,14 +150,6 @@ fn readable(explained: &Explained, look: Look, out: &mut String) {
         out.push_str("  ");
     }
     let _ = write!(out, "{} bytes", explained.frame.bytes().len());
-}
-
-fn cut(explained: &Explained, start: usize, out: &mut String) {
-    let missing = missing(&explained.frame);
-    if missing > 0 {
-        gap(start, out);
-        let _ = write!(out, "cut: {missing} bytes are missing");
-    }
 }
 
 fn connect(connect: &Connect, look: Look, out: &mut String) {
@@ -208,7 +197,6 @@ fn connect(connect: &Connect, look: Look, out: &mut String) {
 }
 
 fn connack(connack: &Connack, version: Version, look: Look, out: &mut String) {
-    let start = out.len();
     if connack.reason == ReasonCode::SUCCESS {
         out.push_str("accepted, ");
         out.push_str(if connack.session_present {
@@ -228,11 +216,9 @@ fn connack(connack: &Connack, version: Version, look: Look, out: &mut String) {
     if let Some(seconds) = connack.properties.number(PropertyId::ServerKeepAlive) {
         let _ = write!(out, ", keep alive is {seconds} s");
     }
-    reason_string(&connack.properties, start, out);
 }
 
 fn publish(publish: &Publish, explained: &Explained, look: Look, out: &mut String) {
-    identifier(publish.packet_id, look, out);
     let _ = write!(out, "QoS {}", publish.qos);
     if publish.dup && publish.qos != QoS::AtMostOnce {
         out.push_str(" DUP");
@@ -306,22 +292,6 @@ fn reason(code: ReasonCode, packet: PacketType, out: &mut String) {
     out.push_str(code.name_in(packet));
     if code.is_failure() {
         let _ = write!(out, " (0x{:02x})", code.0);
-    }
-}
-
-/// What the sender says of its reason, when it does.
-fn reason_string(properties: &Properties, start: usize, out: &mut String) {
-    if let Some(text) = properties.text(PropertyId::ReasonString) {
-        gap(start, out);
-        quoted(&text, REASON, out);
-    }
-}
-
-/// Time since the request.
-fn after(explained: &Explained, start: usize, out: &mut String) {
-    if let Some(after) = explained.answer.as_ref().and_then(|answer| answer.after) {
-        gap(start, out);
-        let _ = write!(out, "after {}", time::span(after));
     }
 }
 

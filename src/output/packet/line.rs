@@ -1,6 +1,6 @@
 //! One line for each packet: time, connection, direction, type, facts, violations. It must not know what was decoded.
 
-use super::super::flow::unacknowledged;
+use super::super::flow::unanswered;
 use super::super::style::{Ink, Style};
 use super::super::text::escape;
 use super::super::time;
@@ -17,18 +17,7 @@ const UNACKNOWLEDGED: usize = 10;
 pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     let style = options.style();
     let origin = &explained.origin;
-    let mut line = String::with_capacity(160);
-    if let Some(at) = origin.time {
-        let mut clock = Vec::with_capacity(16);
-        time::clock(at, &mut clock);
-        style.paint(Ink::Dim, &mut line, |out| {
-            out.push_str(&String::from_utf8_lossy(&clock))
-        });
-        line.push(' ');
-    }
-    if let Some(connection) = origin.connection {
-        let _ = write!(line, "#{connection:<2} ");
-    }
+    let mut line = beginning(origin.time, origin.connection, style);
     if origin.sender != Sender::Unknown || origin.connection.is_some() {
         line.push_str(arrow(origin.sender));
         line.push(' ');
@@ -37,16 +26,9 @@ pub fn write(explained: &Explained, options: Options, out: &mut Vec<u8>) {
     style.paint(Ink::Bold, &mut line, |out| {
         let _ = write!(out, "{kind:<11} ");
     });
-    facts(
-        explained,
-        Look {
-            layout: Layout::Column,
-            style,
-        },
-        &mut line,
-    );
-    let end = line.trim_end().len();
-    line.truncate(end);
+    let layout = Layout::Column;
+    facts(explained, Look { layout, style }, &mut line);
+    line.truncate(line.trim_end().len());
     let alone = explained.violations.len() == 1;
     for found in &explained.violations {
         line.push_str(if alone { "  " } else { "\n    " });
@@ -63,18 +45,7 @@ pub fn ending(ending: &Ending, options: Options, out: &mut Vec<u8>) {
     line.push_str("■ ");
     escape(&ending.cause, &mut line);
     line.push('\n');
-    for (sender, kind, id, topic) in ending.unacknowledged.iter().take(UNACKNOWLEDGED) {
-        line.push_str("    ");
-        style.paint(Ink::Warning, &mut line, |line| {
-            line.push_str("- unacknowledged: ");
-            unacknowledged(*sender, *kind, *id, topic.as_deref(), line);
-        });
-        line.push('\n');
-    }
-    let more = ending.unacknowledged.len().saturating_sub(UNACKNOWLEDGED);
-    if more > 0 {
-        let _ = writeln!(line, "    … and {more} more");
-    }
+    unanswered(ending, UNACKNOWLEDGED, 4, "- ", style, &mut line);
     out.extend_from_slice(line.as_bytes());
 }
 
@@ -82,11 +53,7 @@ pub fn ending(ending: &Ending, options: Options, out: &mut Vec<u8>) {
 fn beginning(at: Option<Duration>, connection: Option<u32>, style: Style) -> String {
     let mut line = String::with_capacity(160);
     if let Some(at) = at {
-        let mut clock = Vec::with_capacity(16);
-        time::clock(at, &mut clock);
-        style.paint(Ink::Dim, &mut line, |out| {
-            out.push_str(&String::from_utf8_lossy(&clock))
-        });
+        style.paint(Ink::Dim, &mut line, |out| out.push_str(&time::clock(at)));
         line.push(' ');
     }
     if let Some(connection) = connection {

@@ -4,11 +4,9 @@
 use super::super::style::{Ink, Style};
 use super::super::text::quoted;
 use super::super::time;
-use super::{
-    Layout, Look, Options, arrow, facts, ink, is_secret, log, missing, secret_part, unread, unread_may_be_secret, words,
-};
+use super::{Layout, Look, Options, arrow, facts, ink, log, missing, secret_part, unread, unread_may_be_secret, words};
 use crate::analysis::{Explained, Origin};
-use crate::protocol::{Field, FieldValue, PacketType, ReasonCode, Sender, Version};
+use crate::protocol::{Field, FieldId, FieldValue, PacketType, PropertyId, ReasonCode, Sender, Version};
 use std::fmt::Write as _;
 
 /// Bytes on a line.
@@ -53,14 +51,8 @@ fn title(explained: &Explained, style: Style, out: &mut String) {
     );
     let start = out.len();
     if explained.packet.is_ok() {
-        facts(
-            explained,
-            Look {
-                layout: Layout::Free,
-                style,
-            },
-            out,
-        );
+        let layout = Layout::Free;
+        facts(explained, Look { layout, style }, out);
     } else if missing(frame) > 0 {
         let _ = write!(out, "cut: {} bytes are missing", missing(frame));
     } else {
@@ -75,9 +67,7 @@ fn title(explained: &Explained, style: Style, out: &mut String) {
 fn origin(origin: &Origin, style: Style, out: &mut String) {
     let mut parts = Vec::new();
     if let Some(at) = origin.time {
-        let mut text = Vec::new();
-        time::since_epoch(at, &mut text);
-        parts.push(String::from_utf8_lossy(&text).into_owned());
+        parts.push(time::date(at));
     }
     if let Some(connection) = origin.connection {
         parts.push(format!("connection #{connection}"));
@@ -110,12 +100,12 @@ fn fields(explained: &Explained, options: Options, out: &mut String) {
     });
     out.push('\n');
     for field in log.iter() {
-        let secret = is_secret(field.name) && !options.show_secrets;
+        let secret = field.id.is_secret() && !options.show_secrets;
         let value = value(field, kind, version, secret);
         let end = field.offset.saturating_add(field.length);
         let shown = bytes.get(field.offset..end).unwrap_or_default();
         let masked = if secret { secret_part(field).len() } else { 0 };
-        write_rows(field.offset, shown, masked, field.name, &value, out);
+        write_rows(field.offset, shown, masked, field.id.name(), &value, out);
         write_bits(field, kind, version, out);
     }
     let rest = unread(frame, &log);
@@ -160,24 +150,8 @@ type Bits = &'static [(u8, u8, &'static str)];
 
 const PUBLISH_BITS: Bits = &[(7, 4, "packet type"), (3, 3, "DUP"), (2, 1, "QoS"), (0, 0, "RETAIN")];
 const HEADER_BITS: Bits = &[(7, 4, "packet type"), (3, 0, "reserved")];
-const CONNECT_BITS_V5: Bits = &[
-    (7, 7, "user name"),
-    (6, 6, "password"),
-    (5, 5, "will retain"),
-    (4, 3, "will QoS"),
-    (2, 2, "will"),
-    (1, 1, "clean start"),
-    (0, 0, "reserved"),
-];
-const CONNECT_BITS: Bits = &[
-    (7, 7, "user name"),
-    (6, 6, "password"),
-    (5, 5, "will retain"),
-    (4, 3, "will QoS"),
-    (2, 2, "will"),
-    (1, 1, "clean session"),
-    (0, 0, "reserved"),
-];
+const CONNECT_BITS_V5: Bits = &connect_bits("clean start");
+const CONNECT_BITS: Bits = &connect_bits("clean session");
 const CONNACK_BITS: Bits = &[(7, 1, "reserved"), (0, 0, "session present")];
 const OPTION_BITS_V5: Bits = &[
     (7, 6, "reserved"),
@@ -188,15 +162,27 @@ const OPTION_BITS_V5: Bits = &[
 ];
 const OPTION_BITS: Bits = &[(7, 2, "reserved"), (1, 0, "requested QoS")];
 
+const fn connect_bits(clean: &'static str) -> [(u8, u8, &'static str); 7] {
+    [
+        (7, 7, "user name"),
+        (6, 6, "password"),
+        (5, 5, "will retain"),
+        (4, 3, "will QoS"),
+        (2, 2, "will"),
+        (1, 1, clean),
+        (0, 0, "reserved"),
+    ]
+}
+
 fn bits_of(field: &Field, packet: PacketType, version: Version) -> Bits {
-    match (field.name, version) {
-        ("packet type and flags", _) if packet == PacketType::Publish => PUBLISH_BITS,
-        ("packet type and flags", _) => HEADER_BITS,
-        ("connect flags", Version::V5) => CONNECT_BITS_V5,
-        ("connect flags", _) => CONNECT_BITS,
-        ("connect acknowledge flags", _) => CONNACK_BITS,
-        ("subscription options", Version::V5) => OPTION_BITS_V5,
-        ("subscription options", _) => OPTION_BITS,
+    match (field.id, version) {
+        (FieldId::PacketTypeAndFlags, _) if packet == PacketType::Publish => PUBLISH_BITS,
+        (FieldId::PacketTypeAndFlags, _) => HEADER_BITS,
+        (FieldId::ConnectFlags, Version::V5) => CONNECT_BITS_V5,
+        (FieldId::ConnectFlags, _) => CONNECT_BITS,
+        (FieldId::ConnectAcknowledgeFlags, _) => CONNACK_BITS,
+        (FieldId::SubscriptionOptions, Version::V5) => OPTION_BITS_V5,
+        (FieldId::SubscriptionOptions, _) => OPTION_BITS,
         _ => &[],
     }
 }
@@ -221,12 +207,12 @@ fn write_bits(field: &Field, packet: PacketType, version: Version, out: &mut Str
     }
 }
 
-fn value(field: &Field, packet: PacketType, version: Version, secret: bool) -> String {
+pub(super) fn value(field: &Field, packet: PacketType, version: Version, secret: bool) -> String {
     if secret {
         return "******** (--show-secrets shows it)".to_owned();
     }
     match &field.value {
-        FieldValue::Flags(byte) if field.name == "packet type and flags" => format!("0x{byte:02x}, {packet}"),
+        FieldValue::Flags(byte) if field.id == FieldId::PacketTypeAndFlags => format!("0x{byte:02x}, {packet}"),
         FieldValue::Flags(byte) => format!("0x{byte:02x}"),
         FieldValue::Text(string) => text(string),
         FieldValue::Pair(key, value) => format!("{}: {}", text(key), text(value)),
@@ -234,25 +220,28 @@ fn value(field: &Field, packet: PacketType, version: Version, secret: bool) -> S
             Ok(string) => text(string),
             Err(_) => format!("{} bytes, not UTF-8", bytes.len()),
         },
-        FieldValue::Number(number) => numeral(field.name, *number, packet, version),
+        FieldValue::Number(number) => numeral(field.id, *number, packet, version),
     }
 }
 
-fn numeral(name: &str, number: u32, packet: PacketType, version: Version) -> String {
+fn numeral(field: FieldId, number: u32, packet: PacketType, version: Version) -> String {
+    use PropertyId as P;
     let code = || ReasonCode(u8::try_from(number).unwrap_or(u8::MAX));
-    match name {
-        "reason code" => format!("0x{number:02x}, {}", code().name_in(packet)),
-        "return code" if packet == PacketType::Connack => match number {
+    match field {
+        FieldId::ReasonCode => format!("0x{number:02x}, {}", code().name_in(packet)),
+        FieldId::ReturnCode if packet == PacketType::Connack => match number {
             0 => "0, Connection accepted".to_owned(),
             _ => format!("{number}, {}", ReasonCode::from_return_code(code().0).name()),
         },
-        "return code" if number == 0x80 => "0x80, Failure".to_owned(),
-        "return code" => format!("{number}, {}", code().name_in(PacketType::Suback)),
-        "protocol level" => format!("{number} (MQTT {version})"),
-        "keep alive" if number == 0 => "0 (switched off)".to_owned(),
-        "keep alive" | "server-keep-alive" => format!("{number} s"),
-        name if name.ends_with("-interval") && number == u32::MAX => format!("{number} (never)"),
-        name if name.ends_with("-interval") => format!("{number} s"),
+        FieldId::ReturnCode if number == 0x80 => "0x80, Failure".to_owned(),
+        FieldId::ReturnCode => format!("{number}, {}", code().name_in(PacketType::Suback)),
+        FieldId::ProtocolLevel => format!("{number} (MQTT {version})"),
+        FieldId::KeepAlive if number == 0 => "0 (switched off)".to_owned(),
+        FieldId::KeepAlive | FieldId::Property(P::ServerKeepAlive) => format!("{number} s"),
+        FieldId::Property(P::MessageExpiryInterval | P::SessionExpiryInterval | P::WillDelayInterval) => match number {
+            u32::MAX => format!("{number} (never)"),
+            _ => format!("{number} s"),
+        },
         _ => number.to_string(),
     }
 }

@@ -1,8 +1,10 @@
 //! Counts as one JSON object. It must not know how they were counted.
 
-use super::super::{json, time};
+use super::super::time;
 use super::histogram::Histogram;
 use super::{BySender, Connection, Count, Stats, Topic, Violations};
+use crate::json::member::{array, flag, number, object, string};
+use crate::json::{self, Name as _};
 use crate::protocol::{PacketType, Sender};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,11 +14,10 @@ use std::time::Duration;
 const DIRECTIONS: BySender<&str> = ["c2s", "s2c", "unknown"];
 
 pub(super) fn write(stats: &Stats, out: &mut Vec<u8>) {
-    object(out, |out| {
-        json::key("total", out);
-        object(out, |out| counts(&stats.total, out));
-        json::array("connections", stats.connections.iter(), out, |(id, connection), out| {
-            object(out, |out| {
+    json::object(out, |out| {
+        object("total", out, |out| counts(&stats.total, out));
+        array("connections", stats.connections.iter(), out, |(id, connection), out| {
+            json::object(out, |out| {
                 if let Some(id) = id {
                     number("connection", (*id).into(), out);
                 }
@@ -25,49 +26,26 @@ pub(super) fn write(stats: &Stats, out: &mut Vec<u8>) {
             });
         });
         number("other_packets", stats.other_packets, out);
-        json::array(
+        array(
             "topics",
             stats.sorted_topics().into_iter(),
             out,
             |(name, counts), out| {
-                object(out, |out| {
+                json::object(out, |out| {
                     string("topic", name, out);
                     topic(counts, out);
                 });
             },
         );
         if stats.other_topics.sum() > 0 {
-            json::key("other_topics", out);
-            object(out, |out| topic(&stats.other_topics, out));
+            object("other_topics", out, |out| topic(&stats.other_topics, out));
         }
     });
     out.push(b'\n');
 }
 
-/// An object whose members `write` appends, each with a comma before it.
-fn object(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let start = out.len();
-    write(out);
-    // The first comma becomes the brace.
-    match out.get_mut(start) {
-        Some(comma) => *comma = b'{',
-        None => out.push(b'{'),
-    }
-    out.push(b'}');
-}
-
-fn number(name: &str, number: u64, out: &mut Vec<u8>) {
-    json::key(name, out);
-    json::number(number, out);
-}
-
-fn string(name: &str, text: &str, out: &mut Vec<u8>) {
-    json::key(name, out);
-    json::string(text, out);
-}
-
 fn millis(name: &str, span: Duration, out: &mut Vec<u8>) {
-    json::key(name, out);
+    name.put(out);
     time::millis(span, out);
 }
 
@@ -78,7 +56,7 @@ fn identity(connection: &Connection, out: &mut Vec<u8>) {
     if let Some((version, assumed)) = connection.version {
         string("version", version.name(), out);
         if assumed {
-            json::flag("version_assumed", true, out);
+            flag("version_assumed", true, out);
         }
     }
     let mut address = |name: &str, address: Option<SocketAddr>| {
@@ -99,33 +77,28 @@ fn identity(connection: &Connection, out: &mut Vec<u8>) {
 fn counts(connection: &Connection, out: &mut Vec<u8>) {
     if let (Some(first), Some(last)) = (connection.first, connection.last) {
         for (name, at) in [("first", first), ("last", last)] {
-            json::key(name, out);
+            name.put(out);
             out.push(b'"');
             time::since_epoch(at, out);
             out.push(b'"');
         }
         millis("duration_ms", last.saturating_sub(first), out);
     }
-    json::array("messages_by_qos", connection.qos.iter(), out, |count, out| {
+    array("messages_by_qos", connection.qos.iter(), out, |count, out| {
         json::number(*count, out);
     });
-    json::key("packets", out);
-    object(out, |out| {
+    object("packets", out, |out| {
         for (kind, counts) in &connection.packets {
-            json::key(type_name(*kind), out);
-            object(out, |out| directions(counts, out));
+            object(type_name(*kind), out, |out| directions(counts, out));
         }
-        json::key("all", out);
-        object(out, |out| directions(&connection.sum(), out));
+        object("all", out, |out| directions(&connection.sum(), out));
     });
-    json::key("round_trips", out);
-    object(out, |out| {
+    object("round_trips", out, |out| {
         for (kind, times) in &connection.round_trips {
-            json::key(type_name(*kind), out);
-            object(out, |out| round_trips(times, out));
+            object(type_name(*kind), out, |out| round_trips(times, out));
         }
     });
-    json::array("violations", connection.violations.iter(), out, violations);
+    array("violations", connection.violations.iter(), out, violations);
     if connection.other_violations > 0 {
         number("other_violations", connection.other_violations, out);
     }
@@ -134,7 +107,7 @@ fn counts(connection: &Connection, out: &mut Vec<u8>) {
     }
     number("unacknowledged_count", connection.unacknowledged_count, out);
     if !connection.unacknowledged.is_empty() {
-        json::array("unacknowledged", connection.unacknowledged.iter(), out, unacknowledged);
+        array("unacknowledged", connection.unacknowledged.iter(), out, unacknowledged);
     }
 }
 
@@ -144,8 +117,7 @@ fn type_name(number: u8) -> &'static str {
 
 fn directions(counts: &BySender<Count>, out: &mut Vec<u8>) {
     for (name, count) in DIRECTIONS.iter().zip(counts).filter(|(_, count)| count.packets > 0) {
-        json::key(name, out);
-        object(out, |out| {
+        object(*name, out, |out| {
             number("packets", count.packets, out);
             number("bytes", count.bytes, out);
         });
@@ -160,13 +132,13 @@ fn round_trips(times: &Histogram, out: &mut Vec<u8>) {
 }
 
 fn violations(found: &Violations, out: &mut Vec<u8>) {
-    object(out, |out| {
+    json::object(out, |out| {
         string("severity", found.severity.name(), out);
         if let Some(statement) = found.statement {
             string("statement", statement, out);
         }
         if let Some(field) = found.field {
-            string("field", field, out);
+            string("field", field.name(), out);
         }
         string("message", &found.message, out);
         number("count", found.count, out);
@@ -174,7 +146,7 @@ fn violations(found: &Violations, out: &mut Vec<u8>) {
 }
 
 fn unacknowledged((sender, kind, id, topic): &(Sender, PacketType, u16, Option<String>), out: &mut Vec<u8>) {
-    object(out, |out| {
+    json::object(out, |out| {
         string("type", kind.name(), out);
         match sender {
             Sender::Client => string("direction", "c2s", out),
@@ -192,15 +164,15 @@ fn unacknowledged((sender, kind, id, topic): &(Sender, PacketType, u16, Option<S
 
 fn topic(counts: &Topic, out: &mut Vec<u8>) {
     for (name, count) in DIRECTIONS.iter().zip(counts.messages).filter(|(_, count)| *count > 0) {
-        number(name, count, out);
+        number(*name, count, out);
     }
     number("bytes", counts.bytes, out);
     number("retained", counts.retained, out);
-    json::array("messages_by_qos", counts.qos.iter(), out, |count, out| {
+    array("messages_by_qos", counts.qos.iter(), out, |count, out| {
         json::number(*count, out);
     });
     if let Some(rate) = counts.rate() {
-        json::key("per_second", out);
+        "per_second".put(out);
         let _ = write!(out, "{rate:.3}");
     }
 }

@@ -9,7 +9,6 @@ use super::{BySender, Connection, Count, Stats, Topic};
 use crate::analysis::Severity;
 use crate::protocol::PacketType;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// Characters of a name.
 const NAME: usize = 60;
@@ -80,9 +79,7 @@ fn identity(counts: &Connection, style: Style, out: &mut String) {
 
 fn connection(counts: &Connection, style: Style, out: &mut String) {
     if let (Some(first), Some(duration)) = (counts.first, counts.duration()) {
-        let mut at = Vec::new();
-        time::since_epoch(first, &mut at);
-        let value = format!("{} for {}", String::from_utf8_lossy(&at), time::span(duration));
+        let value = format!("{} for {}", time::date(first), time::span(duration));
         row("time", &value, out);
     }
     let [q0, q1, q2] = counts.qos;
@@ -130,57 +127,53 @@ fn packets(counts: &Connection, out: &mut String) {
     let [_, _, unknown] = sum;
     // Without directions one column is enough.
     let directed = unknown.packets == 0;
-    let figures = |by: &BySender<Count>| {
-        let [client, server, unknown] = by;
-        let pair = |count: &Count| match count.packets {
-            0 => format!(" {:>9} {:>11}", "·", "·"),
-            _ => format!(" {:>9} {:>11}", count.packets, count.bytes),
-        };
-        if directed {
-            pair(client) + &pair(server)
-        } else {
-            pair(unknown)
+    let line = |name: &str, by: &BySender<Count>, out: &mut String| {
+        let [client, server, unknown] = by.map(|count| match count.packets {
+            0 => ["·".to_owned(), "·".to_owned()],
+            _ => [count.packets.to_string(), count.bytes.to_string()],
+        });
+        match directed {
+            true => figures(name, client.iter().chain(&server), out),
+            false => figures(name, &unknown, out),
         }
     };
-    let _ = match directed {
-        true => writeln!(
-            out,
-            "  {:<14} {:>9} {:>11} {:>9} {:>11}",
-            "packets", "→", "bytes", "←", "bytes"
-        ),
-        false => writeln!(out, "  {:<14} {:>9} {:>11}", "packets", "", "bytes"),
-    };
+    match directed {
+        true => figures("  packets", ["→", "bytes", "←", "bytes"], out),
+        false => figures("  packets", ["", "bytes"], out),
+    }
     for (number, by) in &counts.packets {
         let kind = PacketType::from_first_byte(number << 4);
         let name = match kind {
             PacketType::Reserved => "reserved",
             _ => kind.name(),
         };
-        let _ = writeln!(out, "    {name:<12}{}", figures(by));
+        line(&format!("    {name}"), by, out);
     }
-    let _ = writeln!(out, "    {:<12}{}", "all", figures(&sum));
+    line("    all", &sum, out);
+}
+
+/// A name and pairs of columns.
+fn figures<T: AsRef<str>>(name: &str, columns: impl IntoIterator<Item = T>, out: &mut String) {
+    let _ = write!(out, "{name:<16}");
+    for (index, column) in columns.into_iter().enumerate() {
+        let width = if index % 2 == 0 { 9 } else { 11 };
+        let _ = write!(out, " {:>width$}", column.as_ref());
+    }
+    out.push('\n');
 }
 
 fn round_trips(counts: &Connection, out: &mut String) {
     if counts.round_trips.is_empty() {
         return;
     }
-    let _ = writeln!(
-        out,
-        "  {:<14} {:>9} {:>11} {:>9} {:>11}",
-        "round trips", "count", "p50", "p99", "max"
-    );
+    figures("  round trips", ["count", "p50", "p99", "max"], out);
     for (number, times) in &counts.round_trips {
         let kind = PacketType::from_first_byte(number << 4);
-        let span = |time: Duration| time::span(time);
-        let _ = writeln!(
+        let [p50, p99, max] = [times.percentile(50), times.percentile(99), times.max()].map(time::span);
+        figures(
+            &format!("    {}", kind.name()),
+            [times.count().to_string(), p50, p99, max],
             out,
-            "    {:<12} {:>9} {:>11} {:>9} {:>11}",
-            kind.name(),
-            times.count(),
-            span(times.percentile(50)),
-            span(times.percentile(99)),
-            span(times.max())
         );
     }
 }

@@ -29,10 +29,7 @@ impl Ack {
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
-        let (reason, properties) = match reader.context.version {
-            Version::V5 => super::read_reason_and_properties(reader)?,
-            Version::V31 | Version::V311 => (ReasonCode::SUCCESS, Properties::new()),
-        };
+        let (reason, properties) = super::read_reason_and_properties(reader)?;
         Ok(Self {
             packet_id,
             reason,

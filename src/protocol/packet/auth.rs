@@ -25,19 +25,23 @@ impl Auth {
         let reason = super::read_reason(reader)?;
         let properties = super::read_properties(reader)?;
         if properties.value(PropertyId::AuthenticationMethod).is_none() {
-            reader.complain("authentication-method", reader.offset(), Fault::AuthWithoutMethod)?;
+            reader.complain(
+                PropertyId::AuthenticationMethod.into(),
+                reader.offset(),
+                Fault::AuthWithoutMethod,
+            )?;
         }
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         if version != Version::V5 {
-            return Err(EncodeError::NotInVersion(PacketType::Auth, version));
+            return Err(EncodeError::NotInVersion(packet, version));
         }
         if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
             return Ok(());
         }
         buffer.put_u8(self.reason.0);
-        super::put_properties(buffer, PacketType::Auth, version, &self.properties)
+        super::put_properties(buffer, packet, version, &self.properties)
     }
 }

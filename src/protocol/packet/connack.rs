@@ -1,13 +1,13 @@
 //! CONNACK (version 5, section 3.2). It must not know what a client does then.
 
 use crate::protocol::wire::Reader;
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, ReasonCode, Version};
+use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Properties, ReasonCode, Version};
 use bytes::{BufMut, BytesMut};
 
 /// The server's answer to CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connack {
-    /// Whether the server goes on with a stored session; 3.1 cannot say so.
+    /// Whether the server goes on with a session that it has; 3.1 cannot say so.
     pub session_present: bool,
     /// The reason code; the return codes of 3.1 and 3.1.1 are mapped onto it.
     pub reason: ReasonCode,
@@ -22,9 +22,9 @@ impl Connack {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let version = reader.context.version;
         let at = reader.offset();
-        let flags = reader.flags("connect acknowledge flags")?;
+        let flags = reader.flags(FieldId::ConnectAcknowledgeFlags)?;
         if flags & 0xfe != 0 && version != Version::V31 {
-            reader.complain("connect acknowledge flags", at, Fault::ConnackReservedFlags(flags))?;
+            reader.complain(FieldId::ConnectAcknowledgeFlags, at, Fault::ConnackReservedFlags(flags))?;
         }
         let session_present = flags & 1 != 0 && version != Version::V31;
         let reason = match version {
@@ -32,7 +32,7 @@ impl Connack {
             Version::V31 | Version::V311 => read_return_code(reader)?,
         };
         if session_present && reason != ReasonCode::SUCCESS {
-            reader.complain("connect acknowledge flags", at, Fault::SessionPresentWithError)?;
+            reader.complain(FieldId::ConnectAcknowledgeFlags, at, Fault::SessionPresentWithError)?;
         }
         let properties = super::read_properties(reader)?;
         Ok(Self {
@@ -42,23 +42,23 @@ impl Connack {
         })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_u8(u8::from(self.session_present && version != Version::V31));
         buffer.put_u8(if version == Version::V5 {
             self.reason.0
         } else {
             self.reason.return_code()
         });
-        super::put_properties(buffer, PacketType::Connack, version, &self.properties)
+        super::put_properties(buffer, packet, version, &self.properties)
     }
 }
 
 fn read_return_code(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
     let at = reader.offset();
-    let code = reader.u8("return code")?;
+    let code = reader.u8(FieldId::ReturnCode)?;
     if code > LAST_RETURN_CODE {
         let unspecified = ReasonCode::UNSPECIFIED_ERROR;
-        return reader.substitute("return code", at, Fault::ReasonCodeNotAllowed(code), unspecified);
+        return reader.substitute(FieldId::ReturnCode, at, Fault::ReasonCodeNotAllowed(code), unspecified);
     }
     Ok(ReasonCode::from_return_code(code))
 }

@@ -1,8 +1,8 @@
 //! CONNECT (version 5, section 3.1). It must not know what a server answers.
 
 use crate::protocol::property::Place;
-use crate::protocol::wire::{Put, Reader};
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketType, Properties, QoS, Utf8, Version, topic};
+use crate::protocol::wire::{Put, Reader, flag};
+use crate::protocol::{DecodeError, EncodeError, Fault, FieldId, PacketType, Properties, QoS, Utf8, Version, topic};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A client asks for a connection.
@@ -48,25 +48,34 @@ const CLEAN_START: u8 = 0x02;
 const WILL: u8 = 0x04;
 const WILL_QOS_SHIFT: u8 = 3;
 const WILL_RETAIN: u8 = 0x20;
-const PASSWORD: u8 = 0x40;
 const USERNAME: u8 = 0x80;
-const BRIDGE: u8 = 0x80;
 
 impl Connect {
+    /// Of the connect flags: a password is there.
+    pub const PASSWORD_FLAG: u8 = 0x40;
+    /// Of the protocol level: [`Self::bridge`].
+    pub const BRIDGE: u8 = 0x80;
+
+    /// The protocol level as it is on the wire.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.version.level() | flag(self.bridge, Self::BRIDGE)
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (version, bridge) = read_version(reader)?;
         reader.context.version = version;
         let flags_at = reader.offset();
-        let flags = reader.flags("connect flags")?;
+        let flags = reader.flags(FieldId::ConnectFlags)?;
         let will_qos = check_flags(reader, version, flags, flags_at)?;
-        let keep_alive = reader.u16("keep alive")?;
+        let keep_alive = reader.u16(FieldId::KeepAlive)?;
         let properties = super::read_properties(reader)?;
         let client_id_at = reader.offset();
-        let client_id = reader.text("client identifier")?;
+        let client_id = reader.text(FieldId::ClientIdentifier)?;
         let clean_start = flags & CLEAN_START != 0;
         let may_be_empty = version == Version::V5 || version == Version::V311 && clean_start;
         if client_id.is_empty() && !may_be_empty {
-            reader.complain("client identifier", client_id_at, Fault::EmptyClientId)?;
+            reader.complain(FieldId::ClientIdentifier, client_id_at, Fault::EmptyClientId)?;
         }
         let will = match flags & WILL {
             0 => None,
@@ -77,12 +86,12 @@ impl Connect {
         let username = match flags & USERNAME {
             0 => None,
             _ if absent(reader) => None,
-            _ => Some(reader.text("user name")?),
+            _ => Some(reader.text(FieldId::UserName)?),
         };
-        let password = match flags & PASSWORD {
+        let password = match flags & Self::PASSWORD_FLAG {
             0 => None,
             _ if absent(reader) => None,
-            _ => Some(reader.binary("password")?),
+            _ => Some(reader.binary(FieldId::Password)?),
         };
         Ok(Self {
             version,
@@ -97,17 +106,18 @@ impl Connect {
         })
     }
 
-    pub(super) fn write(&self, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    /// In its own version, whatever that of the connection.
+    pub(super) fn write(&self, packet: PacketType, _: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         let version = self.version;
         if self.password.is_some() && self.username.is_none() && version != Version::V5 {
             return Err(EncodeError::PasswordWithoutUsername);
         }
         let name = version.protocol_name().as_bytes();
-        buffer.put_binary("protocol name", name)?;
-        buffer.put_u8(version.level() | if self.bridge { BRIDGE } else { 0 });
+        buffer.put_binary(FieldId::ProtocolName, name)?;
+        buffer.put_u8(self.level());
         buffer.put_u8(self.flags());
         buffer.put_u16(self.keep_alive);
-        super::put_properties(buffer, PacketType::Connect, version, &self.properties)?;
+        super::put_properties(buffer, packet, version, &self.properties)?;
         buffer.put_text(&self.client_id);
         if let Some(will) = &self.will {
             will.write(version, buffer)?;
@@ -116,57 +126,50 @@ impl Connect {
             buffer.put_text(username);
         }
         if let Some(password) = &self.password {
-            buffer.put_binary("password", password)?;
+            buffer.put_binary(FieldId::Password, password)?;
         }
         Ok(())
     }
 
     fn flags(&self) -> u8 {
-        let bit = |set: bool, bit: u8| if set { bit } else { 0 };
         let will = self.will.as_ref().map_or(0, |will| {
-            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | bit(will.retain, WILL_RETAIN)
+            WILL | u8::from(will.qos) << WILL_QOS_SHIFT | flag(will.retain, WILL_RETAIN)
         });
-        bit(self.clean_start, CLEAN_START)
+        flag(self.clean_start, CLEAN_START)
             | will
-            | bit(self.password.is_some(), PASSWORD)
-            | bit(self.username.is_some(), USERNAME)
+            | flag(self.password.is_some(), Self::PASSWORD_FLAG)
+            | flag(self.username.is_some(), USERNAME)
     }
 }
 
 fn read_version(reader: &mut Reader<'_>) -> Result<(Version, bool), DecodeError> {
     let name_at = reader.offset();
-    let name = reader.text("protocol name")?;
+    let name = reader.text(FieldId::ProtocolName)?;
     let level_at = reader.offset();
     let known = matches!(name.as_str(), "MQTT" | "MQIsdp");
     if !known {
-        reader.substitute("protocol name", name_at, Fault::BadProtocolName, ())?;
+        reader.substitute(FieldId::ProtocolName, name_at, Fault::BadProtocolName, ())?;
     }
-    let level = reader.u8("protocol level")?;
-    match (name.as_str(), level) {
-        ("MQIsdp", 3) => Ok((Version::V31, false)),
-        ("MQTT", 4) => Ok((Version::V311, false)),
-        ("MQTT", 5) => Ok((Version::V5, false)),
-        ("MQIsdp", 0x83) => Ok((Version::V31, true)),
-        ("MQTT", 0x84) => Ok((Version::V311, true)),
+    let level = reader.u8(FieldId::ProtocolLevel)?;
+    let bridge = level & Connect::BRIDGE != 0;
+    match Version::from_level(level & !Connect::BRIDGE) {
+        Some(version) if version.protocol_name() == name.as_str() && (!bridge || version != Version::V5) => {
+            Ok((version, bridge))
+        }
         // What the level alone would say.
-        (_, 3..=5) => {
-            let version = match level {
-                3 => Version::V31,
-                4 => Version::V311,
-                _ => Version::V5,
-            };
+        Some(version) if !bridge => {
             if known {
-                reader.substitute("protocol level", level_at, Fault::BadProtocolLevel(level), ())?;
+                reader.substitute(FieldId::ProtocolLevel, level_at, Fault::BadProtocolLevel(level), ())?;
             }
             Ok((version, false))
         }
-        _ => reader.fault("protocol level", level_at, Fault::BadProtocolLevel(level)),
+        _ => reader.fault(FieldId::ProtocolLevel, level_at, Fault::BadProtocolLevel(level)),
     }
 }
 
 /// Faults of the connect flags; gives the will's QoS. 3.1 leaves unused bits alone.
 fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) -> Result<QoS, DecodeError> {
-    let name = "connect flags";
+    let name = FieldId::ConnectFlags;
     let will_qos = flags >> WILL_QOS_SHIFT & 3;
     if flags & RESERVED != 0 && version != Version::V31 {
         reader.substitute(name, at, Fault::ConnectReservedFlag, ())?;
@@ -174,7 +177,7 @@ fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) 
     if flags & WILL == 0 && (will_qos != 0 || flags & WILL_RETAIN != 0) && version != Version::V31 {
         reader.substitute(name, at, Fault::WillBitsWithoutWill, ())?;
     }
-    if flags & PASSWORD != 0 && flags & USERNAME == 0 && version != Version::V5 {
+    if flags & Connect::PASSWORD_FLAG != 0 && flags & USERNAME == 0 && version != Version::V5 {
         reader.complain(name, at, Fault::PasswordWithoutUsername)?;
     }
     match QoS::from_bits(will_qos) {
@@ -186,19 +189,16 @@ fn check_flags(reader: &mut Reader<'_>, version: Version, flags: u8, at: usize) 
 
 impl Will {
     fn read(reader: &mut Reader<'_>, qos: QoS, retain: bool) -> Result<Self, DecodeError> {
-        let properties = match reader.context.version {
-            Version::V5 => Properties::read(reader, Place::Will)?,
-            Version::V31 | Version::V311 => Properties::new(),
-        };
+        let properties = super::read_properties_at(Place::Will, reader)?;
         let at = reader.offset();
-        let topic = reader.text("will topic")?;
+        let topic = reader.text(FieldId::WillTopic)?;
         if topic.is_empty() {
-            reader.complain("will topic", at, Fault::EmptyTopic)?;
+            reader.complain(FieldId::WillTopic, at, Fault::EmptyTopic)?;
         }
         if topic::has_wildcard(&topic) {
-            reader.complain("will topic", at, Fault::WildcardInTopic)?;
+            reader.complain(FieldId::WillTopic, at, Fault::WildcardInTopic)?;
         }
-        let payload = reader.binary("will payload")?;
+        let payload = reader.binary(FieldId::WillPayload)?;
         Ok(Self {
             qos,
             retain,
@@ -209,15 +209,8 @@ impl Will {
     }
 
     fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-        match version {
-            Version::V5 => {
-                self.properties.check(Place::Will)?;
-                self.properties.write(buffer)?;
-            }
-            _ if self.properties.is_empty() => {}
-            _ => return Err(EncodeError::PropertiesBeforeV5),
-        }
+        super::put_properties(buffer, Place::Will, version, &self.properties)?;
         buffer.put_text(&self.topic);
-        buffer.put_binary("will payload", &self.payload)
+        buffer.put_binary(FieldId::WillPayload, &self.payload)
     }
 }

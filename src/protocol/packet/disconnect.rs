@@ -24,14 +24,11 @@ impl Disconnect {
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (reason, properties) = match reader.context.version {
-            Version::V5 => super::read_reason_and_properties(reader)?,
-            Version::V31 | Version::V311 => (ReasonCode::SUCCESS, Properties::new()),
-        };
+        let (reason, properties) = super::read_reason_and_properties(reader)?;
         Ok(Self { reason, properties })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
-        super::put_reason_and_properties(buffer, PacketType::Disconnect, version, self.reason, &self.properties)
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        super::put_reason_and_properties(buffer, packet, version, self.reason, &self.properties)
     }
 }

@@ -1,9 +1,9 @@
 //! PUBLISH (version 5, section 3.3). It must not know delivery.
 
-use crate::protocol::wire::{Put, Reader, varint_size};
+use crate::protocol::wire::{Put, Reader, flag, varint_size};
 use crate::protocol::{
-    DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketId, PacketType, Properties, PropertyId, QoS, Utf8,
-    Version, topic,
+    DecodeError, EncodeError, Fault, FieldId, MAX_REMAINING_LENGTH, PacketId, PacketType, Properties, PropertyId, QoS,
+    Utf8, Version, topic,
 };
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -14,7 +14,7 @@ pub struct Publish {
     pub dup: bool,
     /// Quality of service.
     pub qos: QoS,
-    /// To a server: store it. From a server: it was stored.
+    /// To a server: keep it as the retained message of its topic. From a server: it is a retained message.
     pub retain: bool,
     /// Topic name; empty when a topic alias stands for it.
     pub topic: Utf8,
@@ -30,7 +30,7 @@ const RETAIN: u8 = 0x01;
 const DUP: u8 = 0x08;
 
 impl Publish {
-    /// A message that is new: not sent before, not to be stored, without properties; its packet identifier comes later.
+    /// A message that is new: not sent before, not retained, without properties; its packet identifier comes later.
     #[must_use]
     pub fn new(topic: Utf8, qos: QoS, payload: Bytes) -> Self {
         Self {
@@ -45,22 +45,23 @@ impl Publish {
     }
 
     #[inline(always)]
-    pub(super) fn read(first: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let first = reader.first_byte();
         let (dup, retain) = (first & DUP != 0, first & RETAIN != 0);
         let qos = match QoS::from_bits(first >> 1 & 3) {
             Some(qos) => qos,
-            None => reader.substitute("flags", 0, Fault::PublishQos3, QoS::ExactlyOnce)?,
+            None => reader.substitute(FieldId::Flags, 0, Fault::PublishQos3, QoS::ExactlyOnce)?,
         };
         if dup && qos == QoS::AtMostOnce && reader.context.version != Version::V31 {
-            reader.complain("flags", 0, Fault::DupWithQos0)?;
+            reader.complain(FieldId::Flags, 0, Fault::DupWithQos0)?;
         }
         let topic_at = reader.offset();
-        let topic = reader.text("topic name")?;
+        let topic = reader.text(FieldId::TopicName)?;
         if topic::has_wildcard(&topic) {
-            reader.complain("topic name", topic_at, Fault::WildcardInTopic)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::WildcardInTopic)?;
         }
         if topic.is_empty() && reader.context.version != Version::V5 {
-            reader.complain("topic name", topic_at, Fault::EmptyTopic)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::EmptyTopic)?;
         }
         let packet_id = match qos {
             QoS::AtMostOnce => None,
@@ -69,9 +70,9 @@ impl Publish {
         let properties = super::read_properties(reader)?;
         let aliased = properties.value(PropertyId::TopicAlias).is_some();
         if topic.is_empty() && !aliased && reader.context.version == Version::V5 {
-            reader.complain("topic name", topic_at, Fault::EmptyTopicWithoutAlias)?;
+            reader.complain(FieldId::TopicName, topic_at, Fault::EmptyTopicWithoutAlias)?;
         }
-        let payload = reader.rest("payload");
+        let payload = reader.rest(FieldId::Payload);
         Ok(Self {
             dup,
             qos,
@@ -90,15 +91,18 @@ impl Publish {
     pub fn encode(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         let remaining = self.remaining_length(version)?;
         buffer.reserve(5 + remaining);
-        buffer.put_u8(self.first_byte());
+        let flags = flag(self.dup, DUP) | u8::from(self.qos) << 1 | flag(self.retain, RETAIN);
+        buffer.put_u8(PacketType::Publish.number() << 4 | flags);
         buffer.put_varint(remaining)?;
+        self.write(PacketType::Publish, version, buffer)
+    }
+
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_text(&self.topic);
         if let Some(packet_id) = self.packet_id {
             buffer.put_u16(packet_id.get());
         }
-        if version == Version::V5 {
-            self.properties.write(buffer)?;
-        }
+        super::put_properties(buffer, packet, version, &self.properties)?;
         buffer.put_slice(&self.payload);
         Ok(())
     }
@@ -112,13 +116,6 @@ impl Publish {
             0..=MAX_REMAINING_LENGTH => Ok(remaining),
             _ => Err(EncodeError::PacketTooLong(remaining)),
         }
-    }
-
-    fn first_byte(&self) -> u8 {
-        PacketType::Publish.number() << 4
-            | if self.dup { DUP } else { 0 }
-            | u8::from(self.qos) << 1
-            | if self.retain { RETAIN } else { 0 }
     }
 
     /// Size on the wire in bytes; a packet identifier that is still to be given counts.

@@ -1,9 +1,9 @@
 //! SUBSCRIBE and SUBACK (version 5, sections 3.8 and 3.9). It must not know who is allowed what.
 
 use crate::protocol::topic::{self, Shared};
-use crate::protocol::wire::{Put, Reader};
+use crate::protocol::wire::{Put, Reader, flag};
 use crate::protocol::{
-    DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
+    DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, QoS, ReasonCode, Utf8, Version,
 };
 use bytes::{BufMut, BytesMut};
 
@@ -45,6 +45,29 @@ pub enum RetainHandling {
     DoNotSend,
 }
 
+impl RetainHandling {
+    /// From the two bits of the wire; `None` for 3.
+    #[must_use]
+    pub fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::SendAlways),
+            1 => Some(Self::SendIfNew),
+            2 => Some(Self::DoNotSend),
+            _ => None,
+        }
+    }
+}
+
+impl From<RetainHandling> for u8 {
+    fn from(handling: RetainHandling) -> Self {
+        match handling {
+            RetainHandling::SendAlways => 0,
+            RetainHandling::SendIfNew => 1,
+            RetainHandling::DoNotSend => 2,
+        }
+    }
+}
+
 const NO_LOCAL: u8 = 0x04;
 const RETAIN_AS_PUBLISHED: u8 = 0x08;
 const RETAIN_HANDLING_SHIFT: u8 = 4;
@@ -57,13 +80,7 @@ impl Subscribe {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
-        }
-        let mut subscriptions = Vec::new();
-        while !reader.is_empty() {
-            subscriptions.push(Subscription::read(reader)?);
-        }
+        let subscriptions = reader.items(FieldId::TopicFilter, Fault::NoTopicFilter, Subscription::read)?;
         Ok(Self {
             packet_id,
             properties,
@@ -71,9 +88,9 @@ impl Subscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_u16(self.packet_id.get());
-        super::put_properties(buffer, PacketType::Subscribe, version, &self.properties)?;
+        super::put_properties(buffer, packet, version, &self.properties)?;
         for subscription in &self.subscriptions {
             buffer.put_text(&subscription.filter);
             buffer.put_u8(subscription.options(version));
@@ -99,8 +116,8 @@ impl Subscription {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let filter = read_filter(reader)?;
         let at = reader.offset();
-        let options = reader.flags("subscription options")?;
-        let name = "subscription options";
+        let options = reader.flags(FieldId::SubscriptionOptions)?;
+        let name = FieldId::SubscriptionOptions;
         let version = reader.context.version;
         let reserved = match version {
             Version::V5 => RESERVED,
@@ -118,11 +135,9 @@ impl Subscription {
         if version != Version::V5 {
             return Ok(Self::new(filter, qos));
         }
-        let retain_handling = match options >> RETAIN_HANDLING_SHIFT & 3 {
-            0 => RetainHandling::SendAlways,
-            1 => RetainHandling::SendIfNew,
-            2 => RetainHandling::DoNotSend,
-            _ => reader.substitute(name, at, Fault::RetainHandling3, RetainHandling::DoNotSend)?,
+        let retain_handling = match RetainHandling::from_bits(options >> RETAIN_HANDLING_SHIFT & 3) {
+            Some(handling) => handling,
+            None => reader.substitute(name, at, Fault::RetainHandling3, RetainHandling::DoNotSend)?,
         };
         let no_local = options & NO_LOCAL != 0;
         if no_local && Shared::parse(&filter).is_some() {
@@ -142,31 +157,22 @@ impl Subscription {
         if version != Version::V5 {
             return qos;
         }
-        let retain_handling = match self.retain_handling {
-            RetainHandling::SendAlways => 0,
-            RetainHandling::SendIfNew => 1,
-            RetainHandling::DoNotSend => 2,
-        };
-        qos | if self.no_local { NO_LOCAL } else { 0 }
-            | if self.retain_as_published {
-                RETAIN_AS_PUBLISHED
-            } else {
-                0
-            }
-            | retain_handling << RETAIN_HANDLING_SHIFT
+        qos | flag(self.no_local, NO_LOCAL)
+            | flag(self.retain_as_published, RETAIN_AS_PUBLISHED)
+            | u8::from(self.retain_handling) << RETAIN_HANDLING_SHIFT
     }
 }
 
 /// A topic filter of SUBSCRIBE or UNSUBSCRIBE. Shared subscriptions exist in version 5.
 pub(super) fn read_filter(reader: &mut Reader<'_>) -> Result<Utf8, DecodeError> {
     let at = reader.offset();
-    let filter = reader.text("topic filter")?;
+    let filter = reader.text(FieldId::TopicFilter)?;
     if filter.is_empty() {
-        reader.complain("topic filter", at, Fault::EmptyTopicFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::EmptyTopicFilter)?;
     } else if topic::check_wildcards(&filter).is_err() {
-        reader.complain("topic filter", at, Fault::BadWildcardInFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::BadWildcardInFilter)?;
     } else if reader.context.version == Version::V5 && topic::check_filter(&filter).is_err() {
-        reader.complain("topic filter", at, Fault::BadSharedFilter)?;
+        reader.complain(FieldId::TopicFilter, at, Fault::BadSharedFilter)?;
     }
     Ok(filter)
 }
@@ -186,13 +192,7 @@ impl Suback {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
-        }
-        let mut reasons = Vec::with_capacity(reader.remaining());
-        while !reader.is_empty() {
-            reasons.push(read_granted(reader)?);
-        }
+        let reasons = reader.items(FieldId::ReasonCode, Fault::NoReasonCodes, read_granted)?;
         Ok(Self {
             packet_id,
             properties,
@@ -200,9 +200,9 @@ impl Suback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_u16(self.packet_id.get());
-        super::put_properties(buffer, PacketType::Suback, version, &self.properties)?;
+        super::put_properties(buffer, packet, version, &self.properties)?;
         for reason in &self.reasons {
             // Before version 5 there is one failure code, 0x80 `[MQTT-3.9.3-2]`.
             let code = if version != Version::V5 && reason.is_failure() {
@@ -221,11 +221,11 @@ fn read_granted(reader: &mut Reader<'_>) -> Result<ReasonCode, DecodeError> {
         return super::read_reason(reader);
     }
     let at = reader.offset();
-    let code = reader.u8("return code")?;
+    let code = reader.u8(FieldId::ReturnCode)?;
     match code {
         0..=2 | 0x80 => Ok(ReasonCode(code)),
         _ => {
-            reader.complain("return code", at, Fault::ReasonCodeNotAllowed(code))?;
+            reader.complain(FieldId::ReturnCode, at, Fault::ReasonCodeNotAllowed(code))?;
             Ok(ReasonCode(code))
         }
     }

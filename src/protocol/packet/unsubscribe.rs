@@ -2,7 +2,9 @@
 
 use super::subscribe::read_filter;
 use crate::protocol::wire::{Put, Reader};
-use crate::protocol::{DecodeError, EncodeError, Fault, PacketId, PacketType, Properties, ReasonCode, Utf8, Version};
+use crate::protocol::{
+    DecodeError, EncodeError, Fault, FieldId, PacketId, PacketType, Properties, ReasonCode, Utf8, Version,
+};
 use bytes::{BufMut, BytesMut};
 
 /// A client wants no more messages of some filters.
@@ -20,13 +22,7 @@ impl Unsubscribe {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        if reader.is_empty() {
-            reader.complain("topic filter", reader.offset(), Fault::NoTopicFilter)?;
-        }
-        let mut filters = Vec::new();
-        while !reader.is_empty() {
-            filters.push(read_filter(reader)?);
-        }
+        let filters = reader.items(FieldId::TopicFilter, Fault::NoTopicFilter, read_filter)?;
         Ok(Self {
             packet_id,
             properties,
@@ -34,9 +30,9 @@ impl Unsubscribe {
         })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_u16(self.packet_id.get());
-        super::put_properties(buffer, PacketType::Unsubscribe, version, &self.properties)?;
+        super::put_properties(buffer, packet, version, &self.properties)?;
         for filter in &self.filters {
             buffer.put_text(filter);
         }
@@ -59,15 +55,10 @@ impl Unsuback {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         let properties = super::read_properties(reader)?;
-        let mut reasons = Vec::new();
-        if reader.context.version == Version::V5 {
-            if reader.is_empty() {
-                reader.complain("reason code", reader.offset(), Fault::NoReasonCodes)?;
-            }
-            while !reader.is_empty() {
-                reasons.push(super::read_reason(reader)?);
-            }
-        }
+        let reasons = match reader.context.version {
+            Version::V5 => reader.items(FieldId::ReasonCode, Fault::NoReasonCodes, super::read_reason)?,
+            Version::V31 | Version::V311 => Vec::new(),
+        };
         Ok(Self {
             packet_id,
             properties,
@@ -75,9 +66,9 @@ impl Unsuback {
         })
     }
 
-    pub(super) fn write(&self, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_u16(self.packet_id.get());
-        super::put_properties(buffer, PacketType::Unsuback, version, &self.properties)?;
+        super::put_properties(buffer, packet, version, &self.properties)?;
         if version == Version::V5 {
             for reason in &self.reasons {
                 buffer.put_u8(reason.0);

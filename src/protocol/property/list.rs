@@ -2,7 +2,9 @@
 
 use super::{Place, PropertyId, PropertyType, PropertyValue, Range, range_fault};
 use crate::protocol::wire::{Context, Put, Reader};
-use crate::protocol::{DecodeError, EncodeError, Fault, MAX_REMAINING_LENGTH, PacketType, Sender, Utf8, Version};
+use crate::protocol::{
+    DecodeError, EncodeError, Fault, FieldId, MAX_REMAINING_LENGTH, PacketType, Sender, Utf8, Version,
+};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
@@ -181,8 +183,8 @@ impl Properties {
     pub(in crate::protocol) fn read(reader: &mut Reader<'_>, place: Place) -> Result<Self, DecodeError> {
         let length_at = reader.offset();
         let name = match place {
-            Place::Will => "will property length",
-            Place::Packet(_) => "property length",
+            Place::Will => FieldId::WillPropertyLength,
+            Place::Packet(_) => FieldId::PropertyLength,
         };
         let length = reader.varint(name)?;
         let Some(len) = usize::try_from(length).ok().filter(|len| *len <= reader.remaining()) else {
@@ -204,7 +206,11 @@ impl Properties {
             end = section.offset();
         }
         if seen.has(PropertyId::AuthenticationData) && !seen.has(PropertyId::AuthenticationMethod) {
-            section.complain("authentication-data", length_at, Fault::AuthDataWithoutMethod)?;
+            section.complain(
+                PropertyId::AuthenticationData.into(),
+                length_at,
+                Fault::AuthDataWithoutMethod,
+            )?;
         }
         Ok(Self {
             wire: section.slice(start..end),
@@ -317,40 +323,40 @@ impl Seen {
 
 fn read_one(reader: &mut Reader<'_>, place: Place, seen: &mut Seen) -> Result<(), DecodeError> {
     let at = reader.offset();
-    let number = reader.varint_unlogged("property identifier")?;
+    let number = reader.varint_unlogged(FieldId::PropertyIdentifier)?;
     let Some(id) = PropertyId::from_wire(number) else {
-        return reader.fault("property identifier", at, Fault::PropertyUnknown(number));
+        return reader.fault(FieldId::PropertyIdentifier, at, Fault::PropertyUnknown(number));
     };
-    let name = id.name();
+    let field = FieldId::from(id);
     if !id.allowed_at(place) {
-        reader.complain(name, at, Fault::PropertyNotAllowed(id))?;
+        reader.complain(field, at, Fault::PropertyNotAllowed(id))?;
     }
     let value = read_value(id, reader)?;
     reader.widen(at);
     if !seen.insert(id) && !id.repeatable_at(place) {
-        reader.complain(name, at, Fault::PropertyDuplicate(id))?;
+        reader.complain(field, at, Fault::PropertyDuplicate(id))?;
     }
     if let Some(fault) = range_fault(id, &value) {
-        reader.complain(name, at, fault)?;
+        reader.complain(field, at, fault)?;
     }
     let (allowed, actual) = (id.sender_at(place), reader.context.sender);
     if allowed != actual && allowed != Sender::Unknown && actual != Sender::Unknown {
-        reader.complain(name, at, Fault::PropertyWrongDirection(id))?;
+        reader.complain(field, at, Fault::PropertyWrongDirection(id))?;
     }
     Ok(())
 }
 
 fn read_value(id: PropertyId, reader: &mut Reader<'_>) -> Result<PropertyValue, DecodeError> {
-    let name = id.name();
+    let field = FieldId::from(id);
     Ok(match id.value_type() {
-        PropertyType::Byte => PropertyValue::Byte(reader.u8(name)?),
-        PropertyType::U16 => PropertyValue::U16(reader.u16(name)?),
-        PropertyType::U32 => PropertyValue::U32(reader.u32(name)?),
-        PropertyType::Varint => PropertyValue::Varint(reader.varint(name)?),
-        PropertyType::Text => PropertyValue::Text(reader.text(name)?),
-        PropertyType::Binary => PropertyValue::Binary(reader.binary(name)?),
+        PropertyType::Byte => PropertyValue::Byte(reader.u8(field)?),
+        PropertyType::U16 => PropertyValue::U16(reader.u16(field)?),
+        PropertyType::U32 => PropertyValue::U32(reader.u32(field)?),
+        PropertyType::Varint => PropertyValue::Varint(reader.varint(field)?),
+        PropertyType::Text => PropertyValue::Text(reader.text(field)?),
+        PropertyType::Binary => PropertyValue::Binary(reader.binary(field)?),
         PropertyType::Pair => {
-            let (key, value) = reader.pair(name)?;
+            let (key, value) = reader.pair(field)?;
             PropertyValue::Pair(key, value)
         }
     })
@@ -372,7 +378,7 @@ fn put_property(wire: &mut BytesMut, id: PropertyId, value: &PropertyValue) -> R
         PropertyValue::Varint(n) => wire.put_varint(usize::try_from(*n).unwrap_or(usize::MAX))?,
         PropertyValue::Text(text) => wire.put_text(text),
         PropertyValue::Binary(bytes) => {
-            return wire.put_binary(id.name(), bytes).inspect_err(|_| wire.truncate(start));
+            return wire.put_binary(id.into(), bytes).inspect_err(|_| wire.truncate(start));
         }
         PropertyValue::Pair(key, value) => {
             wire.put_text(key);
@@ -476,7 +482,7 @@ mod tests {
             (
                 PropertyId::CorrelationData,
                 long,
-                EncodeError::TooLong("correlation-data", 65_536),
+                EncodeError::TooLong(PropertyId::CorrelationData.into(), 65_536),
             ),
         ] {
             let mut properties = Properties::new();
