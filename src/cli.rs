@@ -2,7 +2,6 @@
 
 pub mod connection;
 pub mod console;
-pub mod generate;
 pub mod mosquitto;
 pub mod secret;
 pub mod settings;

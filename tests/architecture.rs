@@ -185,8 +185,6 @@ const LAYERS: &[Layer] = &[
         crates: &["cli", "client", "input", "nearest", "session", "net", "protocol"],
         external: &[
             "clap",
-            "clap_complete",
-            "clap_mangen",
             "humantime",
             "fastrand",
             "bytes",

@@ -1,6 +1,7 @@
 //! Completions and manual pages are those of the command line: `SNAPSHOTS=overwrite cargo test generated` rewrites them.
 
-use mqkit::cli::generate;
+pub(crate) mod pages;
+
 use mqkit::{commands, exit};
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,7 @@ fn root() -> &'static Path {
 
 #[test]
 fn generated_files_are_up_to_date() {
-    let files = generate::files(&commands::definition(), exit::TABLE).unwrap();
+    let files = pages::files(&commands::definition(), exit::TABLE).unwrap();
     let overwrite = std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite");
     let expected: BTreeSet<_> = files.iter().map(|(path, _)| path.clone()).collect();
     let mut stale = Vec::new();

@@ -6,5 +6,5 @@ pub mod tools;
 mod translate;
 pub mod words;
 
-pub use tools::{MANUAL, TOOLS, Tool, tool};
+pub use tools::{TOOLS, Tool, tool};
 pub use translate::Call;

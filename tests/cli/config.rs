@@ -317,7 +317,7 @@ fn help_and_manual_page_name_the_variables() {
         .assert()
         .success()
         .stdout(contains("MQTT_WILL_TOPIC]").and(contains("MQTT_PROFILE]")));
-    let files = mqkit::cli::generate::files(&mqkit::commands::definition(), mqkit::exit::TABLE).unwrap();
+    let files = crate::generated::pages::files(&mqkit::commands::definition(), mqkit::exit::TABLE).unwrap();
     let (_, page) = files.iter().find(|(path, _)| path == "man/mqkit-sub.1").unwrap();
     let page = String::from_utf8(page.clone()).unwrap();
     let environment = page.split(".SH ENVIRONMENT").nth(1).unwrap();

@@ -43,30 +43,6 @@ pub const TOOLS: &[Tool] = &[
     },
 ];
 
-/// What the manual page tells about them.
-pub const MANUAL: &[(&str, &str)] = &[
-    (
-        "mosquitto_pub, mosquitto_sub, mosquitto_rr",
-        "Under such a name, for example as a symlink, the program behaves as that tool of Mosquitto 2.1: its flags, each \
-         a word of its own; numbers read as atoi does; version 3.1.1 (mosquitto_rr: 5) unless -V, -D or -x say \
-         otherwise; payloads as output; its options files. Neither config.toml nor MQTT_ variables are looked at, so that \
-         scripts run unchanged.",
-    ),
-    (
-        "Exit status",
-        "0 done, and sub after SIGINT or SIGTERM; 1 usage, --help, --version, no first connection; 1 to 5 or 128 and \
-         more the code of CONNACK, or of the first SUBACK, PUBACK or PUBREC that refused; 2 the peer broke the protocol; \
-         4 pub and rr: the broker disconnected; 7 the connection was lost; 19 no answer to a ping; 27 -W",
-    ),
-    (
-        "Where it differs on purpose",
-        "A refused message or subscription is not status 0. rr ignores retained messages, and ends with \
-         DISCONNECT. A file named with -o must be there. -d writes to standard error, so that payloads stay alone. \
-         A terminal gets the control bytes of topics and payloads escaped. --psk, --psk-identity, --tls-engine and -S \
-         are not there.",
-    ),
-];
-
 /// The tool whose name the program was started under.
 #[must_use]
 pub fn tool(program: &OsStr) -> Option<&'static Tool> {

@@ -1,11 +1,10 @@
-//! Completions and manual pages from the one definition of the command line. Pure: it writes no file, and must not know
-//! what the commands do.
+//! Completions and manual pages from the one definition of the command line.
 
-use super::mosquitto;
 use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use mqkit::commands::completions;
 use std::io;
 
 /// Sections that only the manual has: page, title, text.
@@ -13,20 +12,41 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     (
         "mqkit-bench",
         "JSON SCHEMA",
-        include_str!("../output/report.schema.json"),
+        include_str!("../../src/output/report.schema.json"),
     ),
     (
         "mqkit-sub",
         "JSON SCHEMA",
-        include_str!("../output/message.schema.json"),
+        include_str!("../../src/output/message.schema.json"),
+    ),
+];
+
+/// What the manual page tells about the names of Mosquitto's tools.
+const TOOLS: &[(&str, &str)] = &[
+    (
+        "mosquitto_pub, mosquitto_sub, mosquitto_rr",
+        "Under such a name, for example as a symlink, the program behaves as that tool of Mosquitto 2.1: its flags, each \
+         a word of its own; numbers read as atoi does; version 3.1.1 (mosquitto_rr: 5) unless -V, -D or -x say \
+         otherwise; payloads as output; its options files. Neither config.toml nor MQTT_ variables are looked at, so that \
+         scripts run unchanged.",
+    ),
+    (
+        "Exit status",
+        "0 done, and sub after SIGINT or SIGTERM; 1 usage, --help, --version, no first connection; 1 to 5 or 128 and \
+         more the code of CONNACK, or of the first SUBACK, PUBACK or PUBREC that refused; 2 the peer broke the protocol; \
+         4 pub and rr: the broker disconnected; 7 the connection was lost; 19 no answer to a ping; 27 -W",
+    ),
+    (
+        "Where it differs on purpose",
+        "A refused message or subscription is not status 0. rr ignores retained messages, and ends with \
+         DISCONNECT. A file named with -o must be there. -d writes to standard error, so that payloads stay alone. \
+         A terminal gets the control bytes of topics and payloads escaped. --psk, --psk-identity, --tls-engine and -S \
+         are not there.",
     ),
 ];
 
 /// Every generated file: its path from the project's root, and its contents.
-///
-/// # Errors
-/// Never in practice: everything is written to memory.
-pub fn files(command: &Command, exit_table: &[(u8, &str)]) -> io::Result<Vec<(String, Vec<u8>)>> {
+pub(crate) fn files(command: &Command, exit_table: &[(u8, &str)]) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for (shell, name) in [
         (Shell::Bash, "mqkit.bash"),
@@ -35,7 +55,10 @@ pub fn files(command: &Command, exit_table: &[(u8, &str)]) -> io::Result<Vec<(St
         (Shell::PowerShell, "_mqkit.ps1"),
         (Shell::Elvish, "mqkit.elv"),
     ] {
-        files.push((format!("completions/{name}"), completion(command.clone(), shell)));
+        files.push((
+            format!("completions/{name}"),
+            completions::script(command.clone(), shell),
+        ));
     }
     let mut command = command.clone();
     command.build();
@@ -54,14 +77,6 @@ pub fn files(command: &Command, exit_table: &[(u8, &str)]) -> io::Result<Vec<(St
         files.push((format!("man/{name}.1"), page(sub, &name, exit_table, &others)?));
     }
     Ok(files)
-}
-
-/// A completion script.
-#[must_use]
-pub fn completion(mut command: Command, shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, "mqkit", &mut script);
-    script
 }
 
 fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[String]) -> io::Result<Vec<u8>> {
@@ -103,7 +118,7 @@ fn page(command: &Command, name: &str, exit_table: &[(u8, &str)], others: &[Stri
             .map(|(status, text)| (status.to_string(), (*text).to_owned())),
     )?;
     if name == "mqkit" {
-        let rows = mosquitto::MANUAL.iter();
+        let rows = TOOLS.iter();
         let rows = rows.map(|(term, text)| ((*term).to_owned(), (*text).to_owned()));
         section(&mut out, "NAMES OF MOSQUITTO'S TOOLS", rows)?;
     }
