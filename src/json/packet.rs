@@ -164,8 +164,8 @@ fn payload_length(publish: &Publish, _: About<'_>, out: &mut Vec<u8>) {
 pub(crate) fn read(packet: PacketType, object: &mut Object) -> Result<Packet, Problem> {
     object.about.packet = packet;
     let bridge = packet == PacketType::Connect && read_level(object)?;
-    let reserved = Problem::value(keys::TYPE, "can be given with `raw` only");
-    let mut packet = read_packet!(packet, object, return Err(reserved));
+    let reserved = || Err(Problem::value(keys::TYPE, "can be given with `raw` only"));
+    let mut packet = read_packet!(packet, object, return reserved());
     match &mut packet {
         Packet::Connect(connect) => (connect.version, connect.bridge) = (object.about.version, bridge),
         Packet::Connack(connack) if connack.session_present && object.about.version == Version::V31 => {
