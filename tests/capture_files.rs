@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use mqkit::capture::Stamp;
 use mqkit::capture::file::{Item, Reader, Record};
-use mqkit::capture::network::{KNOWN_LINKS, Network};
+use mqkit::capture::network::{Network, known_links};
 use proptest::prelude::*;
 
 /// File, packet records (`capinfos -c`), TCP segments with payload (`tshark -Y "tcp.len>0"`).
@@ -272,7 +272,7 @@ proptest! {
 
     #[test]
     fn records_of_any_bytes(
-        link in prop::sample::select(KNOWN_LINKS.to_vec()),
+        link in prop::sample::select(known_links().collect::<Vec<_>>()),
         data in prop::collection::vec(any::<u8>(), 0..256),
         original_len in any::<u32>(),
     ) {

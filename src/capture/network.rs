@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use super::file::Record;
 use defragment::{Datagram, Fragments};
 use ip::Addresses;
-pub use link::KNOWN_LINKS;
+pub use link::known_links;
 
 /// Headers of a record that are followed before it is given up: more than any network stacks.
 const MOST_LAYERS: usize = 32;
@@ -52,8 +52,6 @@ pub struct Network {
 /// What the next bytes are.
 #[derive(Debug, Clone, Copy)]
 enum Layer {
-    /// By the link type of the record.
-    Link(u16),
     Ethernet,
     EtherType(u16),
     Llc,
@@ -77,14 +75,13 @@ enum End<'a> {
 impl Network {
     /// The TCP segment of a record; `None` for anything else, and for a fragment whose others have not come yet.
     pub fn segment<'a>(&'a mut self, record: &Record<'a>) -> Option<Segment<'a>> {
-        if self.unknown_link.is_none() && !KNOWN_LINKS.contains(&record.link) {
-            self.unknown_link = Some(record.link);
-        }
-        let beyond = record.original_len.saturating_sub(record.data.len());
-        let beyond = if record.original_len <= LARGEST_OFFLOAD {
-            beyond
-        } else {
-            0
+        let Some(read) = link::reader(record.link) else {
+            self.unknown_link.get_or_insert(record.link);
+            return None;
+        };
+        let beyond = match record.original_len {
+            0..=LARGEST_OFFLOAD => record.original_len.saturating_sub(record.data.len()),
+            _ => 0,
         };
         let [outer, inner] = &mut self.whole;
         let start = Walk {
@@ -93,7 +90,7 @@ impl Network {
             missing: 0,
             beyond,
         };
-        let datagram = match start.walk((Layer::Link(record.link), record.data))? {
+        let datagram = match start.walk(read(record.data)?)? {
             End::Segment(segment) => return Some(segment),
             End::Datagram(datagram) => datagram,
         };
@@ -111,7 +108,7 @@ impl Network {
         }
     }
 
-    /// The first link type among the records that is not one of [`KNOWN_LINKS`].
+    /// The first link type among the records whose headers are not known.
     pub fn unknown_link(&self) -> Option<u16> {
         self.unknown_link
     }
@@ -142,7 +139,6 @@ impl<'f> Walk<'f> {
         for _ in 0..MOST_LAYERS {
             let (layer, data) = next;
             next = match layer {
-                Layer::Link(kind) => link::link(kind, data)?,
                 Layer::Ethernet => link::ethernet(data)?,
                 Layer::EtherType(kind) => link::ether_type(kind, data)?,
                 Layer::Llc => link::llc(data)?,

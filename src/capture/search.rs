@@ -380,6 +380,22 @@ mod tests {
         assert_eq!(look(&[b"\x82\x20\0\x01\x70\0aa"], false).0, Outcome::Nothing);
         assert_eq!(look(&[b"\x82\x20\0\x01\0\x10aa"], false).0, Outcome::Unsure);
         assert_eq!(look(&[b"\x30\x20\0\x05a\x01"], false).0, Outcome::Nothing);
+        assert_eq!(look(&[b"\x30\x20\0\x05a/+"], false).0, Outcome::Nothing);
+        // A topic that is cut in a character.
+        assert_eq!(look(&[b"\x30\x20\0\x05a\xc3"], false).0, Outcome::Unsure);
+    }
+
+    #[test]
+    fn a_length_has_no_more_bytes_than_it_needs() {
+        assert_eq!(header_fits(b"\x30\x0a"), Some(true));
+        assert_eq!(header_fits(b"\x30\x8a\0"), Some(false));
+    }
+
+    #[test]
+    fn at_the_end_a_whole_packet_tells_whatever_begins_behind_it() {
+        let bytes = [b"xx", PUBLISH, &PUBLISH[..1]].concat();
+        assert_eq!(look(&[&bytes], true), (found(1, 1), 13, 2));
+        assert_eq!(look(&[&bytes], false), (Outcome::Unsure, 13, 2));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod numbers;
 mod plain;
 mod views;
 
+use dump::Unit;
 use std::fmt;
 use std::time::Duration;
 
@@ -195,13 +196,33 @@ const fn shape(name: &'static str, read: fn(&[Line]) -> Reading, family: Family)
 const SHAPES: &[Shape] = &[
     shape("followed TCP stream", frames::follow, Family::Other),
     shape("packet dump", frames::packets, Family::Other),
-    shape("binary dump", dump::binary, Family::Dump),
-    shape("hex dump", dump::bytes, Family::Dump),
-    shape("hex dump of little-endian words", dump::words, Family::Dump),
-    shape("octal dump of little-endian words", dump::octal_words, Family::Dump),
-    shape("decimal dump of little-endian words", dump::decimal_words, Family::Dump),
-    shape("octal dump of bytes", dump::octal_bytes, Family::Dump),
-    shape("decimal dump of bytes", dump::decimal_bytes, Family::Dump),
+    shape("binary dump", |lines| dump::read(lines, Unit::Binary), Family::Dump),
+    shape("hex dump", |lines| dump::read(lines, Unit::Hex), Family::Dump),
+    shape(
+        "hex dump of little-endian words",
+        |lines| dump::read(lines, Unit::Words),
+        Family::Dump,
+    ),
+    shape(
+        "octal dump of little-endian words",
+        |lines| dump::read(lines, Unit::OctalWords),
+        Family::Dump,
+    ),
+    shape(
+        "decimal dump of little-endian words",
+        |lines| dump::read(lines, Unit::DecimalWords),
+        Family::Dump,
+    ),
+    shape(
+        "octal dump of bytes",
+        |lines| dump::read(lines, Unit::Octal),
+        Family::Dump,
+    ),
+    shape(
+        "decimal dump of bytes",
+        |lines| dump::read(lines, Unit::Decimal),
+        Family::Dump,
+    ),
     shape("character dump", dump::characters, Family::Dump),
     shape("hex dump without offsets", dump::bare, Family::Other),
     shape("Node.js buffer", plain::node_buffer, Family::Plain),

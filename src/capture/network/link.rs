@@ -2,41 +2,27 @@
 
 use super::{Layer, Next, u16_at};
 
-const NULL: u16 = 0;
-const ETHERNET: u16 = 1;
-const PPP: u16 = 9;
-const RAW_BSD: u16 = 12;
-const RAW_OPENBSD: u16 = 14;
-const PPP_HDLC: u16 = 50;
-const PPPOE: u16 = 51;
-const RAW: u16 = 101;
-const CISCO_HDLC: u16 = 104;
-const WIFI: u16 = 105;
-const LOOP: u16 = 108;
-const LINUX_SLL: u16 = 113;
-const WIFI_RADIOTAP: u16 = 127;
-const IPV4: u16 = 228;
-const IPV6: u16 = 229;
-const LINUX_SLL2: u16 = 276;
+/// Reads the header of a link layer.
+type Read = fn(&[u8]) -> Option<Next<'_>>;
 
-/// The link types of which a [`Network`](super::Network) knows the headers (`LINKTYPE_…`, as registered for pcap).
-pub const KNOWN_LINKS: [u16; 16] = [
-    NULL,
-    ETHERNET,
-    PPP,
-    RAW_BSD,
-    RAW_OPENBSD,
-    PPP_HDLC,
-    PPPOE,
-    RAW,
-    CISCO_HDLC,
-    WIFI,
-    LOOP,
-    LINUX_SLL,
-    WIFI_RADIOTAP,
-    IPV4,
-    IPV6,
-    LINUX_SLL2,
+/// The link types whose headers are known, as registered for pcap (`LINKTYPE_…`).
+const LINKS: [(u16, Read); 16] = [
+    (0, family),          // NULL
+    (1, ethernet),        // ETHERNET
+    (9, hdlc),            // PPP
+    (12, ip),             // RAW, on most systems
+    (14, ip),             // RAW, on OpenBSD
+    (50, hdlc),           // PPP_HDLC
+    (51, pppoe),          // PPP_ETHER
+    (101, ip),            // RAW
+    (104, hdlc),          // C_HDLC
+    (105, wifi),          // IEEE802_11
+    (108, family),        // LOOP
+    (113, linux_cooked),  // LINUX_SLL
+    (127, wifi_radiotap), // IEEE802_11_RADIOTAP
+    (228, ip),            // IPV4
+    (229, ip),            // IPV6
+    (276, linux_cooked2), // LINUX_SLL2
 ];
 
 const ETHER_IPV4: u16 = 0x0800;
@@ -50,25 +36,31 @@ const ETHER_VLAN: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
 /// Smaller values of Ethernet's type field are lengths, those of LINUX_SLL's say nearly the same: IEEE 802.2 follows.
 const FIRST_ETHER_TYPE: u16 = 0x0600;
 
-/// The layer below the link header of a record; nothing for a link type that is not in [`KNOWN_LINKS`].
-pub(super) fn link(link: u16, data: &[u8]) -> Option<Next<'_>> {
-    match link {
-        ETHERNET => ethernet(data),
-        LINUX_SLL => Some((type_or_length(u16_at(data, 14)?), data.get(16..)?)),
-        LINUX_SLL2 => Some((type_or_length(u16_at(data, 0)?), data.get(20..)?)),
-        NULL | LOOP => family(data),
-        RAW_BSD | RAW_OPENBSD | RAW | IPV4 | IPV6 => Some((Layer::Ip, data)),
-        PPP | PPP_HDLC | CISCO_HDLC => hdlc(data),
-        PPPOE => pppoe(data),
-        WIFI => wifi(data),
-        // Radiotap says its length, little-endian.
-        WIFI_RADIOTAP => wifi(data.get(usize::from(u16_at(data, 2)?.swap_bytes())..)?),
-        _ => None,
-    }
+/// The link types whose headers a [`Network`](super::Network) knows.
+pub fn known_links() -> impl Iterator<Item = u16> {
+    LINKS.iter().map(|(number, _)| *number)
+}
+
+/// What reads the header of this link type, if it is known.
+pub(super) fn reader(link: u16) -> Option<Read> {
+    let known = LINKS.iter().find(|(number, _)| *number == link);
+    known.map(|(_, read)| *read)
 }
 
 pub(super) fn ethernet(data: &[u8]) -> Option<Next<'_>> {
     Some((type_or_length(u16_at(data, 12)?), data.get(14..)?))
+}
+
+fn linux_cooked(data: &[u8]) -> Option<Next<'_>> {
+    Some((type_or_length(u16_at(data, 14)?), data.get(16..)?))
+}
+
+fn linux_cooked2(data: &[u8]) -> Option<Next<'_>> {
+    Some((type_or_length(u16_at(data, 0)?), data.get(20..)?))
+}
+
+fn ip(data: &[u8]) -> Option<Next<'_>> {
+    Some((Layer::Ip, data))
 }
 
 /// What follows a field that says `kind`.
@@ -145,6 +137,11 @@ fn hdlc(data: &[u8]) -> Option<Next<'_>> {
 fn pppoe(data: &[u8]) -> Option<Next<'_>> {
     // Version 1, type 1, code 0: a session.
     data.starts_with(&[0x11, 0]).then_some((Layer::Ppp, data.get(6..)?))
+}
+
+/// Radiotap says its length, little-endian.
+fn wifi_radiotap(data: &[u8]) -> Option<Next<'_>> {
+    wifi(data.get(usize::from(u16_at(data, 2)?.swap_bytes())..)?)
 }
 
 /// IEEE 802.11 data frames that are not encrypted.

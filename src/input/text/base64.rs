@@ -7,11 +7,7 @@ use crate::base64;
 
 /// The bytes of base64, unless it may well be a word of some language.
 pub(super) fn read(lines: &[Line]) -> Reading {
-    let lines = lines
-        .iter()
-        .map(|line| line.text.trim())
-        .filter(|line| !line.is_empty());
-    let lines: Vec<&str> = lines.collect();
+    let lines: Vec<&str> = views::full(lines).map(|line| line.text.trim()).collect();
     let (Some(width), Some((last, others))) = (lines.first().map(|line| line.len()), lines.split_last()) else {
         return Ok(None);
     };
@@ -52,7 +48,7 @@ pub(super) fn forced(lines: &[Line]) -> Result<Vec<u8>, TextError> {
                 left -= c.len_utf8();
             }
         }
-        let last = lines.iter().rev().find(|line| !line.text.trim().is_empty());
+        let last = lines.iter().rev().find(|line| !line.is_blank());
         last.map_or_else(
             || views::error(1, 1, TextFault::Base64),
             |line| line.error(line.text.trim_end().len(), TextFault::Base64),

@@ -47,7 +47,7 @@ pub(super) fn tokens<'a>(lines: &[Line<'a>]) -> Option<Vec<Token<'a>>> {
                 rest = rest.after(end + 2);
                 comment = false;
             }
-            rest = rest.after(rest.text.len() - rest.text.trim_start().len());
+            rest = rest.after(rest.indent());
             let Some(c) = rest.text.chars().next() else { break };
             if c == '#' || rest.text.starts_with("//") {
                 break;
@@ -79,13 +79,8 @@ fn token(text: &str, first: char) -> Option<(usize, Kind<'_>)> {
     let quoted = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
     if let Some(quote) = quoted.filter(|_| name <= 2) {
         let raw = rest.get(1..)?;
-        return match closing(raw, quote) {
-            Some(end) => {
-                let raw = raw.get(..end)?;
-                Some((name + end + 2, Kind::Text { prefix, quote, raw }))
-            }
-            None => None,
-        };
+        let raw = raw.get(..closing(raw, quote)?)?;
+        return Some((name + raw.len() + 2, Kind::Text { prefix, quote, raw }));
     }
     if name == 0 {
         return Some((first.len_utf8(), Kind::Sign(first)));

@@ -31,36 +31,8 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn is_end(&self) -> bool {
-        self.rest.text.trim().is_empty()
+        self.rest.is_blank()
     }
-}
-
-pub(super) fn bytes(lines: &[Line]) -> Reading {
-    read(lines, Unit::Hex)
-}
-
-pub(super) fn words(lines: &[Line]) -> Reading {
-    read(lines, Unit::Words)
-}
-
-pub(super) fn octal_words(lines: &[Line]) -> Reading {
-    read(lines, Unit::OctalWords)
-}
-
-pub(super) fn decimal_words(lines: &[Line]) -> Reading {
-    read(lines, Unit::DecimalWords)
-}
-
-pub(super) fn octal_bytes(lines: &[Line]) -> Reading {
-    read(lines, Unit::Octal)
-}
-
-pub(super) fn decimal_bytes(lines: &[Line]) -> Reading {
-    read(lines, Unit::Decimal)
-}
-
-pub(super) fn binary(lines: &[Line]) -> Reading {
-    read(lines, Unit::Binary)
 }
 
 pub(super) fn characters(lines: &[Line]) -> Reading {
@@ -78,7 +50,7 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
         text: true,
         ..Cells::default()
     };
-    for line in lines.iter().filter(|line| !line.text.trim().is_empty()) {
+    for line in views::full(lines) {
         match cells::read(line.text, Unit::Hex, None, Some(&like)) {
             Some(cells) if cells.text && !cells.bytes.is_empty() => bytes.extend(cells.bytes),
             _ => return Ok(None),
@@ -88,7 +60,7 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
 }
 
 /// One dump in the unit, whatever its offsets are written in: `od` prints octal ones, of seven digits.
-fn read(lines: &[Line], unit: Unit) -> Reading {
+pub(super) fn read(lines: &[Line], unit: Unit) -> Reading {
     let mut broken = None;
     let mut found: Option<(Found, &str)> = None;
     let seven = lines
@@ -188,7 +160,7 @@ pub(super) fn blocks<'a>(lines: &[Line<'a>], radix: u32) -> Option<Vec<Block<'a>
 
 /// Offset and the rest of a line.
 fn row<'a>(line: Line<'a>, radix: u32) -> Option<Row<'a>> {
-    let line = line.after(line.text.len() - line.text.trim_start().len());
+    let line = line.after(line.indent());
     let barred = line.text.starts_with('|');
     let start = if barred { line.after(1) } else { line };
     let digits = start.text.strip_prefix("0x").or_else(|| start.text.strip_prefix("0X"));
@@ -340,9 +312,7 @@ impl Block<'_> {
                 };
                 views::error(next.rest.number, 1, fault)
             }
-            _ => row
-                .rest
-                .error(row.rest.text.len() - row.rest.text.trim_start().len(), TextFault::Row),
+            _ => row.rest.error(row.rest.indent(), TextFault::Row),
         })
     }
 }

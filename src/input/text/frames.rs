@@ -11,7 +11,8 @@ pub(super) fn packets(lines: &[Line]) -> Reading {
     let Some(blocks) = dump::blocks(lines, 16) else {
         return Ok(None);
     };
-    if blocks.len() == 1 && blocks.iter().all(|block| block.titles.is_empty()) {
+    let titled = blocks.iter().any(|block| !block.titles.is_empty());
+    if blocks.len() == 1 && !titled {
         return Ok(None);
     }
     // A last title without rows: a packet that tcpdump shows without bytes, or the count that tshark ends with.
@@ -41,20 +42,17 @@ pub(super) fn packets(lines: &[Line]) -> Reading {
         }
     }
     let Some(link) = frames.iter().find_map(|(_, frame)| link(frame)) else {
-        let titled = dump::blocks(lines, 16).is_none_or(|blocks| blocks.iter().any(|block| !block.titles.is_empty()));
         return Ok(if titled || broken.is_some() {
             None
         } else {
             joined(frames)
         });
     };
-    broken.map_or_else(
-        || {
-            let content = Content::Frames { link, frames };
-            Ok(Some(Found { content, note: None }))
-        },
-        Err,
-    )
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    let content = Content::Frames { link, frames };
+    Ok(Some(Found { content, note: None }))
 }
 
 /// Several dumps that are no packets of a network: their bytes, one behind the other.
@@ -169,10 +167,8 @@ pub(super) fn follow(lines: &[Line]) -> Reading {
     const HEADERS: [&str; 5] = ["Follow:", "Filter:", "Node 0:", "Node 1:", "===="];
     let is_header = |line: &Line| HEADERS.iter().any(|header| line.text.starts_with(header));
     let announced = lines.iter().any(|line| line.text.starts_with("Follow: tcp,"));
-    let rows: Vec<Line> = lines
-        .iter()
-        .filter(|line| !(line.text.trim().is_empty() || (announced && is_header(line))))
-        .copied()
+    let rows: Vec<Line> = views::full(lines)
+        .filter(|line| !(announced && is_header(line)))
         .collect();
     let indented = |line: &Line| line.text.starts_with("    ") || line.text.starts_with('\t');
     let both = rows.iter().any(indented) && !rows.iter().all(indented);
@@ -205,7 +201,7 @@ pub(super) fn follow(lines: &[Line]) -> Reading {
 /// A line of hex digits.
 fn stream(line: &Line) -> Result<Vec<u8>, TextError> {
     let text = line.text.trim();
-    let start = line.text.len() - line.text.trim_start().len();
+    let start = line.indent();
     plain::pairs(text).ok_or_else(|| {
         let bad = text.char_indices().find(|(_, c)| !c.is_ascii_hexdigit());
         match bad {
@@ -213,7 +209,7 @@ fn stream(line: &Line) -> Result<Vec<u8>, TextError> {
             None => views::error(
                 line.number,
                 line.after(start).column,
-                TextFault::Odd(text.chars().take(20).collect()),
+                TextFault::Odd(views::short(text)),
             ),
         }
     })

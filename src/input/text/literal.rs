@@ -2,7 +2,7 @@
 //! hold hex or base64. It must not know what the bytes are.
 
 use super::code::{self, Kind, Token};
-use super::views::Line;
+use super::views::{self, Line};
 use super::{Found, Reading, base64, plain};
 
 /// `"\x10\x13"`, `b'0!\x00'`, several behind one another; `bytes.fromhex("c000")`. Names and signs around them are those
@@ -40,11 +40,7 @@ pub(super) fn bare(lines: &[Line]) -> Reading {
     if !lines.iter().any(|line| line.text.contains('\\')) || lines.iter().any(|line| line.text.contains('"')) {
         return Ok(None);
     }
-    let lines: Vec<&str> = lines
-        .iter()
-        .map(|line| line.text)
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = views::full(lines).map(|line| line.text).collect();
     let text = lines.concat();
     let text = if lines.iter().all(|line| line.trim_start().starts_with('\\')) {
         text.trim()

@@ -4,7 +4,7 @@
 
 use super::code::{self, Kind, Token};
 use super::plain::{self, Word};
-use super::views::Line;
+use super::views::{self, Line};
 use super::{Content, Found, Reading, TextError, TextFault};
 
 /// The numbers of all lists in the text.
@@ -221,15 +221,8 @@ fn element<'a>(tokens: &[Token<'a>], at: usize) -> Option<(Element<'a>, usize)> 
             let line = token.line.after(token.line.text.len() - raw.len() - 1);
             Some((Element::Text { line, raw, quote }, at + 1))
         }
-        Kind::Word(_) if token.is_number() => {
-            let (negative, line) = (false, token.line);
-            Some((Element::Number { negative, line }, at + 1))
-        }
-        Kind::Sign('-') => {
-            let token = tokens.get(at + 1).filter(|token| token.is_number())?;
-            let (negative, line) = (true, token.line);
-            Some((Element::Number { negative, line }, at + 2))
-        }
+        Kind::Word(_) if token.is_number() => number(tokens, at),
+        Kind::Sign('-') => number(tokens, at),
         // Hex letters without 0x.
         Kind::Word(word) if plain::pairs(word).is_some() => {
             let (negative, line) = (false, token.line);
@@ -261,13 +254,8 @@ fn is_name(tokens: &[Token], at: usize) -> bool {
 }
 
 fn number<'a>(tokens: &[Token<'a>], at: usize) -> Option<(Element<'a>, usize)> {
-    element_number(tokens, at, false).or_else(|| {
-        tokens.get(at).filter(|token| token.is('-'))?;
-        element_number(tokens, at + 1, true)
-    })
-}
-
-fn element_number<'a>(tokens: &[Token<'a>], at: usize, negative: bool) -> Option<(Element<'a>, usize)> {
+    let negative = tokens.get(at)?.is('-');
+    let at = at + usize::from(negative);
     let line = tokens.get(at).filter(|token| token.is_number())?.line;
     Some((Element::Number { negative, line }, at + 1))
 }
@@ -302,7 +290,7 @@ fn bytes(elements: &[Element]) -> Result<(Vec<u8>, Option<String>), TextError> {
         let bad = lines().find(|(_, line)| lines().all(|(_, line)| digits(line.text)) && !is_decimal(line.text));
         return plain::numbers(&words).map_err(|error| {
             bad.map_or(error, |(_, line)| {
-                line.error(0, TextFault::Range(line.text.chars().take(20).collect()))
+                line.error(0, TextFault::Range(views::short(line.text)))
             })
         });
     }
@@ -314,14 +302,13 @@ fn bytes(elements: &[Element]) -> Result<(Vec<u8>, Option<String>), TextError> {
             Element::Number { negative, line } => {
                 let text = without_suffix(line.text);
                 let number = byte(text, *negative);
-                bytes
-                    .push(number.ok_or_else(|| line.error(0, TextFault::Range(line.text.chars().take(20).collect())))?);
+                bytes.push(number.ok_or_else(|| line.error(0, TextFault::Range(views::short(line.text))))?);
             }
             Element::Text { line, raw, quote } => {
                 let view = [Line { text: raw, ..*line }];
                 match super::literal::contents(raw) {
                     Some(text) if *quote == '"' || text.len() == 1 => bytes.extend(text),
-                    _ => return Err(view[0].error(0, TextFault::Range(raw.chars().take(20).collect()))),
+                    _ => return Err(view[0].error(0, TextFault::Range(views::short(raw)))),
                 }
             }
         }

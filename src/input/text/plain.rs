@@ -1,7 +1,7 @@
 //! Numbers without brackets: `c0 00`, `c000`, `0xc0 0x0`, `192 0`, `11000000 00000000`, with separators and comments
 //! between them. It must not know what they mean.
 
-use super::views::Line;
+use super::views::{self, Line, short};
 use super::{Found, Reading, TextError, TextFault};
 use crate::protocol::frame;
 
@@ -18,13 +18,9 @@ pub(super) struct Word<'a> {
 
 /// Node's `<Buffer c0 00>`, which ends with `... 71 more bytes` when it is cut.
 pub(super) fn node_buffer(lines: &[Line]) -> Reading {
-    let mut view: Vec<Line> = lines
-        .iter()
-        .filter(|line| !line.text.trim().is_empty())
-        .copied()
-        .collect();
+    let mut view: Vec<Line> = views::full(lines).collect();
     let Some(first) = view.first_mut() else { return Ok(None) };
-    let start = first.text.len() - first.text.trim_start().len();
+    let start = first.indent();
     let Some(rest) = first.text.trim_start().strip_prefix('<') else {
         return Ok(None);
     };
@@ -202,10 +198,6 @@ impl<'a> Word<'a> {
     fn error(&self, fault: TextFault) -> TextError {
         self.line.error(0, fault)
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(20).collect()
 }
 
 fn hex(words: &[Word], loose: bool) -> Result<Vec<u8>, TextError> {

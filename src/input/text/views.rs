@@ -24,8 +24,17 @@ impl<'a> Line<'a> {
         Self { column, text, ..self }
     }
 
+    pub(super) fn is_blank(self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// White space at its start, in bytes.
+    pub(super) fn indent(self) -> usize {
+        self.text.len() - self.text.trim_start().len()
+    }
+
     fn trimmed(self) -> Self {
-        let line = self.after(self.text.len() - self.text.trim_start().len());
+        let line = self.after(self.indent());
         let text = line.text.trim_end();
         Self { text, ..line }
     }
@@ -40,14 +49,23 @@ pub(super) fn error(line: usize, column: usize, fault: TextFault) -> TextError {
     TextError { line, column, fault }
 }
 
+/// The lines that are not blank.
+pub(super) fn full<'t, 'a>(lines: &'t [Line<'a>]) -> impl Iterator<Item = Line<'a>> + use<'t, 'a> {
+    lines.iter().filter(|line| !line.is_blank()).copied()
+}
+
+/// The beginning of a text, to be shown in an error.
+pub(super) fn short(text: &str) -> String {
+    text.chars().take(20).collect()
+}
+
 /// The first character that is no white space, as what makes no sense.
 pub(super) fn first_character(lines: &[Line]) -> TextError {
-    let trimmed = lines.iter().map(|line| line.trimmed());
-    let mut found = trimmed.filter_map(|line| Some((line, line.text.chars().next()?)));
-    found.next().map_or_else(
-        || error(1, 1, TextFault::Empty),
-        |(line, c)| line.error(0, TextFault::Character(c)),
-    )
+    let first = full(lines).next().map(Line::trimmed);
+    match first.and_then(|line| Some((line, line.text.chars().next()?))) {
+        Some((line, c)) => line.error(0, TextFault::Character(c)),
+        None => error(1, 1, TextFault::Empty),
+    }
 }
 
 /// The characters of the text; every kind of space, quote and dash as its plain one, without colours.
@@ -108,8 +126,7 @@ pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
 
 /// Without Markdown fences, quotation marks of mail, and tags around a line.
 pub(super) fn unwrapped<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
-    let blank = |line: &Line| line.text.trim().is_empty();
-    let quoted = lines.iter().all(|line| blank(line) || line.text.starts_with('>'));
+    let quoted = lines.iter().all(|line| line.is_blank() || line.text.starts_with('>'));
     let unquoted = lines.iter().map(|line| {
         let marks = line.text.len() - line.text.trim_start_matches(['>', ' ']).len();
         if quoted { line.after(marks) } else { *line }
@@ -119,7 +136,7 @@ pub(super) fn unwrapped<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
         .map(without_tags)
         .collect::<Vec<_>>();
     // One pair of backticks around the whole.
-    let full = |line: &Line| !blank(line);
+    let full = |line: &Line| !line.is_blank();
     let first = open.iter().position(full);
     let last = open.iter().rposition(full);
     if let (Some(first), Some(last)) = (first, last) {
