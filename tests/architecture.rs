@@ -270,11 +270,10 @@ const CYCLES: &[&[&str]] = &[
     &["bench/run", "bench/worker"],
     &["cli/connection", "cli/settings/environment", "cli/settings/layers"],
     &["cli/secret", "cli/settings"],
-    &["commands/decode/source", "commands/decode/view"],
     &["net/ciphers", "net/pem", "net/tls"],
     &["net/error", "net/http", "net/proxy", "net/websocket"],
     &["net/explain", "net/trust"],
-    &["output/message", "output/template", "output/view"],
+    &["output/message", "output/template"],
     &[
         "protocol/error",
         "protocol/frame",
