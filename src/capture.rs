@@ -72,6 +72,18 @@ pub enum Piece<'a> {
     Gap(u64),
 }
 
+/// What TLS or WebSocket makes of a piece of its stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unpacked<'a> {
+    /// The next part of the stream inside.
+    Piece(Piece<'a>),
+    /// What is to be known of it.
+    Note(Note),
+}
+
+/// Where what is unpacked goes, in order.
+type Out<'o> = &'o mut dyn FnMut(Unpacked<'_>);
+
 /// What a capture gives, in the order in which it became known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -1,6 +1,6 @@
 //! The layer rules of the project, as data, proved on every source file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -270,6 +270,27 @@ const CRATES: &[&str] = &[
     "tempfile",
 ];
 
+/// Files that use each other in a circle and are still to be taken apart. There shall be no new ones.
+const CYCLES: &[&[&str]] = &[
+    &["bench/baseline", "bench/threshold"],
+    &["bench/run", "bench/worker"],
+    &["cli/connection", "cli/settings/environment", "cli/settings/layers"],
+    &["cli/secret", "cli/settings"],
+    &["net/ciphers", "net/pem", "net/tls"],
+    &["net/error", "net/http", "net/proxy", "net/websocket"],
+    &["net/explain", "net/trust"],
+    &["output/message", "output/template"],
+    &[
+        "protocol/error",
+        "protocol/frame",
+        "protocol/packet",
+        "protocol/property",
+        "protocol/property/list",
+        "protocol/reason",
+        "protocol/wire",
+    ],
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -298,8 +319,16 @@ fn layer(module: &str) -> Option<&'static Layer> {
 
 /// Code without comments and without the tests at a file's bottom.
 fn code(text: &str) -> Vec<(usize, String)> {
-    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
-    lines
+    let lines: Vec<_> = text.lines().collect();
+    // A declaration of a file of tests may stand before other code.
+    let is_block = |at: usize| {
+        lines
+            .get(at + 1)
+            .is_some_and(|line| line.contains("mod ") && line.ends_with('{'))
+    };
+    let tests = (0..lines.len()).find(|at| lines[*at].starts_with("#[cfg(test)]") && is_block(*at));
+    lines[..tests.unwrap_or(lines.len())]
+        .iter()
         .enumerate()
         .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default().to_owned()))
         .collect()
@@ -360,6 +389,181 @@ fn arrows_point_down() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What one `use` brings into a file.
+#[derive(Debug, PartialEq, Eq)]
+struct Import {
+    path: Vec<String>,
+    name: String,
+}
+
+/// All that the `use` declarations of a file bring into it.
+fn imports(text: &str) -> Vec<Import> {
+    let code: Vec<_> = code(text).into_iter().map(|(_, line)| line).collect();
+    let code = code.join(" ");
+    let mut found = Vec::new();
+    for statement in code.split(';') {
+        let words: Vec<_> = statement.split_whitespace().collect();
+        let Some(at) = words.iter().rposition(|word| *word == "use") else {
+            continue;
+        };
+        branches("", &words[at + 1..].join(" "), &mut found);
+    }
+    found
+}
+
+/// Takes `a::{b, c::{d}}` apart; `before` is what stands before it.
+fn branches(before: &str, tree: &str, found: &mut Vec<Import>) {
+    if let Some((start, rest)) = tree.split_once('{') {
+        let rest = rest.rsplit_once('}').map_or(rest, |(inside, _)| inside);
+        let mut depth = 0;
+        let parts = rest.split(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        });
+        for part in parts.map(str::trim).filter(|part| !part.is_empty()) {
+            branches(&format!("{before}{start}"), part, found);
+        }
+        return;
+    }
+    let whole = format!("{before}{tree}");
+    let (path, alias) = whole.split_once(" as ").unwrap_or((&whole, ""));
+    let mut path: Vec<_> = path.split("::").map(|part| part.trim().to_owned()).collect();
+    if path.len() > 1 {
+        path.pop_if(|last| last == "self");
+    }
+    let name = if alias.is_empty() {
+        path[path.len() - 1].clone()
+    } else {
+        alias.to_owned()
+    };
+    found.push(Import { path, name });
+}
+
+/// The files of the crate by their paths below `src`, without `.rs`, with what they import.
+type Modules = BTreeMap<String, Vec<Import>>;
+
+/// The file of this crate in which what is imported stands, when it is one: names that a file only passes on are followed.
+fn target(module: &str, path: &[String], files: &Modules, seen: &mut BTreeSet<String>) -> Option<String> {
+    let own: Vec<_> = module.split('/').filter(|part| *part != "lib").collect();
+    let has = |at: &[&str], child: &str| files.contains_key(&[at, &[child]].concat().join("/"));
+    let supers = path.iter().take_while(|part| *part == "super").count();
+    let (mut at, mut rest) = match path.first()?.as_str() {
+        "crate" => (Vec::new(), &path[1..]),
+        "self" => (own, &path[1..]),
+        "super" => (own[..own.len() - supers].to_vec(), &path[supers..]),
+        head if has(&own, head) => (own, path),
+        _ => return None,
+    };
+    while let [next, after @ ..] = rest {
+        if !has(&at, next) {
+            break;
+        }
+        at.push(next);
+        rest = after;
+    }
+    let file = at.join("/");
+    let passed_on = rest.first().and_then(|name| {
+        let import = files.get(&file)?.iter().find(|import| import.name == *name)?;
+        let further = [&import.path, &rest[1..]].concat();
+        seen.insert(format!("{file}::{name}"))
+            .then(|| target(&file, &further, files, seen))?
+    });
+    passed_on.or_else(|| files.contains_key(&file).then_some(file))
+}
+
+/// The circles of files that use each other. A module and those below it are one thing here, seen from one another.
+fn cycles(files: &Modules) -> Vec<Vec<&str>> {
+    let below = |file: &str, module: &str| file.strip_prefix(module).is_some_and(|rest| rest.starts_with('/'));
+    let uses: BTreeMap<&str, BTreeSet<&str>> = files
+        .iter()
+        .map(|(file, imports)| {
+            let used = imports
+                .iter()
+                .filter_map(|import| target(file, &import.path, files, &mut BTreeSet::new()))
+                .filter(|used| used != file && !below(used, file) && !below(file, used))
+                .filter_map(|used| files.get_key_value(&used))
+                .map(|(used, _)| used.as_str());
+            (file.as_str(), used.collect())
+        })
+        .collect();
+    let mut reached = BTreeMap::new();
+    for file in uses.keys() {
+        let (mut others, mut open) = (BTreeSet::new(), vec![*file]);
+        while let Some(file) = open.pop() {
+            open.extend(uses[file].iter().filter(|used| others.insert(**used)));
+        }
+        reached.insert(*file, others);
+    }
+    let circles: BTreeSet<Vec<_>> = reached
+        .iter()
+        .filter(|(file, others)| others.contains(*file))
+        .map(|(file, others)| {
+            others
+                .iter()
+                .copied()
+                .filter(|other| reached[other].contains(file))
+                .collect()
+        })
+        .collect();
+    circles.into_iter().collect()
+}
+
+#[test]
+fn files_use_each_other_in_one_direction() {
+    let source = root().join("src");
+    let module = |path: &Path| {
+        let module = path.strip_prefix(&source).unwrap().with_extension("");
+        module.to_string_lossy().replace('\\', "/")
+    };
+    let files = rust_files(&source)
+        .iter()
+        .map(|path| (module(path), imports(&fs::read_to_string(path).unwrap())))
+        .collect();
+    let found = cycles(&files);
+    let new: Vec<_> = found
+        .iter()
+        .filter(|cycle| !CYCLES.contains(&cycle.as_slice()))
+        .collect();
+    let gone: Vec<_> = CYCLES.iter().filter(|cycle| !found.contains(&cycle.to_vec())).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "files that use each other: {new:#?}\nlisted, but not found: {gone:#?}"
+    );
+}
+
+#[test]
+fn cycles_between_files_are_found() {
+    let files = |texts: &[(&str, &str)]| -> Modules {
+        let entries = texts.iter().map(|(name, text)| ((*name).to_owned(), imports(text)));
+        entries.collect()
+    };
+    let parent = ("a", "mod b;\nmod c;\npub use b::B;\nuse self::c::{C as D, self};\n");
+    for (b, c, circle) in [
+        ("use super::c::{self, C};", "use crate::{a::b::{B, X}, e};", true),
+        ("use super::{\n    D, // nested\n};", "use super::B as Other;", true),
+        ("use super::c;", "use std::b; use super::E;", false),
+        (
+            "use super::c;",
+            "// use super::b;\n#[cfg(test)]\nmod tests {\n    use super::super::b;\n}\n",
+            false,
+        ),
+        (
+            "#[cfg(test)]\nmod tests;\npub(super) use super::c::C;",
+            "fn f() { use super::b; }",
+            true,
+        ),
+    ] {
+        let files = files(&[
+            parent,
+            ("a/b", b),
+            ("a/c", c),
+            ("a/b/tests", "use super::*;\nuse crate::a::b;"),
+        ]);
+        let expected: &[Vec<&str>] = if circle { &[vec!["a/b", "a/c"]] } else { &[] };
+        assert_eq!(cycles(&files), expected, "{b} | {c}");
+    }
 }
 
 /// Layers whose texts are for whoever knows the command line to complete: they give hints as values.

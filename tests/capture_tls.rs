@@ -1,7 +1,7 @@
 //! Real TLS sessions, recorded in memory between two rustls ends, must come out in the clear with their key log.
 
 use mqkit::capture::tls::{KeyLog, Tls};
-use mqkit::capture::{Note, Piece, Side};
+use mqkit::capture::{Note, Piece, Side, Unpacked};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
@@ -12,6 +12,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection, SupportedCipherSuite,
 };
 use std::io::{Read, Write};
+use std::iter::repeat_n;
 use std::sync::{Arc, Mutex};
 
 /// A key log in memory.
@@ -213,16 +214,11 @@ impl Ear {
     fn push(&mut self, side: Side, piece: Piece<'_>, keys: &KeyLog) {
         let bytes = &mut self.heard.bytes[usize::from(side == Side::B)];
         let notes = &mut self.heard.notes;
-        self.tls.push(
-            side,
-            piece,
-            keys,
-            &mut |piece| match piece {
-                Piece::Data(data) => bytes.extend(data.iter().copied().map(Some)),
-                Piece::Gap(size) => bytes.extend(std::iter::repeat_n(None, usize::try_from(size).unwrap())),
-            },
-            &mut |note| notes.push(note),
-        );
+        self.tls.push(side, piece, keys, &mut |unpacked| match unpacked {
+            Unpacked::Piece(Piece::Data(data)) => bytes.extend(data.iter().copied().map(Some)),
+            Unpacked::Piece(Piece::Gap(size)) => bytes.extend(repeat_n(None, usize::try_from(size).unwrap())),
+            Unpacked::Note(note) => notes.push(note),
+        });
     }
 
     fn heard(mut self) -> Heard {
@@ -456,7 +452,7 @@ proptest! {
         for (side, piece) in &pieces {
             let side = if *side { Side::A } else { Side::B };
             let piece = piece.as_ref().map_or_else(|size| Piece::Gap(*size), |bytes| Piece::Data(bytes));
-            tls.push(side, piece, &KeyLog::default(), &mut |_| {}, &mut |_| {});
+            tls.push(side, piece, &KeyLog::default(), &mut |_| {});
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 use mqkit::capture::websocket::{Guess, WebSocket};
-use mqkit::capture::{Note, Piece, Side};
+use mqkit::capture::{Note, Piece, Side, Unpacked};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::iter::repeat_n;
 
 const ASK: &str = "GET /mqtt HTTP/1.1\r\nHost: b\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 const GRANT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
@@ -33,15 +34,11 @@ impl Ear {
     fn push(&mut self, side: Side, piece: Piece<'_>) {
         let bytes = &mut self.bytes[side.index()];
         let notes = &mut self.notes;
-        self.websocket.push(
-            side,
-            piece,
-            &mut |piece| match piece {
-                Piece::Data(data) => bytes.extend(data.iter().copied().map(Some)),
-                Piece::Gap(size) => bytes.extend(std::iter::repeat_n(None, size.min(1 << 20) as usize)),
-            },
-            &mut |note| notes.push(note),
-        );
+        self.websocket.push(side, piece, &mut |unpacked| match unpacked {
+            Unpacked::Piece(Piece::Data(data)) => bytes.extend(data.iter().copied().map(Some)),
+            Unpacked::Piece(Piece::Gap(size)) => bytes.extend(repeat_n(None, size.min(1 << 20) as usize)),
+            Unpacked::Note(note) => notes.push(note),
+        });
     }
 
     fn data(&mut self, side: Side, bytes: &[u8]) {

@@ -6,9 +6,8 @@ use super::framer::{Found, Framer};
 use super::tcp::Ends;
 use super::tls::{KeyLog, Tls};
 use super::websocket::WebSocket;
-use super::{Event, EventKind, Note, Piece, Side, Stamp};
+use super::{Event, EventKind, Note, Piece, Side, Stamp, Unpacked};
 use crate::protocol::{Frame, PacketType, Sender};
-use std::cell::RefCell;
 
 /// Frames that are held back until it is clear who is the client.
 const MAX_WAITING: usize = 64;
@@ -184,25 +183,15 @@ impl Level {
             }
             Self::Tls(tls, inner) => {
                 let keys = context.keys;
-                let inside = RefCell::new((&mut *inner, &mut *context));
-                let mut data = |piece: Piece<'_>| {
-                    let (inner, context) = &mut *inside.borrow_mut();
-                    inner.push(side, piece, stamp, context);
-                };
-                let mut note = |note| inside.borrow_mut().1.note(side, stamp, note);
-                tls.push(side, piece, keys, &mut data, &mut note);
+                tls.push(side, piece, keys, &mut |unpacked| {
+                    inner.take(side, unpacked, stamp, context)
+                });
                 if context.about.sealed || matches!(**inner, Self::Other) {
                     *self = Self::Other;
                 }
             }
             Self::WebSocket(websocket, inner) => {
-                let inside = RefCell::new((&mut *inner, &mut *context));
-                let mut data = |piece: Piece<'_>| {
-                    let (inner, context) = &mut *inside.borrow_mut();
-                    inner.push(side, piece, stamp, context);
-                };
-                let mut note = |note| inside.borrow_mut().1.note(side, stamp, note);
-                websocket.push(side, piece, &mut data, &mut note);
+                websocket.push(side, piece, &mut |unpacked| inner.take(side, unpacked, stamp, context));
                 if matches!(**inner, Self::Other) {
                     *self = Self::Other;
                 }
@@ -212,6 +201,14 @@ impl Level {
                 framers[side.index()].push(piece, &mut found);
             }
             Self::Other => {}
+        }
+    }
+
+    /// Takes what the level around this one made of its bytes.
+    fn take(&mut self, side: Side, unpacked: Unpacked<'_>, stamp: Stamp, context: &mut Context<'_>) {
+        match unpacked {
+            Unpacked::Piece(piece) => self.push(side, piece, stamp, context),
+            Unpacked::Note(note) => context.note(side, stamp, note),
         }
     }
 

@@ -11,7 +11,7 @@ mod record;
 mod schedule;
 mod suite;
 
-use super::{Note, Piece, Side};
+use super::{Note, Out, Piece, Side, Unpacked};
 use agreement::{Agreement, Phase};
 pub use keylog::KeyLog;
 use record::{
@@ -74,12 +74,6 @@ struct Direction {
     dead: bool,
 }
 
-/// Where decrypted data and notes go.
-struct Out<'a> {
-    data: &'a mut dyn FnMut(Piece<'_>),
-    note: &'a mut dyn FnMut(Note),
-}
-
 impl Tls {
     /// True when the first bytes that a side sent are a TLS record: a handshake, or the middle of a connection; `None`
     /// when more bytes are needed to say. Five are enough. No MQTT packet begins like that.
@@ -98,16 +92,8 @@ impl Tls {
         self.agreement.client
     }
 
-    /// Takes the next piece of one direction; `data` gets the application data in the clear, `note` what is to be known.
-    pub fn push(
-        &mut self,
-        side: Side,
-        piece: Piece<'_>,
-        keys: &KeyLog,
-        data: &mut dyn FnMut(Piece<'_>),
-        note: &mut dyn FnMut(Note),
-    ) {
-        let out = &mut Out { data, note };
+    /// Takes the next piece of one direction; `out` gets the application data in the clear.
+    pub fn push(&mut self, side: Side, piece: Piece<'_>, keys: &KeyLog, out: Out<'_>) {
         match piece {
             Piece::Data(bytes) => {
                 for chunk in bytes.chunks(CHUNK) {
@@ -119,7 +105,7 @@ impl Tls {
         }
     }
 
-    fn bytes(&mut self, side: Side, bytes: &[u8], keys: &KeyLog, out: &mut Out<'_>) {
+    fn bytes(&mut self, side: Side, bytes: &[u8], keys: &KeyLog, out: Out<'_>) {
         // Out of the way, so that a record can be lent out while the rest changes.
         let mut records = std::mem::take(&mut self.direction(side).records);
         records.data(bytes);
@@ -149,7 +135,7 @@ impl Tls {
     }
 
     /// Takes a record. False when it was only a candidate and is none.
-    fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+    fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: Out<'_>) -> bool {
         let tls13 = self.agreement.is_tls13();
         let kind = candidate.header.kind;
         if self.direction(side).phase == Phase::Clear {
@@ -177,7 +163,7 @@ impl Tls {
     }
 
     /// Opens a record and leads on what it holds. False when it was only a candidate and is none.
-    fn open(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+    fn open(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: Out<'_>) -> bool {
         if self.direction(side).opener.is_none() && !self.find_key(side, keys, out) {
             return true;
         }
@@ -196,7 +182,7 @@ impl Tls {
     }
 
     /// Makes the key that the next record wants. False when there is none, which ends the direction.
-    fn find_key(&mut self, side: Side, keys: &KeyLog, out: &mut Out<'_>) -> bool {
+    fn find_key(&mut self, side: Side, keys: &KeyLog, out: Out<'_>) -> bool {
         let phase = self.direction(side).phase;
         let found = match self.agreement.key(side, phase, keys) {
             // Key logs may have the secrets of application data only.
@@ -266,14 +252,14 @@ impl Tls {
         found
     }
 
-    fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: &mut Out<'_>) {
+    fn opened(&mut self, side: Side, candidate: &Candidate<'_>, kind: u8, content: &[u8], out: Out<'_>) {
         if !self.noted.decrypted {
             self.noted.decrypted = true;
-            (out.note)(Note::Decrypted(self.agreement.name()));
+            out(Unpacked::Note(Note::Decrypted(self.agreement.name())));
         }
         gap(candidate.passed, out);
         match kind {
-            APPLICATION_DATA if !content.is_empty() => (out.data)(Piece::Data(content)),
+            APPLICATION_DATA if !content.is_empty() => out(Unpacked::Piece(Piece::Data(content))),
             HANDSHAKE => self.messages(side, content),
             // TLS 1.2 negotiates again: the hellos before it say which key is next.
             CHANGE_CIPHER_SPEC => self.direction(side).opener = None,
@@ -282,7 +268,7 @@ impl Tls {
     }
 
     /// A record did not open. False when it was only a candidate.
-    fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: &mut Out<'_>) -> bool {
+    fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: Out<'_>) -> bool {
         let early = self.agreement.sends_early_data(side);
         let direction = self.direction(side);
         if direction.budget.is_some_and(|budget| budget < LEAST) {
@@ -334,7 +320,7 @@ impl Tls {
     }
 
     /// Bytes are missing.
-    fn hole(&mut self, side: Side, size: u64, out: &mut Out<'_>) {
+    fn hole(&mut self, side: Side, size: u64, out: Out<'_>) {
         let tls13 = self.agreement.is_tls13();
         let direction = self.direction(side);
         if direction.dead {
@@ -357,19 +343,19 @@ impl Tls {
         gap(missing, out);
     }
 
-    fn early_data(&mut self, header: Header, out: &mut Out<'_>) {
+    fn early_data(&mut self, header: Header, out: Out<'_>) {
         if !self.noted.early_data {
             self.noted.early_data = true;
             let why = "early data (0-RTT) is not decrypted";
-            (out.note)(Note::Undecryptable(why.to_owned()));
+            out(Unpacked::Note(Note::Undecryptable(why.to_owned())));
         }
         gap(plain_length13(header), out);
     }
 
-    fn refuse(&mut self, side: Side, note: Note, out: &mut Out<'_>) {
+    fn refuse(&mut self, side: Side, note: Note, out: Out<'_>) {
         if !self.noted.refused {
             self.noted.refused = true;
-            (out.note)(note);
+            out(Unpacked::Note(note));
         }
         *self.direction(side) = Direction {
             dead: true,
@@ -418,8 +404,8 @@ fn plain_length13(header: Header) -> u64 {
     (header.length as u64).saturating_sub(17)
 }
 
-fn gap(size: u64, out: &mut Out<'_>) {
+fn gap(size: u64, out: Out<'_>) {
     if size > 0 {
-        (out.data)(Piece::Gap(size));
+        out(Unpacked::Piece(Piece::Gap(size)));
     }
 }

@@ -9,8 +9,8 @@ mod frame;
 mod handshake;
 mod inflate;
 
-use super::{Note, Piece, Side};
-use direction::{Direction, Out, Shared};
+use super::{Out, Piece, Side};
+use direction::{Direction, Shared};
 use handshake::Opening;
 
 /// How far `guess` follows a frame, in bytes.
@@ -54,13 +54,13 @@ impl WebSocket {
         self.shared.client
     }
 
-    /// Takes the next piece of one direction; `data` gets what the messages hold, in order, `note` what is to be known.
-    pub fn push(&mut self, side: Side, piece: Piece<'_>, data: &mut dyn FnMut(Piece<'_>), note: &mut dyn FnMut(Note)) {
+    /// Takes the next piece of one direction; `out` gets what the messages hold, in order.
+    pub fn push(&mut self, side: Side, piece: Piece<'_>, out: Out<'_>) {
         let [a, b] = &mut self.directions;
         let direction = match side {
             Side::A => a,
             Side::B => b,
         };
-        direction.push(side, piece, &mut self.shared, &mut Out { data, note });
+        direction.push(side, piece, &mut self.shared, out);
     }
 }

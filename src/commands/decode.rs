@@ -211,12 +211,13 @@ pub fn run(args: &Args) -> anyhow::Result<Outcome> {
         }
         Source::Bytes(reader) => source::read_bytes(reader, args.version().is_some(), &mut analyst, &mut view),
     };
-    match read.and_then(|()| view.finish(&mut analyst)) {
+    match read.and_then(|()| Ok(view.finish(&mut analyst)?)) {
         Ok(()) if view.faulty() => Ok(Outcome::No),
         Ok(()) => Ok(Outcome::Done),
-        Err(source::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
-        Err(source::Error::Output(error)) => Err(OutputError(error).into()),
-        Err(source::Error::Input(error)) => Err(error),
+        Err(error) => match error.downcast_ref::<OutputError>() {
+            Some(OutputError(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+            _ => Err(error),
+        },
     }
 }
 

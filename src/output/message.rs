@@ -77,7 +77,7 @@ impl Format {
         match &self.shape {
             Shape::View(zone) => {
                 let mut text = String::new();
-                view::write(message, zone, Style { colour: self.colour }, &mut text);
+                view::write(publish, message.time, zone, Style { colour: self.colour }, &mut text);
                 out.extend_from_slice(text.as_bytes());
             }
             Shape::Json if !self.terminal && !self.colour => write_json(message, out, write_payload),

@@ -3,10 +3,10 @@
 
 use super::escape;
 use super::json_text::Json;
-use super::message::Received;
 use super::style::{Ink, Style};
 use super::text::columns;
-use crate::protocol::{PropertyValue, QoS};
+use crate::protocol::{PropertyValue, Publish, QoS};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 
@@ -24,9 +24,8 @@ const ROW: usize = 16;
 const DUMPED: usize = 4 * ROW;
 
 /// Appends a message without a newline behind it; the time is shown in `zone`.
-pub(super) fn write(message: &Received<'_>, zone: &TimeZone, style: Style, out: &mut String) {
-    let publish = message.publish;
-    let mut used = head(message, zone, style, out);
+pub(super) fn write(publish: &Publish, time: Timestamp, zone: &TimeZone, style: Style, out: &mut String) {
+    let mut used = head(publish, time, zone, style, out);
     out.push_str(GAP);
     used += GAP.len();
     let body = Body::of(&publish.payload);
@@ -50,9 +49,8 @@ pub(super) fn write(message: &Received<'_>, zone: &TimeZone, style: Style, out: 
 }
 
 /// Time, topic and flags; gives the columns that they take.
-fn head(message: &Received<'_>, zone: &TimeZone, style: Style, out: &mut String) -> usize {
-    let publish = message.publish;
-    let time = message.time.to_zoned(zone.clone()).strftime("%H:%M:%S.%3f").to_string();
+fn head(publish: &Publish, time: Timestamp, zone: &TimeZone, style: Style, out: &mut String) -> usize {
+    let time = time.to_zoned(zone.clone()).strftime("%H:%M:%S.%3f").to_string();
     let mut topic = String::new();
     escape::text(&publish.topic, "", &mut topic);
     let mut flags = Vec::new();
@@ -220,13 +218,12 @@ fn hex(bytes: &[u8], out: &mut String) {
 mod tests {
     use super::super::message::tests::{publish, time};
     use super::*;
-    use crate::protocol::{PropertyId, Publish, Utf8};
+    use crate::protocol::{PropertyId, Utf8};
     use bytes::Bytes;
 
     fn show(publish: &Publish, colour: bool) -> String {
         let mut out = String::new();
-        let received = Received { publish, time: time() };
-        write(&received, &TimeZone::UTC, Style { colour }, &mut out);
+        write(publish, time(), &TimeZone::UTC, Style { colour }, &mut out);
         out
     }
 

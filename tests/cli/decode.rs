@@ -154,6 +154,28 @@ fn a_live_capture_is_shown_as_it_comes() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_not_the_end_of_the_input() {
+    let bytes = std::fs::read(capture("sv-mqtt-connect-rules.pcap")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mqkit"))
+        .args(["decode", "-"])
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create("/dev/full").unwrap())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The input stays open. It ends inside a record, which would be damage if nothing followed.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&bytes[..bytes.len() / 2]).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "mqkit: cannot write to standard output\ncaused by: No space left on device (os error 28)\n"
+    );
+}
+
+#[test]
 fn filters_choose_packets_and_connections() {
     let base = capture("base-v31.pcap");
     let (out, ..) = run(&["--json", "--type", "CONNECT,puback", &base], b"");

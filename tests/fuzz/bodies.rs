@@ -9,7 +9,7 @@ use mqkit::capture::stream::Stream;
 use mqkit::capture::tcp::{Ends, Reassembler};
 use mqkit::capture::tls::{KeyLog, Tls};
 use mqkit::capture::websocket::WebSocket;
-use mqkit::capture::{Capture, Event, EventKind, Options, Piece, Side, Stamp};
+use mqkit::capture::{Capture, Event, EventKind, Options, Piece, Side, Stamp, Unpacked};
 use mqkit::input::packets::Encoder;
 use mqkit::input::{form, text};
 use mqkit::output::flow::Flow;
@@ -127,9 +127,7 @@ pub(super) fn websocket(data: &[u8]) {
     let mut websocket = WebSocket::default();
     let mut given = 0;
     for (side, piece) in pieces(data) {
-        websocket.push(side, piece, &mut |piece| given += length(piece), &mut |note| {
-            assert!(!note.to_string().is_empty())
-        });
+        websocket.push(side, piece, &mut |unpacked| given += length(unpacked));
     }
 }
 
@@ -151,9 +149,7 @@ pub(super) fn tls(data: &[u8]) {
     let mut tls = Tls::default();
     let mut given = 0;
     for (side, piece) in pieces(data) {
-        tls.push(side, piece, &keys, &mut |piece| given += length(piece), &mut |note| {
-            assert!(!note.to_string().is_empty());
-        });
+        tls.push(side, piece, &keys, &mut |unpacked| given += length(unpacked));
     }
 }
 
@@ -175,10 +171,14 @@ fn stamp(record: u64) -> Stamp {
     }
 }
 
-fn length(piece: Piece<'_>) -> u64 {
-    match piece {
-        Piece::Data(bytes) => bytes.len() as u64,
-        Piece::Gap(bytes) => bytes,
+fn length(unpacked: Unpacked<'_>) -> u64 {
+    match unpacked {
+        Unpacked::Piece(Piece::Data(bytes)) => bytes.len() as u64,
+        Unpacked::Piece(Piece::Gap(bytes)) => bytes,
+        Unpacked::Note(note) => {
+            assert!(!note.to_string().is_empty());
+            0
+        }
     }
 }
 

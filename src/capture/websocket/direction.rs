@@ -1,6 +1,6 @@
 //! What one side sends: the handshake, then frames, messages and what they hold, over holes. It must not know MQTT.
 
-use super::super::{Note, Piece, Side};
+use super::super::{Note, Out, Piece, Side, Unpacked};
 use super::Guess;
 use super::frame::{CLOSE, CONTINUATION, Head, Parsed, TEXT, plausible};
 use super::handshake::{Deflate, LIMIT, Opening, opening};
@@ -11,12 +11,6 @@ use bytes::{Buf, BytesMut};
 const CHUNK: usize = 16 * 1024;
 /// Behind a hole, only frames up to that length help to find where frames begin, in bytes.
 const REACH: u64 = 4096;
-
-/// Where data and notes go.
-pub(super) struct Out<'a> {
-    pub(super) data: &'a mut dyn FnMut(Piece<'_>),
-    pub(super) note: &'a mut dyn FnMut(Note),
-}
 
 /// What both sides have to do with.
 #[derive(Debug, Default)]
@@ -102,7 +96,7 @@ enum Packing {
 }
 
 impl Direction {
-    pub(super) fn push(&mut self, side: Side, piece: Piece<'_>, shared: &mut Shared, out: &mut Out<'_>) {
+    pub(super) fn push(&mut self, side: Side, piece: Piece<'_>, shared: &mut Shared, out: Out<'_>) {
         match piece {
             Piece::Data(bytes) => {
                 for chunk in bytes.chunks(CHUNK) {
@@ -114,7 +108,7 @@ impl Direction {
         }
     }
 
-    fn bytes(&mut self, side: Side, bytes: &[u8], shared: &mut Shared, out: &mut Out<'_>) {
+    fn bytes(&mut self, side: Side, bytes: &[u8], shared: &mut Shared, out: Out<'_>) {
         // Out of the way, so that it can be read while the rest changes.
         let mut input = std::mem::take(&mut self.input);
         input.extend_from_slice(bytes);
@@ -134,7 +128,7 @@ impl Direction {
     }
 
     /// Looks at the handshake. As the other steps, it gives how many bytes it took; `None` when it wants more.
-    fn open(&mut self, side: Side, input: &[u8], seen: usize, shared: &mut Shared, out: &mut Out<'_>) -> Option<usize> {
+    fn open(&mut self, side: Side, input: &[u8], seen: usize, shared: &mut Shared, out: Out<'_>) -> Option<usize> {
         let length = match opening(input, seen) {
             Opening::More => {
                 self.state = State::Opening(input.len());
@@ -149,7 +143,7 @@ impl Direction {
                 shared.closed = true;
                 if let (Some(status), Some(_)) = (status, &shared.path) {
                     let why = format!("the server does not grant it: {status}");
-                    (out.note)(Note::BadWebSocket(why));
+                    out(Unpacked::Note(Note::BadWebSocket(why)));
                 }
                 return None;
             }
@@ -172,11 +166,11 @@ impl Direction {
     }
 
     /// Begins a frame, if its head is whole.
-    fn head(&mut self, side: Side, input: &[u8], shared: &mut Shared, out: &mut Out<'_>) -> Option<usize> {
+    fn head(&mut self, side: Side, input: &[u8], shared: &mut Shared, out: Out<'_>) -> Option<usize> {
         match Head::parse(input) {
             Parsed::More => None,
             Parsed::Bad(why) => {
-                (out.note)(Note::BadWebSocket(why.to_owned()));
+                out(Unpacked::Note(Note::BadWebSocket(why.to_owned())));
                 self.lose(shared);
                 Some(0)
             }
@@ -196,7 +190,7 @@ impl Direction {
         }
     }
 
-    fn packing(&mut self, side: Side, head: &Head, shared: &mut Shared, out: &mut Out<'_>) -> Packing {
+    fn packing(&mut self, side: Side, head: &Head, shared: &mut Shared, out: Out<'_>) -> Packing {
         if head.opcode >= CLOSE {
             return Packing::Control;
         }
@@ -233,7 +227,7 @@ impl Direction {
     }
 
     /// Leads on the next bytes of a payload.
-    fn payload(&mut self, payload: Payload, input: &[u8], out: &mut Out<'_>) -> Option<usize> {
+    fn payload(&mut self, payload: Payload, input: &[u8], out: Out<'_>) -> Option<usize> {
         let taken = usize::try_from(payload.left).unwrap_or(usize::MAX).min(input.len());
         let part = input.get(..taken).filter(|part| !part.is_empty())?;
         if payload.packing != Packing::Control {
@@ -243,7 +237,7 @@ impl Direction {
         Some(taken)
     }
 
-    fn unpack(&mut self, payload: Payload, part: &[u8], out: &mut Out<'_>) {
+    fn unpack(&mut self, payload: Payload, part: &[u8], out: Out<'_>) {
         let mut scratch = std::mem::take(&mut self.scratch);
         let clear = match payload.mask {
             None => part,
@@ -258,12 +252,12 @@ impl Direction {
         };
         let good = match (payload.packing, &mut self.inflate) {
             (Packing::Plain, _) => {
-                (out.data)(Piece::Data(clear));
+                out(Unpacked::Piece(Piece::Data(clear)));
                 true
             }
-            (Packing::Deflated, Some(inflate)) => inflate.push(clear, out.data),
+            (Packing::Deflated, Some(inflate)) => inflate.push(clear, out),
             _ => {
-                (out.data)(Piece::Gap(part.len() as u64));
+                out(Unpacked::Piece(Piece::Gap(part.len() as u64)));
                 true
             }
         };
@@ -274,7 +268,7 @@ impl Direction {
     }
 
     /// So many bytes of the payload are done.
-    fn advance(&mut self, done: u64, out: &mut Out<'_>) {
+    fn advance(&mut self, done: u64, out: Out<'_>) {
         let State::Payload(payload) = &mut self.state else {
             return;
         };
@@ -288,7 +282,7 @@ impl Direction {
         let Payload { packing, last, .. } = *payload;
         if last && packing != Packing::Control {
             let good = match &mut self.inflate {
-                Some(inflate) if packing == Packing::Deflated => inflate.finish(out.data),
+                Some(inflate) if packing == Packing::Deflated => inflate.finish(out),
                 _ => true,
             };
             if !good {
@@ -300,9 +294,9 @@ impl Direction {
     }
 
     /// What is left of this compressed message cannot be read, and the next may refer to it.
-    fn bad_deflate(&mut self, why: &str, size: u64, out: &mut Out<'_>) {
-        (out.note)(Note::BadWebSocket(why.to_owned()));
-        (out.data)(Piece::Gap(size));
+    fn bad_deflate(&mut self, why: &str, size: u64, out: Out<'_>) {
+        out(Unpacked::Note(Note::BadWebSocket(why.to_owned())));
+        out(Unpacked::Piece(Piece::Gap(size)));
         self.forgotten = true;
         self.message = Packing::Broken;
         if let State::Payload(payload) = &mut self.state {
@@ -311,7 +305,7 @@ impl Direction {
     }
 
     /// Bytes are missing.
-    fn hole(&mut self, size: u64, shared: &Shared, out: &mut Out<'_>) {
+    fn hole(&mut self, size: u64, shared: &Shared, out: Out<'_>) {
         let mut size = size;
         if let State::Payload(payload) = self.state {
             let inside = payload.left.min(size);
@@ -319,7 +313,7 @@ impl Direction {
             match payload.packing {
                 Packing::Control => {}
                 Packing::Deflated => self.bad_deflate("bytes of a compressed message are missing", inside, out),
-                Packing::Plain | Packing::Broken => (out.data)(Piece::Gap(inside)),
+                Packing::Plain | Packing::Broken => out(Unpacked::Piece(Piece::Gap(inside))),
             }
             self.advance(inside, out);
         }
@@ -330,7 +324,7 @@ impl Direction {
             State::Lost(passed) => passed.saturating_add(self.input.len() as u64),
             _ => 0,
         };
-        (out.data)(Piece::Gap(passed.saturating_add(size)));
+        out(Unpacked::Piece(Piece::Gap(passed.saturating_add(size))));
         self.input.clear();
         self.lose(shared);
     }
@@ -346,7 +340,7 @@ impl Direction {
     }
 
     /// Looks for the next frame.
-    fn find(&mut self, side: Side, input: &[u8], passed: u64, shared: &Shared, out: &mut Out<'_>) -> Option<usize> {
+    fn find(&mut self, side: Side, input: &[u8], passed: u64, shared: &Shared, out: Out<'_>) -> Option<usize> {
         if input.is_empty() {
             return None;
         }
@@ -354,7 +348,7 @@ impl Direction {
         match plausible(input, masked, REACH) {
             Guess::Yes => {
                 if passed > 0 {
-                    (out.data)(Piece::Gap(passed));
+                    out(Unpacked::Piece(Piece::Gap(passed)));
                 }
                 self.state = State::Head;
                 Some(0)
@@ -369,14 +363,14 @@ impl Direction {
 }
 
 impl Shared {
-    fn announce(&mut self, out: &mut Out<'_>) {
+    fn announce(&mut self, out: Out<'_>) {
         if !self.noted.websocket {
             self.noted.websocket = true;
-            (out.note)(Note::WebSocket(self.path.clone().unwrap_or_default()));
+            out(Unpacked::Note(Note::WebSocket(self.path.clone().unwrap_or_default())));
         }
     }
 
-    fn check_mask(&mut self, side: Side, head: &Head, out: &mut Out<'_>) {
+    fn check_mask(&mut self, side: Side, head: &Head, out: Out<'_>) {
         let masked = head.mask.is_some();
         let client = self.client.unwrap_or_else(|| if masked { side } else { side.other() });
         self.client = Some(client);
@@ -399,9 +393,9 @@ impl Shared {
     }
 }
 
-fn once(noted: &mut bool, why: &str, out: &mut Out<'_>) {
+fn once(noted: &mut bool, why: &str, out: Out<'_>) {
     if !*noted {
         *noted = true;
-        (out.note)(Note::BadWebSocket(why.to_owned()));
+        out(Unpacked::Note(Note::BadWebSocket(why.to_owned())));
     }
 }

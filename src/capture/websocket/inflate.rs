@@ -1,6 +1,6 @@
 //! Inflates compressed messages (RFC 7692), with what is known of the bytes before them. It must not know frames.
 
-use super::super::Piece;
+use super::super::{Out, Piece, Unpacked};
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// How far back compressed data may refer, in bytes.
@@ -56,14 +56,14 @@ impl Inflate {
     }
 
     /// The next bytes of a message; false when they cannot be inflated.
-    pub(super) fn push(&mut self, mut bytes: &[u8], data: &mut dyn FnMut(Piece<'_>)) -> bool {
+    pub(super) fn push(&mut self, mut bytes: &[u8], out: Out<'_>) -> bool {
         loop {
             let Some((status, consumed, produced)) = self.step(bytes) else {
                 return false;
             };
             bytes = bytes.get(consumed..).unwrap_or_default();
             self.produced += produced as u64;
-            self.give(produced, data);
+            self.give(produced, out);
             if self.produced > LIMIT {
                 return false;
             }
@@ -83,8 +83,8 @@ impl Inflate {
     }
 
     /// The end of a message.
-    pub(super) fn finish(&mut self, data: &mut dyn FnMut(Piece<'_>)) -> bool {
-        let good = self.push(&TAIL, data);
+    pub(super) fn finish(&mut self, out: Out<'_>) -> bool {
+        let good = self.push(&TAIL, out);
         self.produced = 0;
         good
     }
@@ -101,12 +101,12 @@ impl Inflate {
         Some(first)
     }
 
-    fn give(&mut self, length: usize, data: &mut dyn FnMut(Piece<'_>)) {
+    fn give(&mut self, length: usize, out: Out<'_>) {
         let [first, second] = &self.out;
         let mut first = first.get(..length).unwrap_or_default();
         if self.second.is_none() {
             if !first.is_empty() {
-                data(Piece::Data(first));
+                out(Unpacked::Piece(Piece::Data(first)));
             }
             return;
         }
@@ -115,10 +115,10 @@ impl Inflate {
             let same = first.iter().zip(second).take_while(|(a, b)| a == b).count();
             let other = first.iter().zip(second).skip(same).take_while(|(a, b)| a != b).count();
             if same > 0 {
-                data(Piece::Data(first.get(..same).unwrap_or_default()));
+                out(Unpacked::Piece(Piece::Data(first.get(..same).unwrap_or_default())));
             }
             if other > 0 {
-                data(Piece::Gap(other as u64));
+                out(Unpacked::Piece(Piece::Gap(other as u64)));
                 self.known = 0;
             } else {
                 self.known += same;
@@ -174,9 +174,10 @@ mod tests {
 
     fn inflated(inflate: &mut Inflate, bytes: &[u8]) -> Vec<Option<u8>> {
         let mut out = Vec::new();
-        let mut take = |piece: Piece<'_>| match piece {
-            Piece::Data(bytes) => out.extend(bytes.iter().copied().map(Some)),
-            Piece::Gap(size) => out.extend(std::iter::repeat_n(None, usize::try_from(size).unwrap())),
+        let mut take = |unpacked: Unpacked<'_>| match unpacked {
+            Unpacked::Piece(Piece::Data(bytes)) => out.extend(bytes.iter().copied().map(Some)),
+            Unpacked::Piece(Piece::Gap(size)) => out.extend(std::iter::repeat_n(None, usize::try_from(size).unwrap())),
+            Unpacked::Note(note) => panic!("{note}"),
         };
         for byte in bytes {
             assert!(inflate.push(&[*byte], &mut take));

@@ -10,6 +10,7 @@ use crate::capture::tcp::Ends;
 use crate::capture::tls::KeyLog;
 use crate::capture::{Capture, Event, EventKind, Note, Options, Piece, Side, Stamp};
 use crate::cli::{Console, Usage};
+use crate::exit::OutputError;
 use crate::input::form;
 use crate::input::text::{self, Content, TextForm};
 use crate::protocol::{Frame, MAX_REMAINING_LENGTH, frame};
@@ -51,18 +52,6 @@ pub(super) enum Source {
     },
     /// What the two ends of a TCP connection said; true is the end that did not open it.
     Turns(Vec<(bool, Vec<u8>)>),
-}
-
-/// Why reading ended early.
-pub(super) enum Error {
-    Input(anyhow::Error),
-    Output(io::Error),
-}
-
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Self {
-        Self::Output(error)
-    }
 }
 
 /// Bytes of text that are read: no dump that a person looks at is larger.
@@ -210,11 +199,13 @@ pub(super) fn read_capture(
     options: Options,
     analyst: &mut Analyst,
     view: &mut View,
-) -> Result<(), Error> {
+) -> anyhow::Result<()> {
     let mut reader = Reader::new(view.flushing(source));
     let mut way = Way::new(options, analyst, view);
     loop {
-        let item = reader.next().context("cannot read the capture").map_err(Error::Input)?;
+        let item = reader
+            .next()
+            .map_err(|error| failure(error, "cannot read the capture"))?;
         let Some(item) = item else { break };
         way.item(item)?;
     }
@@ -228,7 +219,7 @@ pub(super) fn read_frames(
     options: Options,
     analyst: &mut Analyst,
     view: &mut View,
-) -> Result<(), Error> {
+) -> anyhow::Result<()> {
     let mut way = Way::new(options, analyst, view);
     for (record, (time, data)) in (1..).zip(frames) {
         way.item(Item::Record(Record {
@@ -247,7 +238,7 @@ pub(super) fn read_turns(
     options: Options,
     analyst: &mut Analyst,
     view: &mut View,
-) -> Result<(), Error> {
+) -> anyhow::Result<()> {
     // The text does not say the addresses.
     let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
     let mut stream = Stream::new(
@@ -271,13 +262,16 @@ pub(super) fn read_turns(
     way.pass_on()?;
     match view.has_packets() {
         true => Ok(()),
-        false => Err(none("no MQTT in this TCP stream".to_owned())),
+        false => Err(Usage::Bad("no MQTT in this TCP stream".to_owned()).into()),
     }
 }
 
-/// That the input is not what it should be.
-fn none(what: String) -> Error {
-    Error::Input(Usage::Bad(what).into())
+/// What reading from [`View::flushing`] failed with: the output, or the input.
+fn failure(error: io::Error, input: &'static str) -> anyhow::Error {
+    match error.downcast::<OutputError>() {
+        Ok(output) => output.into(),
+        Err(error) => anyhow::Error::new(error).context(input),
+    }
 }
 
 /// The way of what a capture holds to the view.
@@ -301,7 +295,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn item(&mut self, item: Item<'_>) -> Result<(), Error> {
+    fn item(&mut self, item: Item<'_>) -> anyhow::Result<()> {
         self.capture.push(item, &mut self.events);
         let begun = self.capture.counts().records > 0;
         let damage = self.capture.take_damage();
@@ -315,24 +309,25 @@ impl<'a> Way<'a> {
         self.pass_on()
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    fn finish(mut self) -> anyhow::Result<()> {
         self.capture.finish(&mut self.events);
         self.pass_on()?;
         if let Some(what) = self.early {
-            return Err(none(format!("there is no packet in this capture: {what}")));
+            return Err(Usage::Bad(format!("there is no packet in this capture: {what}")).into());
         }
         self.view.sum_up(&self.capture);
         let counts = self.capture.counts();
         match counts.mqtt {
-            0 => Err(none(format!(
+            0 => Err(Usage::Bad(format!(
                 "no MQTT in {} packet(s) and {} TCP connection(s)",
                 counts.records, counts.connections
-            ))),
+            ))
+            .into()),
             _ => Ok(()),
         }
     }
 
-    fn pass_on(&mut self) -> Result<(), Error> {
+    fn pass_on(&mut self) -> anyhow::Result<()> {
         for Event {
             connection,
             stamp,
@@ -383,7 +378,7 @@ pub(super) fn read_bytes(
     version_known: bool,
     analyst: &mut Analyst,
     view: &mut View,
-) -> Result<(), Error> {
+) -> anyhow::Result<()> {
     let mut reader = view.flushing(source);
     let mut buffer = BytesMut::new();
     let mut chunk = vec![0; CHUNK];
@@ -391,8 +386,7 @@ pub(super) fn read_bytes(
     loop {
         let read = reader
             .read(&mut chunk)
-            .context("cannot read the input")
-            .map_err(Error::Input)?;
+            .map_err(|error| failure(error, "cannot read the input"))?;
         buffer.extend_from_slice(chunk.get(..read).unwrap_or_default());
         let mut frames = Vec::new();
         let framed = loop {

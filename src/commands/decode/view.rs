@@ -1,10 +1,10 @@
 //! What is shown of the packets, and in which shape. It must not know where they come from.
 
-use super::source::Error;
 use crate::analysis::{Analyst, Ending, Explained, Severity, Violation};
 use crate::capture::{Capture, Note};
 use crate::cli::Console;
 use crate::commands::terminal;
+use crate::exit::OutputError;
 use crate::output::flow::Flow;
 use crate::output::json_text;
 use crate::output::packet::{Options, json, line, verbose};
@@ -70,41 +70,34 @@ fn topic_of(explained: &Explained) -> Option<&str> {
         .or_else(|| explained.answer.as_ref().and_then(|answer| answer.topic.as_deref()))
 }
 
-/// Standard output with a buffer that is written before anything is waited for.
-struct Output {
-    buffer: Vec<u8>,
-    failed: Option<io::Error>,
-}
-
 /// Bytes that are gathered before they are written.
 const FULL: usize = 64 * 1024;
 
-impl Output {
-    fn flush(&mut self) -> io::Result<()> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        let mut out = io::stdout().lock();
-        let written = out.write_all(&self.buffer).and_then(|()| out.flush());
-        self.buffer.clear();
-        written
+/// Writes what was gathered to standard output.
+fn flush(gathered: &mut Vec<u8>) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(gathered).and_then(|()| out.flush());
+    gathered.clear();
+    written.map_err(OutputError)
+}
+
+fn flush_when_full(gathered: &mut Vec<u8>) -> Result<(), OutputError> {
+    if gathered.len() >= FULL {
+        flush(gathered)
+    } else {
+        Ok(())
     }
 }
 
-/// An input that writes the output before it waits for more.
+/// An input that writes the output before it waits for more; an error of that is an [`OutputError`] in the one it gives.
 struct Flushing {
     input: Box<dyn Read>,
-    output: Rc<RefCell<Output>>,
+    output: Rc<RefCell<Vec<u8>>>,
 }
 
 impl Read for Flushing {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut output = self.output.borrow_mut();
-        if let Err(error) = output.flush() {
-            // The input is not to blame: the end of it lets the view find the error.
-            output.failed = Some(error);
-            return Ok(0);
-        }
+        flush(&mut self.output.borrow_mut()).map_err(io::Error::other)?;
         self.input.read(buffer)
     }
 }
@@ -120,7 +113,8 @@ pub(super) struct View {
     console: Console,
     /// Standard output is one.
     terminal: bool,
-    output: Rc<RefCell<Output>>,
+    /// What is written before anything is waited for.
+    output: Rc<RefCell<Vec<u8>>>,
     flow: Flow,
     stats: Stats,
     /// Notes of connections, and the direction that they concern when it is one.
@@ -134,17 +128,13 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn new(shape: Shape, options: Options, filter: Filter, console: Console) -> Self {
-        let output = Output {
-            buffer: Vec::new(),
-            failed: None,
-        };
         Self {
             shape,
             options,
             filter,
             console,
             terminal: terminal::is_terminal(),
-            output: Rc::new(RefCell::new(output)),
+            output: Rc::default(),
             flow: Flow::new(options),
             stats: Stats::new(),
             notes: BTreeMap::new(),
@@ -235,7 +225,7 @@ impl View {
         taken
     }
 
-    pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), Error> {
+    pub(super) fn packet(&mut self, mut explained: Explained) -> Result<(), OutputError> {
         self.packets = true;
         if let Some(connection) = explained.origin.connection {
             let sender = explained.origin.sender;
@@ -251,8 +241,7 @@ impl View {
         }
         self.faulty |= explained.violations.iter().any(|v| v.severity >= Severity::Protocol);
         self.shown += 1;
-        let mut output = self.output.borrow_mut();
-        let out = &mut output.buffer;
+        let out = &mut *self.output.borrow_mut();
         match self.shape {
             Shape::Line => line::write(&explained, self.options, out),
             Shape::Verbose => {
@@ -269,11 +258,11 @@ impl View {
             Shape::Flow => self.flow.add(&explained),
             Shape::Stats { .. } => self.stats.add(&explained),
         }
-        Self::flush_when_full(&mut output)
+        flush_when_full(out)
     }
 
     /// A connection ended, or the capture did.
-    pub(super) fn ending(&mut self, ending: &Ending) -> Result<(), Error> {
+    pub(super) fn ending(&mut self, ending: &Ending) -> Result<(), OutputError> {
         let other = self
             .filter
             .connection
@@ -286,8 +275,7 @@ impl View {
         if other {
             return Ok(());
         }
-        let mut output = self.output.borrow_mut();
-        let out = &mut output.buffer;
+        let out = &mut *self.output.borrow_mut();
         match self.shape {
             Shape::Line | Shape::Verbose if ending.connection.is_some() && self.filter.whole() => {
                 line::ending(ending, self.options, out);
@@ -296,7 +284,7 @@ impl View {
             Shape::Stats { .. } => self.stats.end(ending),
             _ => {}
         }
-        Self::flush_when_full(&mut output)
+        flush_when_full(out)
     }
 
     /// Text is harmless to a terminal as it is made; the JSON behind `start` has characters of others in its strings.
@@ -305,13 +293,6 @@ impl View {
             let json = out.split_off(start);
             json_text::write(&json, self.options.colour, out);
         }
-    }
-
-    fn flush_when_full(output: &mut Output) -> Result<(), Error> {
-        if output.failed.is_some() || output.buffer.len() >= FULL {
-            output.flush()?;
-        }
-        Ok(())
     }
 
     /// What is to be said of a whole capture.
@@ -336,22 +317,21 @@ impl View {
     }
 
     /// Shows what waited for the end.
-    pub(super) fn finish(&mut self, analyst: &mut Analyst) -> Result<(), Error> {
+    pub(super) fn finish(&mut self, analyst: &mut Analyst) -> Result<(), OutputError> {
         for ending in analyst.finish() {
             self.ending(&ending)?;
         }
-        let mut output = self.output.borrow_mut();
+        let out = &mut *self.output.borrow_mut();
         match self.shape {
-            Shape::Flow => self.flow.finish(&mut output.buffer),
-            Shape::Stats { json: false } => self.stats.write_text(self.options, &mut output.buffer),
+            Shape::Flow => self.flow.finish(out),
+            Shape::Stats { json: false } => self.stats.write_text(self.options, out),
             Shape::Stats { json: true } => {
-                let out = &mut output.buffer;
                 let start = out.len();
                 self.stats.write_json(out);
                 self.dress(start, out);
             }
             Shape::Line | Shape::Verbose | Shape::Json => {}
         }
-        output.flush().map_err(Error::Output)
+        flush(out)
     }
 }
