@@ -23,7 +23,7 @@ macro_rules! flag_values {
 }
 pub(crate) use flag_values;
 
-flag_values! { Time, VersionChoice, Positive<u16>, Positive<u64>, QoS, TopicName, TopicFilter, RetainHandling, Utf8, Expiry, Delimiter, Speed, TlsPin }
+flag_values! { Time, VersionChoice, Positive<u16>, Positive<u32>, Positive<u64>, QoS, TopicName, TopicFilter, RetainHandling, Utf8, Expiry, Delimiter, Speed, TlsPin }
 
 /// A duration: `250ms`, `1m 30s`; a bare number is seconds.
 #[derive(Debug, Clone, Copy)]
@@ -199,28 +199,6 @@ impl FromStr for Speed {
     }
 }
 
-/// A duration, for the fields of `bench`.
-///
-/// # Errors
-/// As of [`Time`].
-pub fn duration(text: &str) -> Result<Duration, String> {
-    text.parse().map(|Time(time)| time)
-}
-/// A QoS, for the fields of `bench`.
-///
-/// # Errors
-/// The accepted numbers.
-pub fn qos(text: &str) -> Result<QoS, String> {
-    text.parse().map_err(str::to_owned)
-}
-/// The same in fields that serde fills.
-pub(crate) mod read {
-    use super::super::settings::typed::from_texts;
-    from_texts! {
-        pub(crate) duration: super::Duration = super::duration;
-        pub(crate) qos: super::QoS = super::qos;
-    }
-}
 /// The properties of `-D PACKET NAME VALUE [VALUE2]`, by the packet they go into.
 #[derive(Debug, Clone, Default)]
 pub struct PropertyFlags(Vec<(Place, PropertyId, PropertyValue)>);

@@ -12,7 +12,6 @@ mod values;
 use super::{block_on, broker, descriptors};
 use crate::bench::{Scenario, Setup};
 use crate::cli::connection::{Invocation, Needs, Plan};
-use crate::cli::settings::typed::from_texts;
 use crate::cli::{Connection, Usage};
 use crate::exit::Outcome;
 use crate::protocol::property::Place;
@@ -22,6 +21,7 @@ use load::{Beside, LoadFlags, RunFlags};
 use results::{OutputFlags, Results, ThresholdFlags};
 use serde::Deserialize;
 use std::time::Duration;
+use values::{Named, StartAt};
 
 /// Measure a broker: throughput, latency, delivery
 ///
@@ -31,9 +31,8 @@ use std::time::Duration;
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// What to do, see below [default: round-trip]
-    #[arg(value_name = "SCENARIO", value_parser = values::scenario)]
-    #[serde(deserialize_with = "read_scenario")]
-    named: Option<Scenario>,
+    #[arg(value_name = "SCENARIO")]
+    named: Option<Named>,
 
     /// The broker is this program's own
     #[arg(long, hide = true)]
@@ -53,10 +52,6 @@ pub struct Args {
 
     #[command(flatten)]
     connection: Connection,
-}
-
-from_texts! {
-    read_scenario: Scenario = values::scenario;
 }
 
 const AFTER_HELP: &str = "Scenarios:
@@ -143,7 +138,7 @@ const OTHER_FILES: u64 = 64;
 /// What `exit` knows: usage, no connection, a refusal, a loss.
 pub fn run(args: Args, invocation: Invocation) -> anyhow::Result<Outcome> {
     args.thresholds.check()?;
-    let scenario = args.named;
+    let scenario = args.named.map(|Named(scenario)| scenario);
     let until = args.connection.until(&Needs::default(), invocation);
     if !args.output.merge.is_empty() {
         refuse_load(&args, scenario)?;
@@ -222,7 +217,7 @@ fn setup(args: &Args, scenario: Scenario, invocation: Invocation) -> anyhow::Res
         load,
         client: plan.client.clone(),
         run_id,
-        start_at: args.run.start_at,
+        start_at: args.run.start_at.map(|StartAt(at)| at),
     };
     Ok((setup, plan))
 }

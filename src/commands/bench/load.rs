@@ -1,29 +1,28 @@
 //! The flags that say what load to make, and the load that they mean. It must not know what becomes of it.
 
 use super::shape::{self, Filter, Pace, Shape};
-use super::values::{self, Rate, read};
+use super::values::{Burst, Bytes, Count, PerSecond, Rate, Sessions, SomeTime, StartAt, Times, Within, Workers};
 use crate::bench::stamp::Stamp;
 use crate::bench::{Arrival, Load, Payload, Scenario, Size};
 use crate::cli::Usage;
 use crate::cli::connection::MAX_INFLIGHT;
-use crate::cli::settings::typed::{from_texts, path};
-use crate::cli::values::{duration, qos, read as common};
+use crate::cli::settings::typed::path;
+use crate::cli::values::{Positive, Time};
 use crate::input::messages;
 use crate::net::file::{Until, within};
 use crate::protocol::{MAX_REMAINING_LENGTH, QoS, topic};
 use anyhow::Context;
 use serde::Deserialize;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Who sends what to whom.
 #[derive(Debug, clap::Args, Deserialize)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadFlags {
     /// Clients that publish [default: 1; fan-in: 100]
-    #[arg(long, value_name = "N", value_parser = values::clients)]
-    #[serde(deserialize_with = "read::clients")]
-    publishers: Option<u32>,
+    #[arg(long, value_name = "N")]
+    publishers: Option<Positive<u32>>,
 
     /// Clients that subscribe; 0 in round-trip and fan-in only publishes [default: 1; round-trip: as many as publishers;
     /// fan-out: 100; reconnect: 10; shared: 4]
@@ -31,9 +30,8 @@ pub(super) struct LoadFlags {
     subscribers: Option<u32>,
 
     /// Clients of connect [default: 1000]
-    #[arg(long, value_name = "N", value_parser = values::clients)]
-    #[serde(deserialize_with = "read::clients")]
-    clients: Option<u32>,
+    #[arg(long, value_name = "N")]
+    clients: Option<Positive<u32>>,
 
     /// Topic of the messages: %i is the number of the publisher, from 0, %c its client identifier, %u its user name, %r the
     /// run, a random number, %n the number of the topic below --topics [default: mqkit/bench/%r/%i or mqkit/bench/%r/%i/%n]
@@ -46,9 +44,8 @@ pub(super) struct LoadFlags {
     filter: Option<String>,
 
     /// Topics of each publisher, used in turn [default: 1; retained: 1000]
-    #[arg(long, value_name = "N", value_parser = values::clients)]
-    #[serde(deserialize_with = "read::clients")]
-    topics: Option<u32>,
+    #[arg(long, value_name = "N")]
+    topics: Option<Positive<u32>>,
 
     /// Take the topics at random
     #[arg(long)]
@@ -57,9 +54,8 @@ pub(super) struct LoadFlags {
     /// Bytes of the payload: 100, 40..1000 (each as likely), or exp:200 (exponential with this mean), at least 16; below 32
     /// they say which message it is and when it was due, and not when it was sent, so that a --rate has no service times
     /// [default: 100]
-    #[arg(long, value_name = "BYTES", value_parser = values::size, conflicts_with_all = ["file", "message"])]
-    #[serde(deserialize_with = "read::size")]
-    size: Option<Size>,
+    #[arg(long, value_name = "BYTES", conflicts_with_all = ["file", "message"])]
+    size: Option<Bytes>,
 
     /// Payload: the contents of a file, and 32 bytes behind them that say which message it is
     #[arg(short, long, value_name = "FILE", conflicts_with = "message")]
@@ -71,13 +67,11 @@ pub(super) struct LoadFlags {
     message: Option<String>,
 
     /// QoS of the messages: 0, 1 or 2 [default: 1]
-    #[arg(short, long, value_name = "QOS", value_parser = qos)]
-    #[serde(deserialize_with = "common::qos")]
+    #[arg(short, long, value_name = "QOS")]
     qos: Option<QoS>,
 
     /// Highest QoS that the subscribers ask for [default: that of the messages]
-    #[arg(long, value_name = "QOS", value_parser = qos)]
-    #[serde(deserialize_with = "common::qos")]
+    #[arg(long, value_name = "QOS")]
     subscribe_qos: Option<QoS>,
 
     /// Publish retained messages; they are removed at the end
@@ -86,8 +80,7 @@ pub(super) struct LoadFlags {
 
     /// What becomes of a session when its connection is lost: clean (it ends) or persistent (the broker keeps it for the
     /// run) [default: clean; reconnect: persistent]
-    #[arg(long, value_name = "KIND", value_parser = sessions)]
-    #[serde(deserialize_with = "read_sessions")]
+    #[arg(long, value_name = "KIND")]
     sessions: Option<Sessions>,
 }
 
@@ -103,60 +96,49 @@ pub(super) struct RunFlags {
     /// Messages per second of all publishers together (500, 20k, 1M), whether or not the broker keeps up; or `max`: at most
     /// --max-inflight of each on their way, filled up when a quarter has been acknowledged [default: 1000; fan-in and
     /// fan-out: 10 of each publisher; reconnect: 100]
-    #[arg(long, value_name = "RATE", value_parser = values::rate)]
-    #[serde(deserialize_with = "read::rate")]
+    #[arg(long, value_name = "RATE")]
     rate: Option<Rate>,
 
     /// Times of the messages: constant (equal intervals) or poisson (random, as of many independent senders)
     /// [default: constant]
-    #[arg(long, value_name = "KIND", value_parser = arrival)]
-    #[serde(deserialize_with = "read_arrival")]
-    arrival: Option<Arrival>,
+    #[arg(long, value_name = "KIND")]
+    arrival: Option<Times>,
 
     /// Send so many messages of a publisher at once, and pause accordingly
-    #[arg(long, value_name = "N", conflicts_with = "arrival", value_parser = values::burst)]
-    #[serde(deserialize_with = "read::burst")]
-    burst: Option<u32>,
+    #[arg(long, value_name = "N", conflicts_with = "arrival")]
+    burst: Option<Burst>,
 
     /// End after so many measured messages (1000, 20k, 1M) of all publishers together
-    #[arg(short = 'C', long, value_name = "N", conflicts_with = "duration", value_parser = values::count)]
-    #[serde(deserialize_with = "read::count")]
-    count: Option<u64>,
+    #[arg(short = 'C', long, value_name = "N", conflicts_with = "duration")]
+    count: Option<Count>,
 
     /// How long to measure; in connect, how long to stay connected [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
-    #[serde(deserialize_with = "read::some_time")]
-    duration: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    duration: Option<SomeTime>,
 
     /// How long to publish before that without measuring [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    #[serde(deserialize_with = "common::duration")]
-    warm_up: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    warm_up: Option<Time>,
 
     /// How long to wait at the end for what is on its way [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    #[serde(deserialize_with = "common::duration")]
-    drain: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    drain: Option<Time>,
 
     /// A delivery later than this after its message was due counts as late [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
-    #[serde(deserialize_with = "read::some_time")]
-    late: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    late: Option<SomeTime>,
 
     /// New connections per second [default: all at once]
-    #[arg(long, value_name = "RATE", value_parser = values::per_second)]
-    #[serde(deserialize_with = "read::per_second")]
-    connect_rate: Option<f64>,
+    #[arg(long, value_name = "RATE")]
+    connect_rate: Option<PerSecond>,
 
     /// reconnect: how long a subscriber keeps its connection before it breaks off [default: 2s]
-    #[arg(long, value_name = "TIME", value_parser = values::some_time)]
-    #[serde(deserialize_with = "read::some_time")]
-    drop_every: Option<Duration>,
+    #[arg(long, value_name = "TIME")]
+    drop_every: Option<SomeTime>,
 
     /// Threads that make the load [default: half of the processors, and no more than clients]
-    #[arg(long, value_name = "N", value_parser = values::workers)]
-    #[serde(deserialize_with = "read::workers")]
-    workers: Option<u32>,
+    #[arg(long, value_name = "N")]
+    workers: Option<Workers>,
 
     /// Seed of everything random, so that a load can be repeated [default: random; the report has it]
     #[arg(long, value_name = "N")]
@@ -164,20 +146,8 @@ pub(super) struct RunFlags {
 
     /// Begin to publish at this time, on several machines at once: 2026-11-23T04:42:52Z, 04:42:52 (local), 04:42:52Z (UTC)
     /// or @1795408972 (Unix time)
-    #[arg(long, value_name = "TIME", value_parser = values::start_at)]
-    #[serde(deserialize_with = "read::start_at")]
-    pub(super) start_at: Option<SystemTime>,
-}
-
-from_texts! {
-    read_sessions: Sessions = sessions;
-    read_arrival: Arrival = arrival;
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sessions {
-    Clean,
-    Persistent,
+    #[arg(long, value_name = "TIME")]
+    pub(super) start_at: Option<StartAt>,
 }
 
 /// Bytes of a payload when nothing is said.
@@ -209,7 +179,7 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
     let shape = shape::of(scenario);
     refuse_idle(shape, load, run, beside)?;
     let (publishers, subscribers) = clients(shape, load)?;
-    let topics = load.topics.unwrap_or(shape.topics);
+    let topics = load.topics.map_or(shape.topics, |Positive(topics)| topics);
     let sources = u64::from(publishers) * u64::from(topics);
     if sources > u64::from(Stamp::SOURCES) {
         let most = Stamp::SOURCES;
@@ -239,6 +209,7 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
     let (arrival, rate) = pace(shape, run, publishers)?;
     let qos = load.qos.unwrap_or(QoS::AtLeastOnce);
     let open = rate.is_some();
+    let count = run.count.map(|Count(count)| count);
     Ok(Load {
         scenario,
         publishers,
@@ -258,24 +229,27 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
             .unwrap_or(if open { u16::MAX } else { MAX_INFLIGHT }),
         count: match scenario {
             // Each topic holds one message.
-            Scenario::Retained => Some(u64::from(publishers) * u64::from(topics)),
-            _ => run.count,
+            Scenario::Retained => Some(sources),
+            _ => count,
         },
-        duration: match (run.count, rate) {
+        duration: match (count, rate) {
             (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate)
                 .map_err(|_| Usage::Bad("--count takes too long at this --rate".to_owned()))?,
-            _ => run.duration.unwrap_or(DURATION),
+            _ => run.duration.map_or(DURATION, |SomeTime(time)| time),
         },
-        warm_up: run.warm_up.unwrap_or(shape.warm_up),
-        drain: run.drain.unwrap_or(DRAIN),
-        late: run.late.unwrap_or(LATE),
-        connect_rate: run.connect_rate,
-        drop_every: run.drop_every.unwrap_or(DROP_EVERY),
+        warm_up: run.warm_up.map_or(shape.warm_up, |Time(time)| time),
+        drain: run.drain.map_or(DRAIN, |Time(time)| time),
+        late: run.late.map_or(LATE, |SomeTime(time)| time),
+        connect_rate: run.connect_rate.map(|PerSecond(rate)| rate),
+        drop_every: run.drop_every.map_or(DROP_EVERY, |SomeTime(time)| time),
         persistent: match load.sessions {
             Some(sessions) => sessions == Sessions::Persistent,
             None => shape.persistent,
         },
-        workers: run.workers.unwrap_or_else(workers).min(publishers + subscribers),
+        workers: run
+            .workers
+            .map_or_else(workers, |Within(number)| number)
+            .min(publishers + subscribers),
         // All readers of JSON keep 32 bits.
         seed: run.seed.unwrap_or_else(|| fastrand::u32(..).into()),
     })
@@ -337,7 +311,7 @@ fn refuse_idle(shape: &Shape, load: &LoadFlags, run: &RunFlags, beside: &Beside<
 
 /// Publishers (or the clients of connect) and subscribers.
 fn clients(shape: &Shape, load: &LoadFlags) -> anyhow::Result<(u32, u32)> {
-    let publishers = load.publishers.or(load.clients);
+    let publishers = load.publishers.or(load.clients).map(|Positive(number)| number);
     if shape.scenario == Scenario::RoundTrip {
         // One flag is enough for both.
         let publishers = publishers.or_else(|| load.subscribers.filter(|number| *number > 0));
@@ -448,7 +422,7 @@ fn payload(load: &LoadFlags, until: Until) -> anyhow::Result<Payload> {
     }
     Ok(match &load.message {
         Some(text) => Payload::Template(text.clone()),
-        None => Payload::Random(load.size.unwrap_or(Size::Fixed(SIZE))),
+        None => Payload::Random(load.size.map_or(Size::Fixed(SIZE), |Bytes(size)| size)),
     })
 }
 
@@ -463,8 +437,10 @@ fn pace(shape: &Shape, run: &RunFlags, publishers: u32) -> anyhow::Result<(Arriv
         (Rate::Max, None, None) => Ok((Arrival::Closed, None)),
         (Rate::Max, Some(_), _) => bad("--burst needs a --rate that is a number"),
         (Rate::Max, _, Some(_)) => bad("--arrival needs a --rate that is a number"),
-        (Rate::PerSecond(rate), Some(burst), _) => Ok((Arrival::Burst(burst), Some(rate))),
-        (Rate::PerSecond(rate), None, arrival) => Ok((arrival.unwrap_or(Arrival::Constant), Some(rate))),
+        (Rate::PerSecond(rate), Some(Within(burst)), _) => Ok((Arrival::Burst(burst), Some(rate))),
+        (Rate::PerSecond(rate), None, times) => {
+            Ok((times.map_or(Arrival::Constant, |Times(arrival)| arrival), Some(rate)))
+        }
     }
 }
 
@@ -474,25 +450,10 @@ fn workers() -> u32 {
     u32::try_from(processors / 2).unwrap_or(1).max(1)
 }
 
-fn arrival(text: &str) -> Result<Arrival, String> {
-    match text {
-        "constant" => Ok(Arrival::Constant),
-        "poisson" => Ok(Arrival::Poisson),
-        _ => Err("must be constant or poisson".to_owned()),
-    }
-}
-
-fn sessions(text: &str) -> Result<Sessions, String> {
-    match text {
-        "clean" => Ok(Sessions::Clean),
-        "persistent" => Ok(Sessions::Persistent),
-        _ => Err("must be clean or persistent".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::bench::values::Named;
     use clap::{Args, Command, FromArgMatches};
 
     const RUN: &str = "mqkit/bench/%r";
@@ -500,9 +461,11 @@ mod tests {
     fn parsed(words: &str) -> (Scenario, LoadFlags, RunFlags) {
         let command = RunFlags::augment_args(LoadFlags::augment_args(Command::new("x")))
             .no_binary_name(true)
-            .arg(clap::Arg::new("name").value_parser(values::scenario));
+            .arg(clap::Arg::new("name").value_parser(clap::value_parser!(Named)));
         let matches = command.try_get_matches_from(words.split_whitespace()).unwrap();
-        let scenario = matches.get_one("name").copied().unwrap_or(Scenario::RoundTrip);
+        let scenario = matches
+            .get_one("name")
+            .map_or(Scenario::RoundTrip, |Named(scenario)| *scenario);
         (
             scenario,
             LoadFlags::from_arg_matches(&matches).unwrap(),

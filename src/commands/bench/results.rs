@@ -7,7 +7,8 @@ use crate::bench::report::Process;
 use crate::bench::threshold::{Judged, Threshold};
 use crate::bench::{Failure, Load, Measured, Report, Scenario};
 use crate::cli::Usage;
-use crate::cli::settings::typed::{from_texts, path, paths};
+use crate::cli::settings::typed::{path, paths};
+use crate::cli::values::flag_values;
 use crate::commands::terminal::colour;
 use crate::exit::{Outcome, OutputError};
 use crate::net::file::{Until, within};
@@ -17,6 +18,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// What is made of the report.
 #[derive(Debug, clap::Args, Deserialize)]
@@ -58,7 +60,6 @@ pub(super) struct OutputFlags {
 pub(super) struct ThresholdFlags {
     /// Fail unless this holds: 'p99<50ms', 'lost=0', 'rate>10000', 'ack_response.p99.9<1s'; several times for several
     #[arg(long = "assert", value_name = "CONDITION")]
-    #[serde(deserialize_with = "read_threshold")]
     assertions: Vec<Threshold>,
 
     /// Compare with an older JSON report
@@ -68,14 +69,21 @@ pub(super) struct ThresholdFlags {
 
     /// Fail when a rate or a percentile is worse than that of the baseline by more than this: 10%; a run that was limited by
     /// its machine, on either side, is a note and no failure
-    #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
-    #[serde(deserialize_with = "read_percent")]
-    max_regression: Option<f64>,
+    #[arg(long, value_name = "PERCENT", requires = "baseline")]
+    max_regression: Option<Percent>,
 }
 
-from_texts! {
-    read_threshold: Threshold = str::parse::<Threshold>;
-    read_percent: f64 = percent;
+flag_values! { Threshold, Percent }
+
+#[derive(Debug, Clone, Copy)]
+struct Percent(f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        percent(text).map(Self)
+    }
 }
 
 impl ThresholdFlags {
@@ -131,7 +139,7 @@ impl Results {
             hdr_log: create(&output.hdr_log)?,
             junit: create(&output.junit)?,
             assertions: thresholds.assertions.clone(),
-            max_regression: thresholds.max_regression,
+            max_regression: thresholds.max_regression.map(|Percent(percent)| percent),
         })
     }
 

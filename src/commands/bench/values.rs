@@ -1,13 +1,55 @@
 //! Values of the flags of `bench`: scenarios, rates, sizes, a start time. It must not know what they are for.
 
 use crate::bench::quantity::factor;
-use crate::bench::{STAMP, Scenario, Size};
-use crate::cli::values::duration;
+use crate::bench::{Arrival, STAMP, Scenario, Size};
+use crate::cli::values::{Time, flag_values};
 use crate::protocol::MAX_REMAINING_LENGTH;
-use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
+
+flag_values! { Named, Burst, Workers, Rate, PerSecond, Count, Bytes, Times, Sessions, SomeTime, StartAt }
+
+/// The largest generated payload: the largest packet that MQTT knows, with room for a topic and properties.
+const LARGEST: u32 = (MAX_REMAINING_LENGTH - 256 * 1024) as u32;
+
+/// A scenario by its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named(pub(super) Scenario);
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = super::shape::ALL.iter().map(|shape| shape.scenario);
+        let found = known.clone().find(|scenario| scenario.name() == text);
+        found.map(Self).ok_or_else(|| {
+            let names: Vec<_> = known.map(Scenario::name).collect();
+            format!("must be one of {}", names.join(", "))
+        })
+    }
+}
+
+/// A whole number from `LEAST` to `MOST`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Within<const LEAST: u32, const MOST: u32>(pub(super) u32);
+
+/// Messages at once.
+pub(super) type Burst = Within<2, { u32::MAX }>;
+/// Threads.
+pub(super) type Workers = Within<1, 256>;
+
+impl<const LEAST: u32, const MOST: u32> FromStr for Within<LEAST, MOST> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+        number
+            .map(Self)
+            .ok_or_else(|| format!("must be a whole number from {LEAST} to {MOST}"))
+    }
+}
 
 /// Messages per second of all publishers together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,128 +60,155 @@ pub(super) enum Rate {
     PerSecond(f64),
 }
 
-/// The largest generated payload: the largest packet that MQTT knows, with room for a topic and properties.
-const LARGEST: u32 = (MAX_REMAINING_LENGTH - 256 * 1024) as u32;
+impl FromStr for Rate {
+    type Err = String;
 
-pub(super) fn scenario(text: &str) -> Result<Scenario, String> {
-    let known = super::shape::ALL
-        .iter()
-        .map(|shape| (shape.scenario.name(), shape.scenario));
-    let found = known.clone().find(|(name, _)| *name == text);
-    found.map(|(_, scenario)| scenario).ok_or_else(|| {
-        let names: Vec<_> = known.map(|(name, _)| name).collect();
-        format!("must be one of {}", names.join(", "))
-    })
-}
-
-/// Clients or topics: at least 1.
-pub(super) fn clients(text: &str) -> Result<u32, String> {
-    whole(text, 1, u32::MAX)
-}
-
-/// Messages at once.
-pub(super) fn burst(text: &str) -> Result<u32, String> {
-    whole(text, 2, u32::MAX)
-}
-
-/// Threads.
-pub(super) fn workers(text: &str) -> Result<u32, String> {
-    whole(text, 1, 256)
-}
-
-fn whole(text: &str, least: u32, most: u32) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
-}
-
-/// The same values in fields that serde fills.
-pub(super) mod read {
-    use super::{Duration, Rate, Size, SystemTime};
-    use crate::cli::settings::typed::from_texts;
-
-    from_texts! {
-        pub(in super::super) clients: u32 = super::clients;
-        pub(in super::super) burst: u32 = super::burst;
-        pub(in super::super) workers: u32 = super::workers;
-        pub(in super::super) rate: Rate = super::rate;
-        pub(in super::super) per_second: f64 = super::per_second;
-        pub(in super::super) count: u64 = super::count;
-        pub(in super::super) size: Size = super::size;
-        pub(in super::super) some_time: Duration = super::some_time;
-        pub(in super::super) start_at: SystemTime = super::start_at;
-    }
-}
-
-/// A number above 0, with `k` for thousands and `M` for millions, or `max`.
-pub(super) fn rate(text: &str) -> Result<Rate, String> {
-    match text {
-        "max" => Ok(Rate::Max),
-        _ => per_second(text)
-            .map(Rate::PerSecond)
-            .map_err(|error| format!("{error}, or `max`")),
+    /// As of [`PerSecond`], or `max`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "max" => Ok(Self::Max),
+            _ => text
+                .parse()
+                .map(|PerSecond(rate)| Self::PerSecond(rate))
+                .map_err(|error| format!("{error}, or `max`")),
+        }
     }
 }
 
 /// A number above 0, with `k` for thousands and `M` for millions.
-pub(super) fn per_second(text: &str) -> Result<f64, String> {
-    let (digits, times) = factor(text);
-    let number = digits.parse::<f64>().ok().map(|number| number * times);
-    let number = number.filter(|number| number.is_finite() && *number > 0.0 && *number <= 1e9);
-    number.ok_or_else(|| "must be a number per second above 0, such as 0.5, 1000, 20k or 1.5M".to_owned())
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PerSecond(pub(super) f64);
+
+impl FromStr for PerSecond {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (digits, times) = factor(text);
+        let number = digits.parse::<f64>().ok().map(|number| number * times);
+        let number = number.filter(|number| number.is_finite() && *number > 0.0 && *number <= 1e9);
+        number
+            .map(Self)
+            .ok_or("must be a number per second above 0, such as 0.5, 1000, 20k or 1.5M")
+    }
 }
 
 /// A whole number above 0, with `k` for thousands and `M` for millions.
-pub(super) fn count(text: &str) -> Result<u64, String> {
-    let (digits, times) = factor(text);
-    let number = digits.parse::<u64>().ok();
-    // The factors are whole.
-    let number = number.and_then(|number| number.checked_mul(times as u64));
-    number
-        .filter(|number| *number > 0)
-        .ok_or_else(|| "must be a whole number above 0, such as 1000, 20k or 1M".to_owned())
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Count(pub(super) u64);
+
+impl FromStr for Count {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (digits, times) = factor(text);
+        let number = digits.parse::<u64>().ok();
+        // The factors are whole.
+        let number = number.and_then(|number| number.checked_mul(times as u64));
+        number
+            .filter(|number| *number > 0)
+            .map(Self)
+            .ok_or("must be a whole number above 0, such as 1000, 20k or 1M")
+    }
 }
 
 /// `100`, `40..1000` or `exp:200`: bytes.
-pub(super) fn size(text: &str) -> Result<Size, String> {
-    let number = |text: &str| text.parse::<u32>().ok();
-    let (size, least, most) = if let Some(mean) = text.strip_prefix("exp:") {
-        let mean = number(mean).ok_or(SIZES)?;
-        (Size::Exponential(mean), mean, mean.saturating_mul(10))
-    } else if let Some((least, most)) = text.split_once("..") {
-        let least = number(least).ok_or(SIZES)?;
-        let most = number(most).filter(|most| *most >= least).ok_or(SIZES)?;
-        (Size::Uniform(least, most), least, most)
-    } else {
-        let size = number(text).ok_or(SIZES)?;
-        (Size::Fixed(size), size, size)
-    };
-    if least < STAMP {
-        return Err(format!(
-            "must be at least {STAMP}: so many bytes of a message say which one it is and when it was due"
-        ));
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bytes(pub(super) Size);
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u32>().ok();
+        let (size, least, most) = if let Some(mean) = text.strip_prefix("exp:") {
+            let mean = number(mean).ok_or(SIZES)?;
+            (Size::Exponential(mean), mean, mean.saturating_mul(10))
+        } else if let Some((least, most)) = text.split_once("..") {
+            let least = number(least).ok_or(SIZES)?;
+            let most = number(most).filter(|most| *most >= least).ok_or(SIZES)?;
+            (Size::Uniform(least, most), least, most)
+        } else {
+            let size = number(text).ok_or(SIZES)?;
+            (Size::Fixed(size), size, size)
+        };
+        if least < STAMP {
+            return Err(format!(
+                "must be at least {STAMP}: so many bytes of a message say which one it is and when it was due"
+            ));
+        }
+        if most > LARGEST {
+            return Err(format!("must be at most {LARGEST}: MQTT has no larger packets"));
+        }
+        Ok(Self(size))
     }
-    if most > LARGEST {
-        return Err(format!("must be at most {LARGEST}: MQTT has no larger packets"));
-    }
-    Ok(size)
 }
 
 const SIZES: &str =
     "must be bytes: 100, a range such as 40..1000, or exp:200 for the mean of an exponential distribution";
 
+/// When messages are due in an open loop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times(pub(super) Arrival);
+
+impl FromStr for Times {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "constant" => Ok(Self(Arrival::Constant)),
+            "poisson" => Ok(Self(Arrival::Poisson)),
+            _ => Err("must be constant or poisson"),
+        }
+    }
+}
+
+/// What becomes of a session when its connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sessions {
+    Clean,
+    Persistent,
+}
+
+impl FromStr for Sessions {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "clean" => Ok(Self::Clean),
+            "persistent" => Ok(Self::Persistent),
+            _ => Err("must be clean or persistent"),
+        }
+    }
+}
+
 /// A duration above zero.
-pub(super) fn some_time(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|time| match time.is_zero() {
-        true => Err("must be more than 0".to_owned()),
-        false => Ok(time),
-    })
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SomeTime(pub(super) Duration);
+
+impl FromStr for SomeTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse()? {
+            Time(Duration::ZERO) => Err("must be more than 0".to_owned()),
+            Time(time) => Ok(Self(time)),
+        }
+    }
+}
+
+/// A moment in the future.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StartAt(pub(super) SystemTime);
+
+impl FromStr for StartAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        at(text, &Zoned::now()).map(Self)
+    }
 }
 
 /// RFC 3339, `HH:MM[:SS]` of this day (UTC with `Z`, else local time), or `@` and seconds of Unix time.
-pub(super) fn start_at(text: &str) -> Result<SystemTime, String> {
-    at(text, &Zoned::now())
-}
-
 fn at(text: &str, now: &Zoned) -> Result<SystemTime, String> {
     let bad =
         || "must be a time such as 2026-11-23T04:42:52Z, 04:42:52 (local), 04:42:52Z (UTC) or @1795408972".to_owned();
@@ -154,7 +223,7 @@ fn at(text: &str, now: &Zoned) -> Result<SystemTime, String> {
             Some(time) => (time, TimeZone::UTC),
             None => (text, now.time_zone().clone()),
         };
-        let time = time.parse::<Time>().map_err(|_| bad())?;
+        let time = time.parse::<civil::Time>().map_err(|_| bad())?;
         nearest(time, &now.with_time_zone(zone)).ok_or_else(bad)?
     };
     let late = now.timestamp().duration_since(timestamp);
@@ -166,7 +235,7 @@ fn at(text: &str, now: &Zoned) -> Result<SystemTime, String> {
 
 /// A time of day is that of today, but around midnight that of the neighbouring day: a start that has just been missed must
 /// not become one in a day.
-fn nearest(time: Time, now: &Zoned) -> Option<Timestamp> {
+fn nearest(time: civil::Time, now: &Zoned) -> Option<Timestamp> {
     let days = [-1, 0, 1].into_iter().filter_map(|day| {
         let date = now.date().checked_add(day.days()).ok()?;
         let zoned = date.to_datetime(time).to_zoned(now.time_zone().clone()).ok()?;
@@ -181,10 +250,11 @@ mod tests {
 
     #[test]
     fn rates_and_counts_have_units() {
+        let (rate, count) = (Rate::from_str, Count::from_str);
         assert_eq!(rate("max"), Ok(Rate::Max));
         assert_eq!(rate("1.5k"), Ok(Rate::PerSecond(1500.0)));
         assert_eq!(rate("2M"), Ok(Rate::PerSecond(2e6)));
-        assert_eq!(count("20k"), Ok(20_000));
+        assert_eq!(count("20k"), Ok(Count(20_000)));
         for text in ["0", "-1", "NaN", "k", "", "1m", "inf"] {
             assert!(rate(text).is_err() && count(text).is_err(), "{text}");
         }
@@ -193,6 +263,7 @@ mod tests {
 
     #[test]
     fn sizes_hold_a_stamp() {
+        let size = |text: &str| text.parse().map(|Bytes(size)| size);
         assert_eq!(size("100"), Ok(Size::Fixed(100)));
         assert_eq!(size("40..1000"), Ok(Size::Uniform(40, 1000)));
         assert_eq!(size("exp:200"), Ok(Size::Exponential(200)));
