@@ -2,6 +2,7 @@
 //! command line, or how a report is shown.
 
 pub mod baseline;
+pub mod count;
 mod error;
 pub mod failure;
 pub mod figure;
@@ -28,11 +29,12 @@ pub mod verdict;
 mod watch;
 mod worker;
 
+pub use count::{Count, Counts};
 pub use error::Error;
 pub use failure::Failure;
 pub use load::{Arrival, Given, Load, Payload, Scenario, Size};
 pub use progress::{Phase, Progress};
-pub use record::{Counts, Measure, Record};
+pub use record::{Measure, Record};
 pub use report::Report;
 pub use run::{Measured, STAMP, Setup, run};
 pub use threshold::{Outcome, Threshold, Verdict};
