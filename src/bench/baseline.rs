@@ -4,20 +4,8 @@ use super::figure::{Figure, Kind, Statistic, latency};
 use super::options::yes;
 use super::quantity::{Unit, count, decimals, parse_number};
 use super::report::Process;
-use super::threshold::{Outcome, Verdict};
-use super::{Count, Report, Scenario};
+use super::{Comparison, Count, Outcome, Report, Scenario, Verdict};
 use std::collections::BTreeSet;
-
-/// What has changed since the baseline.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Comparison {
-    /// How much worse figures may be, in percent; `None` when nothing was demanded.
-    pub max_regression: Option<f64>,
-    /// One for each figure that both runs may have.
-    pub verdicts: Vec<Verdict>,
-    /// What else was different.
-    pub notes: Vec<String>,
-}
 
 /// Runs that say nothing about each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
