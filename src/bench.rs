@@ -2,9 +2,11 @@
 //! command line, or how a report is shown.
 
 pub mod baseline;
+pub mod count;
 mod error;
 pub mod failure;
 pub mod figure;
+pub mod guarantee;
 pub mod histogram;
 mod identity;
 mod ledger;
@@ -15,6 +17,7 @@ mod probe;
 mod progress;
 pub mod quantity;
 pub mod record;
+mod remarks;
 pub mod report;
 mod run;
 mod schedule;
@@ -24,15 +27,18 @@ pub mod stamp;
 pub mod threshold;
 mod timer;
 mod topics;
-pub mod verdict;
+mod verdict;
 mod watch;
 mod worker;
 
+pub use count::{Count, Counts};
 pub use error::Error;
 pub use failure::Failure;
+pub use guarantee::{Breach, Guarantee};
 pub use load::{Arrival, Given, Load, Payload, Scenario, Size};
 pub use progress::{Phase, Progress};
-pub use record::{Counts, Measure, Record};
+pub use record::{Measure, Record};
 pub use report::Report;
 pub use run::{Measured, STAMP, Setup, run};
-pub use threshold::{Outcome, Threshold, Verdict};
+pub use threshold::Threshold;
+pub use verdict::{Comparison, Judged, Outcome, Verdict};

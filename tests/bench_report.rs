@@ -205,7 +205,7 @@ fn full(run: &str) -> Report {
             reasons: vec!["A thread was busy 90 % of the time.".to_owned()],
         },
         failures: Vec::new(),
-        broken: vec!["2 messages were lost at QoS 1.".to_owned()],
+        broken: vec!["2 messages were lost at QoS 1.".to_owned().into()],
         notes: vec!["The same everywhere.".to_owned(), format!("Only {run}.")],
         transport: Some("TLS 1.3".to_owned()),
         broker_version: Some("mosquitto 2.0".to_owned()),

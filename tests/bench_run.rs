@@ -208,7 +208,7 @@ fn check_whole(measured: &Measured, load: &Load, sent: u64, copies: u64) {
             "{counts:?}"
         );
     }
-    assert_eq!(measured.broken, Vec::<String>::new());
+    assert_eq!(measured.broken, Vec::<bench::Breach>::new());
     assert_eq!(measured.failures, []);
     assert!(!measured.stopped);
     check_conservation(measured, load.qos);

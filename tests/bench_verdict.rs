@@ -4,9 +4,9 @@ use crate::support::reports::{self, process};
 use mqkit::bench::baseline::{Error, compare, percent};
 use mqkit::bench::failure::Kind;
 use mqkit::bench::report::{Generator, Latency, Rates, SCHEMA, Span};
-use mqkit::bench::threshold::{BadThreshold, Judged};
+use mqkit::bench::threshold::BadThreshold;
 use mqkit::bench::{
-    Arrival, Counts, Failure, Load, Measure, Outcome, Payload, Report, Scenario, Size, Threshold, Verdict,
+    Arrival, Counts, Failure, Judged, Load, Measure, Outcome, Payload, Report, Scenario, Size, Threshold, Verdict,
 };
 use mqkit::output::report::{junit, text};
 use std::collections::BTreeMap;
@@ -139,8 +139,9 @@ fn bad() -> Report {
     ];
     report.broken = vec![
         "13 of 300116 deliveries at QoS 2 were lost, though their messages had been acknowledged [MQTT-4.3.2-4]"
-            .to_owned(),
-        "2 messages at QoS 2 were delivered twice [MQTT-4.3.3-10]".to_owned(),
+            .to_owned()
+            .into(),
+        "2 messages at QoS 2 were delivered twice [MQTT-4.3.3-10]".to_owned().into(),
     ];
     let failure = |kind, count, text: &str| Failure {
         kind,
@@ -599,7 +600,9 @@ fn differences_of_the_runs_are_noted() {
 #[test]
 fn junit_is_well_formed_and_counts_its_cases() {
     let mut report = bad();
-    report.broken.push("something <new> & \"odd\" \x1b'\n".to_owned());
+    report
+        .broken
+        .push("something <new> & \"odd\" \x1b'\n".to_owned().into());
     let process = report.processes.first_mut().unwrap();
     process.host = "a\"b<c>&\u{0}".to_owned();
     let mut few = good();

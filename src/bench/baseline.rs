@@ -4,20 +4,8 @@ use super::figure::{Figure, Kind, Statistic, latency};
 use super::options::yes;
 use super::quantity::{Unit, count, decimals, parse_number};
 use super::report::Process;
-use super::threshold::{Outcome, Verdict};
-use super::{Report, Scenario};
+use super::{Comparison, Count, Outcome, Report, Scenario, Verdict};
 use std::collections::BTreeSet;
-
-/// What has changed since the baseline.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Comparison {
-    /// How much worse figures may be, in percent; `None` when nothing was demanded.
-    pub max_regression: Option<f64>,
-    /// One for each figure that both runs may have.
-    pub verdicts: Vec<Verdict>,
-    /// What else was different.
-    pub notes: Vec<String>,
-}
 
 /// Runs that say nothing about each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,13 +25,13 @@ const TIMES: [Statistic; 3] = [Statistic::P50, Statistic::P99, Statistic::P99_9]
 /// Samples below which even a median is a matter of chance.
 const LEAST: u64 = 20;
 /// Counts that must not grow.
-const LOSSES: [&str; 6] = [
-    "lost",
-    "duplicated",
-    "out_of_order",
-    "refused",
-    "failed_connections",
-    "lost_connections",
+const LOSSES: [Count; 6] = [
+    Count::Lost,
+    Count::Duplicated,
+    Count::OutOfOrder,
+    Count::Refused,
+    Count::FailedConnections,
+    Count::LostConnections,
 ];
 
 /// Compares with an earlier run. Times may be longer and rates lower by `max_regression` percent; losses must not be more.
@@ -60,7 +48,7 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     }
     // What the baseline was about: when it is gone now, that is no success.
     let measure = baseline.main_measure().or_else(|| now.main_measure());
-    let limited = limited(now, baseline);
+    let compare_figure = |name: String, figure: Figure| compare_figure(name, figure, now, baseline, max_regression);
     let mut verdicts = Vec::new();
     let times = measure
         .into_iter()
@@ -68,7 +56,7 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     for (main, statistic) in times {
         let figure = Figure::Latency(measure, statistic);
         let name = format!("{}.{}", main.name(), statistic.name());
-        let mut verdict = compare_figure(&name, figure, now, baseline, max_regression);
+        let mut verdict = compare_figure(name, figure);
         if let (Ok(old), Ok(new)) = (latency(measure, baseline), latency(measure, now)) {
             let samples = old.count.min(new.count);
             if samples < statistic.needs().max(LEAST) {
@@ -80,21 +68,15 @@ pub fn compare(now: &Report, baseline: &Report, max_regression: Option<f64>) -> 
     }
     let connections = (now.load.scenario == Scenario::Connect).then_some(Kind::Connected);
     let rates = [Kind::Sent, Kind::Acknowledged, Kind::Received];
-    for kind in rates.into_iter().chain(connections) {
-        let figure = Figure::Rate(Some(kind));
-        let name = format!("rate.{}", kind.name());
+    let rates = rates
+        .into_iter()
+        .chain(connections)
+        .map(|kind| (format!("rate.{}", kind.name()), Figure::Rate(Some(kind))));
+    let losses = LOSSES.map(|count| (count.name().to_owned(), Figure::Count(count)));
+    for (name, figure) in rates.chain(losses) {
         if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
-            verdicts.push(compare_figure(&name, figure, now, baseline, max_regression));
+            verdicts.push(compare_figure(name, figure));
         }
-    }
-    for name in LOSSES {
-        let figure = Figure::Count(name);
-        if figure.value(now).is_ok() || figure.value(baseline).is_ok() {
-            verdicts.push(compare_figure(name, figure, now, baseline, max_regression));
-        }
-    }
-    if let (Some(limited), Some(_)) = (limited, max_regression) {
-        spare(&mut verdicts, limited);
     }
     Ok(Comparison {
         max_regression,
@@ -112,11 +94,17 @@ pub fn percent(text: &str) -> Result<f64, String> {
     parse_number(text.strip_suffix('%').unwrap_or(text)).map_err(|_| "must be a percentage such as 10%".to_owned())
 }
 
-fn compare_figure(name: &str, figure: Figure, now: &Report, baseline: &Report, max_regression: Option<f64>) -> Verdict {
+fn compare_figure(
+    name: String,
+    figure: Figure,
+    now: &Report,
+    baseline: &Report,
+    max_regression: Option<f64>,
+) -> Verdict {
     let (new, old) = (figure.value(now), figure.value(baseline));
     let shown = |value: &Result<f64, String>| value.as_ref().ok().map(|value| figure.unit().show(*value));
     let mut verdict = Verdict {
-        name: name.to_owned(),
+        name,
         outcome: Outcome::NotJudged,
         value: new.as_ref().ok().copied(),
         measured: shown(&new).unwrap_or_else(|| "not measured".to_owned()),
@@ -147,10 +135,12 @@ fn compare_figure(name: &str, figure: Figure, now: &Report, baseline: &Report, m
         Unit::Rate => (new < old * (1.0 - most / 100.0), allowed(most)),
         _ => (new > old * (1.0 + most / 100.0), allowed(most)),
     };
-    verdict.outcome = if worse { Outcome::Failed } else { Outcome::Passed };
-    if worse {
-        verdict.why = format!("{allowed} is allowed");
-    }
+    (verdict.outcome, verdict.why) = match limited(now, baseline) {
+        _ if !worse => (Outcome::Passed, String::new()),
+        // Rates and times that the machine limited are no failures of the broker; losses are.
+        Some(limited) if figure.unit() != Unit::Count => (Outcome::NotJudged, format!("not judged: {limited}")),
+        _ => (Outcome::Failed, format!("{allowed} is allowed")),
+    };
     verdict
 }
 
@@ -212,17 +202,6 @@ fn limited(now: &Report, baseline: &Report) -> Option<&'static str> {
         (true, false) => Some("this run was limited"),
         (false, true) => Some("the baseline was limited"),
         (true, true) => Some("both runs were limited"),
-    }
-}
-
-/// Rates and times that the machine limited are no failures of the broker; losses are.
-fn spare(verdicts: &mut [Verdict], limited: &str) {
-    for verdict in verdicts {
-        let worse = verdict.outcome == Outcome::Failed && verdict.value.is_some() && verdict.baseline.is_some();
-        if worse && !LOSSES.contains(&verdict.name.as_str()) {
-            verdict.outcome = Outcome::NotJudged;
-            verdict.why = format!("not judged: {limited}");
-        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! The figures of a report by their names: what thresholds and baselines speak about. A figure that a run did not measure
 //! has no value, not zero. It must not know what is demanded of them.
 
+use super::count::{Activity, Count, Whole};
 use super::quantity::Unit;
-use super::report::Latency;
-use super::{Counts, Measure, Report, Scenario};
+use super::report::{Latency, Rates};
+use super::{Measure, Report, Scenario};
 
 /// One number of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// One of [`Counts::named`].
-    Count(&'static str),
+    /// Of messages, deliveries, connections or bytes.
+    Count(Count),
     /// Messages or connections per second; without a kind the most telling one: received, else acknowledged, sent, connected.
     Rate(Option<Kind>),
     /// Of the times of a measure, or of [`Report::main_measure`].
@@ -50,13 +51,6 @@ pub enum Statistic {
     Max,
 }
 
-const KINDS: [(&str, Kind); 4] = [
-    ("sent", Kind::Sent),
-    ("acknowledged", Kind::Acknowledged),
-    ("received", Kind::Received),
-    ("connected", Kind::Connected),
-];
-
 const STATISTICS: [(&str, Statistic); 10] = [
     ("p50", Statistic::P50),
     ("p90", Statistic::P90),
@@ -75,13 +69,13 @@ impl Figure {
     #[must_use]
     pub fn all() -> Vec<(String, Self)> {
         let mut all: Vec<(String, Self)> = Vec::new();
-        for (name, _) in Counts::default().named() {
-            all.push((name.to_owned(), Self::Count(name)));
+        for count in Count::ALL {
+            all.push((count.name().to_owned(), Self::Count(*count)));
         }
-        all.push(("delivered".to_owned(), Self::Count("received")));
+        all.push(("delivered".to_owned(), Self::Count(Count::Received)));
         all.push(("rate".to_owned(), Self::Rate(None)));
-        for (name, kind) in KINDS {
-            all.push((format!("rate.{name}"), Self::Rate(Some(kind))));
+        for kind in Kind::ALL {
+            all.push((format!("rate.{}", kind.name()), Self::Rate(Some(kind))));
         }
         for (name, statistic) in STATISTICS {
             all.push((name.to_owned(), Self::Latency(None, statistic)));
@@ -114,9 +108,9 @@ impl Figure {
     /// Why the run did not measure it.
     pub fn value(self, report: &Report) -> Result<f64, String> {
         match self {
-            Self::Count(name) => {
-                topic(name).measured(report)?;
-                Ok(count(&report.counts, name) as f64)
+            Self::Count(count) => {
+                count.activity().measured(report)?;
+                Ok(report.counts.get(count) as f64)
             }
             Self::Rate(Some(kind)) => rate(kind, report),
             Self::Rate(None) => {
@@ -139,10 +133,7 @@ impl Figure {
     #[must_use]
     pub fn has_whole(self) -> bool {
         match self {
-            Self::Count(name) => !matches!(
-                name,
-                "offered" | "expected" | "foreign" | "bytes_sent" | "bytes_received"
-            ),
+            Self::Count(count) => count.whole().is_some(),
             Self::Rate(kind) => matches!(kind, Some(Kind::Sent | Kind::Acknowledged)),
             _ => false,
         }
@@ -155,18 +146,17 @@ impl Figure {
     pub fn whole(self, report: &Report) -> Result<f64, String> {
         let counts = &report.counts;
         let (whole, missing) = match self {
-            Self::Count("sent" | "unsent") => (counts.offered as f64, "no message was due"),
-            Self::Count("acknowledged" | "refused" | "unacknowledged" | "doubtful") => {
-                (counts.sent as f64, "no message was sent")
-            }
-            Self::Count("received" | "lost" | "duplicated" | "out_of_order" | "late") => {
-                (counts.expected as f64, "no delivery was expected")
-            }
-            Self::Count("connected" | "failed_connections") => (
-                counts.connected.saturating_add(counts.failed_connections) as f64,
-                "no connection was tried",
-            ),
-            Self::Count("lost_connections") => (counts.connected as f64, "no connection was made"),
+            Self::Count(count) => match count.whole() {
+                Some(Whole::Due) => (counts.offered as f64, "no message was due"),
+                Some(Whole::Sent) => (counts.sent as f64, "no message was sent"),
+                Some(Whole::Expected) => (counts.expected as f64, "no delivery was expected"),
+                Some(Whole::Tried) => (
+                    counts.connected.saturating_add(counts.failed_connections) as f64,
+                    "no connection was tried",
+                ),
+                Some(Whole::Made) => (counts.connected as f64, "no connection was made"),
+                None => (0.0, "it is no part of anything"),
+            },
             Self::Rate(_) => (
                 report.rates.target.unwrap_or_default(),
                 "the run had no target rate (closed loop)",
@@ -182,26 +172,40 @@ impl Figure {
 }
 
 impl Kind {
+    /// All of them, in the order of a report.
+    pub const ALL: [Self; 4] = [Self::Sent, Self::Acknowledged, Self::Received, Self::Connected];
+
     /// Its name behind `rate.`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        named(&KINDS, self)
+        match self {
+            Self::Sent => "sent",
+            Self::Acknowledged => "acknowledged",
+            Self::Received => "received",
+            Self::Connected => "connected",
+        }
     }
-}
 
-/// The name of a thing in its table, which has all of them.
-fn named<T: PartialEq>(table: &[(&'static str, T)], thing: T) -> &'static str {
-    table
-        .iter()
-        .find(|(_, other)| *other == thing)
-        .map_or("", |(name, _)| name)
+    /// Its value.
+    #[must_use]
+    pub fn of(self, rates: &Rates) -> f64 {
+        match self {
+            Self::Sent => rates.sent,
+            Self::Acknowledged => rates.acknowledged,
+            Self::Received => rates.received,
+            Self::Connected => rates.connected,
+        }
+    }
 }
 
 impl Statistic {
     /// Its name in thresholds and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
-        named(&STATISTICS, self)
+        STATISTICS
+            .iter()
+            .find(|(_, other)| *other == self)
+            .map_or("", |(name, _)| name)
     }
 
     /// From the times of a measure.
@@ -248,41 +252,19 @@ pub fn latency(measure: Option<Measure>, report: &Report) -> Result<&Latency, St
 }
 
 fn rate(kind: Kind, report: &Report) -> Result<f64, String> {
-    let (topic, rate) = match kind {
-        Kind::Sent => (Topic::Sending, report.rates.sent),
-        Kind::Acknowledged => (Topic::Acknowledging, report.rates.acknowledged),
-        Kind::Received => (Topic::Delivery, report.rates.received),
-        Kind::Connected => (Topic::Connecting, report.rates.connected),
+    let activity = match kind {
+        Kind::Sent => Activity::Sending,
+        Kind::Acknowledged => Activity::Acknowledging,
+        Kind::Received => Activity::Delivery,
+        Kind::Connected => Activity::Connecting,
     };
-    topic.measured(report)?;
-    Ok(rate)
+    activity.measured(report)?;
+    Ok(kind.of(&report.rates))
 }
 
-fn count(counts: &Counts, name: &str) -> u64 {
-    let mut named = counts.named().into_iter();
-    named.find(|(other, _)| *other == name).map_or(0, |(_, value)| value)
-}
-
-/// What a count tells something about.
-enum Topic {
-    Sending,
-    Acknowledging,
-    Delivery,
-    Connecting,
-}
-
-fn topic(count: &str) -> Topic {
-    match count {
-        "offered" | "sent" | "unsent" | "doubtful" | "bytes_sent" => Topic::Sending,
-        "acknowledged" | "refused" | "unacknowledged" => Topic::Acknowledging,
-        "connected" | "failed_connections" | "lost_connections" => Topic::Connecting,
-        _ => Topic::Delivery,
-    }
-}
-
-impl Topic {
+impl Activity {
     /// Nothing lost where nothing was sent is no success.
-    fn measured(&self, report: &Report) -> Result<(), String> {
+    fn measured(self, report: &Report) -> Result<(), String> {
         let (load, counts) = (&report.load, &report.counts);
         let no = |why: &str| Err(why.to_owned());
         match self {

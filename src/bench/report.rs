@@ -6,7 +6,7 @@ mod merge;
 
 pub use merge::MergeError;
 
-use super::{Counts, Failure, Load, Measure, Record};
+use super::{Breach, Counts, Failure, Load, Measure, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub struct Report {
     /// Clients and messages that came to grief; none when all went well, or a person stopped it.
     #[serde(default)]
     pub failures: Vec<Failure>,
-    /// Guarantees of the standard that did not hold, in words, each with its numbers.
-    pub broken: Vec<String>,
+    /// Guarantees of the standard that did not hold.
+    pub broken: Vec<Breach>,
     /// What else a reader should know before believing the figures.
     pub notes: Vec<String>,
 }

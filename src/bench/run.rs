@@ -13,7 +13,7 @@ use super::signal::{Effort, Flow, Note, Order, Shared};
 use super::stamp::Form;
 use super::topics::Receivers;
 use super::worker::Worker;
-use super::{Arrival, Counts, Load, Scenario, payload, verdict, watch};
+use super::{Arrival, Breach, Counts, Load, Scenario, guarantee, payload, remarks, watch};
 use crate::client;
 use std::future::Future;
 use std::pin::pin;
@@ -65,7 +65,7 @@ pub struct Measured {
     /// How much of a limit this program was.
     pub generator: Generator,
     /// Guarantees that did not hold.
-    pub broken: Vec<String>,
+    pub broken: Vec<Breach>,
     /// What else a reader should know.
     pub notes: Vec<String>,
     /// Protocol version, as it was spoken.
@@ -535,11 +535,11 @@ impl Run {
         let effective_qos = load.qos.min(load.subscribe_qos).min(settled.granted.unwrap_or(2));
         let mut notes = settled.remarks;
         notes.extend(cut);
-        verdict::remark(&mut notes, load, &record.counts, settled.granted, settled.stalled);
+        remarks::add(&mut notes, load, &record.counts, settled.granted, settled.stalled);
         let broken = if settled.stopped {
             Vec::new()
         } else {
-            verdict::broken(load, &record.counts, effective_qos)
+            guarantee::broken(load, &record.counts, effective_qos)
         };
         let silent = match self.shared.closed.load(Ordering::Relaxed) {
             // A stop leaves no time to find out.
@@ -592,7 +592,7 @@ fn generator(efforts: &[Effort], record: &Record, cpu: Duration, busy: Option<f6
             .unwrap_or_default(),
         ..Generator::default()
     };
-    generator.reasons = verdict::limits(&generator, record, busy);
+    generator.reasons = remarks::limits(&generator, record, busy);
     generator.limited = !generator.reasons.is_empty();
     generator
 }

@@ -1,209 +1,82 @@
-//! What the figures of a run mean: guarantees that did not hold, limits of the generator, remarks for the reader. It must
-//! not know how they were taken.
+//! What came out when a run was held against thresholds and a baseline, as plain data. It must not know how that is found out.
 
-use super::record::{Measure, Record};
-use super::report::Generator;
-use super::stamp::Form;
-use super::{Arrival, Counts, Load, Scenario};
-use std::time::Duration;
+use serde::Serialize;
+use std::fmt;
 
-/// Where the standard says that a message of QoS 1 or 2 is not lost. It stands in the sentences of [`super::Report::broken`], as the
-/// others do.
-pub const NO_LOSS: &str = "[MQTT-4.3.2-4]";
-/// That a message of QoS 2 is delivered once, and one of QoS 0 at most once.
-pub const ONCE: [&str; 2] = ["[MQTT-4.3.3-10]", "(section 4.3.1)"];
-/// That messages of a publisher and topic keep their order.
-pub const ORDER: &str = "[MQTT-4.6.0-6]";
-
-/// Guarantees of the standard that were broken, with the QoS that publisher and subscriber had in common.
-pub(super) fn broken(load: &Load, counts: &Counts, qos: u8) -> Vec<String> {
-    let mut broken = Vec::new();
-    // Who loses its connection without a session to come back to has no claim.
-    let keeps = load.persistent || counts.lost_connections == 0;
-    // What was not acknowledged, or not even sent, was not promised, either; each such message would have had as many
-    // receivers as the others.
-    let receivers = counts.expected.div_ceil(counts.offered.max(counts.sent).max(1));
-    let unpromised = counts.unacknowledged.saturating_add(counts.unsent);
-    let lost = counts.lost.saturating_sub(unpromised.saturating_mul(receivers));
-    if qos >= 1 && keeps && lost > 0 {
-        broken.push(format!(
-            "{lost} of {} deliveries at QoS {qos} were lost, though their messages had been acknowledged {NO_LOSS}",
-            counts.expected
-        ));
-    }
-    let duplicated = counts.duplicated;
-    if qos == 2 && keeps && duplicated > 0 {
-        broken.push(format!(
-            "{duplicated} messages at QoS 2 were delivered twice {}",
-            ONCE[0]
-        ));
-    }
-    if qos == 0 && load.qos == 0 && duplicated > 0 {
-        broken.push(format!(
-            "{duplicated} messages at QoS 0 were delivered twice {}",
-            ONCE[1]
-        ));
-    }
-    if load.scenario != Scenario::Shared && counts.out_of_order > 0 {
-        broken.push(format!(
-            "{} messages of the same publisher and topic came out of order {ORDER}",
-            counts.out_of_order
-        ));
-    }
-    broken
+/// What came out of a demand or of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The threshold as it was given; in a comparison, the figure.
+    pub name: String,
+    /// Whether it was met.
+    pub outcome: Outcome,
+    /// What was measured, in microseconds, per second, percent or pieces; none when it was not measured.
+    pub value: Option<f64>,
+    /// The same with its unit, or `not measured`.
+    pub measured: String,
+    /// What the baseline has, with its unit.
+    pub baseline: Option<String>,
+    /// Change against the baseline in percent; more is above zero.
+    pub change: Option<f64>,
+    /// Why it failed or was not judged, or what else is to be known; may be empty.
+    pub why: String,
 }
 
-/// Adds what a reader should know before believing the figures.
-pub(super) fn remark(notes: &mut Vec<String>, load: &Load, counts: &Counts, granted: Option<u8>, stalled: u32) {
-    if let Some(granted) = granted {
-        notes.push(format!(
-            "the broker granted QoS {granted} to subscribers that asked for QoS {}",
-            load.subscribe_qos
-        ));
-    }
-    if load.qos == 0 && load.subscribers == 0 && counts.sent > 0 {
-        notes.push(
-            "QoS 0 without subscribers: messages were written to the connection, nobody confirmed them".to_owned(),
-        );
-    }
-    if Form::of(load) == Form::Short {
-        let times = match load.arrival {
-            Arrival::Closed => "",
-            _ => ": service times are not measured",
-        };
-        notes.push(format!("payloads below 32 bytes, with a short stamp{times}"));
-    }
-    if counts.unsent > 0 {
-        notes.push(format!(
-            "response times are too good by the {} messages that were due and not sent",
-            counts.unsent
-        ));
-    }
-    if stalled > 0 {
-        notes.push(format!(
-            "{stalled} publishers gave up waiting for acknowledgements after {}s without any",
-            load.drain.as_secs_f64()
-        ));
-    }
-    if counts.lost_connections > 0 {
-        notes.push(format!(
-            "{} connections were lost during the run",
-            counts.lost_connections
-        ));
+/// Whether a demand was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was.
+    Passed,
+    /// It was not, or nothing was measured that could tell.
+    Failed,
+    /// Nothing was demanded, or too little is known: for information.
+    NotJudged,
+}
+
+/// Everything that a run was held against.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judged {
+    /// Of the thresholds, in their order.
+    pub thresholds: Vec<Verdict>,
+    /// With a baseline.
+    pub comparison: Option<Comparison>,
+}
+
+impl Judged {
+    /// What was demanded and not met.
+    pub fn failed(&self) -> impl Iterator<Item = &Verdict> {
+        let compared = self.comparison.iter().flat_map(|comparison| &comparison.verdicts);
+        compared
+            .chain(&self.thresholds)
+            .filter(|verdict| verdict.outcome == Outcome::Failed)
     }
 }
 
-/// A thread that is busier than this may be what limits the rate.
-const BUSY: f64 = 0.9;
-/// All processors of the machine together.
-const ALL_BUSY: f64 = 0.95;
-/// Timers that are later than this, at the 99th percentile, shift the load.
-const LATE: Duration = Duration::from_millis(1);
+/// What has changed since the baseline.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Comparison {
+    /// How much worse figures may be, in percent; `None` when nothing was demanded.
+    pub max_regression: Option<f64>,
+    /// One for each figure that both runs may have.
+    pub verdicts: Vec<Verdict>,
+    /// What else was different.
+    pub notes: Vec<String>,
+}
 
-/// Why the figures say more about this machine than about the broker. `machine` is how busy its processors were, when
-/// the broker runs on it, too.
-pub(super) fn limits(generator: &Generator, record: &Record, machine: Option<f64>) -> Vec<String> {
-    let mut reasons = Vec::new();
-    if generator.busiest > BUSY {
-        reasons.push(format!(
-            "a thread of the load generator was busy {:.0} % of the time (--workers adds threads)",
-            generator.busiest * 100.0
-        ));
-    }
-    if let Some(busy) = machine.filter(|busy| *busy > ALL_BUSY) {
-        reasons.push(format!(
-            "broker and load generator share this machine, whose processors were busy {:.0} % of the time",
-            busy * 100.0
-        ));
-    }
-    if let Some(lateness) = record.histogram(Measure::Lateness) {
-        let p99 = lateness.quantile(0.99);
-        if p99 > LATE {
-            reasons.push(format!(
-                "the load generator came late to its due times: {:.1} ms at the 99th percentile",
-                p99.as_secs_f64() * 1e3
-            ));
+/// One line: `p99<50ms: 61.2 ms`, `p99: 61.2 ms, was 40.1 ms (+52.6 %), at most 10 % worse is allowed`.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.measured)?;
+        if let Some(baseline) = &self.baseline {
+            write!(f, ", was {baseline}")?;
         }
-    }
-    reasons
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::load::tests::load;
-    use super::*;
-
-    fn counts() -> Counts {
-        Counts {
-            sent: 100,
-            acknowledged: 100,
-            expected: 100,
-            received: 100,
-            ..Counts::default()
+        if let Some(change) = self.change {
+            write!(f, " ({change:+.1} %)")?;
         }
-    }
-
-    #[test]
-    fn a_loss_breaks_a_guarantee_from_qos_1_on() {
-        let lossy = Counts { lost: 3, ..counts() };
-        assert!(broken(&load(), &lossy, 0).is_empty());
-        assert!(broken(&load(), &lossy, 1)[0].starts_with("3 of 100 deliveries at QoS 1 were lost"));
-        // Three that were never acknowledged are nobody's promise.
-        let unsure = Counts {
-            unacknowledged: 3,
-            ..lossy
-        };
-        assert!(broken(&load(), &unsure, 1).is_empty());
-        // Who loses a connection without a session has no claim.
-        let gone = Counts {
-            lost_connections: 1,
-            ..lossy
-        };
-        assert!(broken(&load(), &gone, 1).is_empty());
-        let persistent = Load {
-            persistent: true,
-            ..load()
-        };
-        assert_eq!(broken(&persistent, &gone, 1).len(), 1);
-    }
-
-    #[test]
-    fn a_second_delivery_breaks_a_guarantee_at_qos_2_and_0() {
-        let twice = Counts {
-            duplicated: 1,
-            ..counts()
-        };
-        assert!(broken(&load(), &twice, 1).is_empty());
-        assert_eq!(broken(&load(), &twice, 2).len(), 1);
-        // Published at QoS 1, delivered at QoS 0: the publisher may have sent it twice.
-        assert!(broken(&load(), &twice, 0).is_empty());
-        assert_eq!(broken(&Load { qos: 0, ..load() }, &twice, 0).len(), 1);
-    }
-
-    #[test]
-    fn order_is_a_guarantee_except_in_a_group() {
-        let mixed = Counts {
-            out_of_order: 1,
-            ..counts()
-        };
-        assert_eq!(broken(&load(), &mixed, 1).len(), 1);
-        let shared = Load {
-            scenario: Scenario::Shared,
-            ..load()
-        };
-        assert!(broken(&shared, &mixed, 1).is_empty());
-    }
-
-    #[test]
-    fn each_limit_has_its_reason() {
-        let busy = Generator {
-            busiest: 0.95,
-            ..Generator::default()
-        };
-        let mut late = Record::default();
-        late.time(Measure::Lateness, Duration::from_millis(5));
-        assert!(limits(&Generator::default(), &Record::default(), Some(0.5)).is_empty());
-        let reasons = limits(&busy, &late, Some(0.99));
-        assert_eq!(reasons.len(), 3, "{reasons:?}");
+        if !self.why.is_empty() {
+            write!(f, ", {}", self.why)?;
+        }
+        Ok(())
     }
 }

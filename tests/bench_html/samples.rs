@@ -365,8 +365,8 @@ pub(crate) fn broken() -> Report {
     report.counts.received -= 3;
     report
         .broken
-        .push("3 deliveries of QoS 1 lost of 60,000 expected".to_owned());
-    report.broken.push("1 delivery of QoS 2 came twice".to_owned());
+        .push("3 deliveries of QoS 1 lost of 60,000 expected".to_owned().into());
+    report.broken.push("1 delivery of QoS 2 came twice".to_owned().into());
     report
         .generator
         .reasons
@@ -394,7 +394,7 @@ pub(crate) fn nasty() -> Report {
         protocol: nasty(),
         transport: Some(nasty()),
     }];
-    report.broken = vec![nasty()];
+    report.broken = vec![nasty().into()];
     report.notes = vec![nasty()];
     report.generator.reasons = vec![nasty()];
     report.latency.insert(nasty(), Latency::default());

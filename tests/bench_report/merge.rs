@@ -147,7 +147,7 @@ fn processes_are_told_apart() {
     assert!(near(generator.cpu_per_message, 5.0));
     assert_eq!(
         merged.broken,
-        ["a", "b"].map(|run| format!("host-{run} (run {run}): 2 messages were lost at QoS 1."))
+        ["a", "b"].map(|run| format!("host-{run} (run {run}): 2 messages were lost at QoS 1.").into())
     );
     assert_eq!(
         merged.notes,
@@ -161,7 +161,7 @@ fn processes_are_told_apart() {
     );
     // Merged in two steps, words are not labelled again.
     let again = Report::merge(vec![merged.clone(), full("c")]).unwrap();
-    let words: BTreeSet<_> = again.broken.iter().cloned().collect();
+    let words: BTreeSet<_> = again.broken.iter().map(|breach| breach.text.clone()).collect();
     assert_eq!((again.broken.len(), words.len()), (3, 3));
     assert!(merged.broken.iter().all(|text| again.broken.contains(text)));
     assert_eq!(Report::merge(vec![merged.clone()]).unwrap(), merged);

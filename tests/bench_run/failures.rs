@@ -49,7 +49,7 @@ fn clients_that_are_not_back_at_the_end_are_lost_for_good() {
         assert_eq!(counts.offered, 300, "{told}");
         assert_eq!((counts.expected, counts.lost), (300, 300 - counts.received), "{told}");
         assert!(counts.unsent > 0 && counts.lost >= counts.unsent, "{told}");
-        assert_eq!(measured.broken, Vec::<String>::new(), "{told}");
+        assert_eq!(measured.broken, Vec::<mqkit::bench::Breach>::new(), "{told}");
         check_conservation(&measured, qos);
     });
 }

@@ -58,7 +58,12 @@ fn losses_are_counted_and_break_qos_1_and_2() {
             "{counts:?}"
         );
         check_conservation(&measured, qos);
-        let broken = measured.broken.join("\n");
+        let broken = measured
+            .broken
+            .iter()
+            .map(|breach| breach.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
         assert_eq!(broken.is_empty(), qos == 0, "QoS {qos}: {broken}");
         assert!(qos == 0 || broken.contains('4'), "{broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 296);
@@ -80,7 +85,7 @@ fn a_subscription_at_qos_0_promises_nothing() {
         (100, 99, 1),
         "{counts:?}"
     );
-    assert_eq!(measured.broken, Vec::<String>::new());
+    assert_eq!(measured.broken, Vec::<bench::Breach>::new());
 }
 
 /// At QoS 0 deliveries open the window of a closed loop, and one that never comes must not close it for ever.
@@ -101,7 +106,7 @@ fn a_loss_at_qos_0_does_not_stop_a_closed_loop() {
     let (measured, _) = against(lose, load);
     let counts = measured.record.counts;
     assert_eq!((counts.sent, counts.received, counts.lost), (100, 97, 3), "{counts:?}");
-    assert_eq!(measured.broken, Vec::<String>::new());
+    assert_eq!(measured.broken, Vec::<bench::Breach>::new());
     check_conservation(&measured, 0);
 }
 
@@ -144,7 +149,12 @@ fn duplicates_are_counted_and_allowed_at_qos_1_only() {
         );
         assert_eq!((counts.out_of_order, counts.foreign), (0, 0), "{counts:?}");
         check_conservation(&measured, qos);
-        let broken = measured.broken.join("\n");
+        let broken = measured
+            .broken
+            .iter()
+            .map(|breach| breach.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n");
         assert_eq!(broken.is_empty(), qos == 1, "QoS {qos}: {broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 300);
     });
@@ -233,7 +243,7 @@ fn refusals_are_no_losses() {
             (98, 98, 0),
             "{counts:?}"
         );
-        assert_eq!(measured.broken, Vec::<String>::new());
+        assert_eq!(measured.broken, Vec::<bench::Breach>::new());
         check_conservation(&measured, qos);
     });
 }
@@ -339,7 +349,7 @@ fn a_publisher_whose_connection_is_lost_comes_back_and_sends_again() {
         assert_eq!(record.connections, 4 + forgetting, "{told}");
         assert_eq!(samples(&measured, Measure::Reconnect), 1, "{told}");
         assert_eq!(measured.failures, [], "{told}");
-        assert_eq!(measured.broken, Vec::<String>::new(), "{told}");
+        assert_eq!(measured.broken, Vec::<bench::Breach>::new(), "{told}");
         check_conservation(&measured, qos);
     });
 }
@@ -360,7 +370,7 @@ fn what_is_sent_again_comes_twice_at_qos_1_only() {
         assert_eq!((counts.received, counts.lost), (100, 0), "{counts:?}");
         assert_eq!((counts.acknowledged, counts.lost_connections), (100, 1), "{counts:?}");
         assert_eq!(counts.duplicated, duplicated, "{counts:?}");
-        assert_eq!(measured.broken, Vec::<String>::new(), "{counts:?}");
+        assert_eq!(measured.broken, Vec::<bench::Breach>::new(), "{counts:?}");
         check_conservation(&measured, qos);
     });
 }
@@ -381,7 +391,7 @@ fn a_subscriber_whose_connection_is_lost_comes_back_and_loses_nothing() {
         "{counts:?}"
     );
     assert_eq!(record.connections, 4);
-    assert_eq!(measured.broken, Vec::<String>::new());
+    assert_eq!(measured.broken, Vec::<bench::Breach>::new());
 }
 
 #[test]
@@ -436,7 +446,7 @@ fn messages_of_another_run_are_foreign() {
         assert_eq!((counts.duplicated, counts.out_of_order), (0, 0), "{counts:?}");
         // Of the other one at least those that came between its own first and last one.
         assert!((50..=100).contains(&counts.foreign), "{counts:?}");
-        assert_eq!(measured.broken, Vec::<String>::new());
+        assert_eq!(measured.broken, Vec::<bench::Breach>::new());
     }
 }
 
@@ -458,7 +468,7 @@ fn a_stop_ends_the_run_and_its_figures_stay_whole() {
     assert!(measured.stopped);
     assert!((1..=200).contains(&counts.sent), "{counts:?}");
     check_conservation(&measured, 1);
-    assert_eq!(measured.broken, Vec::<String>::new(), "{counts:?}");
+    assert_eq!(measured.broken, Vec::<bench::Breach>::new(), "{counts:?}");
     let connecting = phases.iter().position(|phase| matches!(phase, Phase::Connecting(..)));
     let measuring = phases.iter().position(|phase| *phase == Phase::Measuring);
     assert!(measuring.is_some(), "{phases:?}");

@@ -165,7 +165,11 @@ fn reconnect() {
         // Each of three about five times.
         assert!((6..=18).contains(&reconnected), "{version}: {reconnected}");
         assert_eq!(counts.connected, 5 + reconnected, "{version}: {counts:?}");
-        assert_eq!(measured.broken, Vec::<String>::new(), "{version}: {counts:?}");
+        assert_eq!(
+            measured.broken,
+            Vec::<mqkit::bench::Breach>::new(),
+            "{version}: {counts:?}"
+        );
         check_conservation(&measured, 1);
     });
 }

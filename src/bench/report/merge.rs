@@ -3,7 +3,7 @@
 
 use super::{Generator, Latency, Process, Rates, Report, Row, SCHEMA, Span, main_measure};
 use crate::bench::histogram::{BadHistogram, Histogram};
-use crate::bench::{Counts, Failure, Load, Measure, Scenario};
+use crate::bench::{Breach, Counts, Failure, Load, Measure, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of the merged time of sending during which all processes should have been sending.
@@ -81,10 +81,13 @@ impl Report {
         let mut notes = Vec::new();
         for report in &reports {
             failures.extend(report.failures.iter().map(|failure| Failure {
-                text: labelled(report, std::slice::from_ref(&failure.text)).concat(),
+                text: labelled(report, &failure.text),
                 ..failure.clone()
             }));
-            broken.extend(labelled(report, &report.broken));
+            broken.extend(report.broken.iter().map(|breach| Breach {
+                text: labelled(report, &breach.text),
+                ..breach.clone()
+            }));
             let common = |note: &String| reports.iter().all(|other| other.notes.contains(note));
             let (shared, own): (Vec<_>, Vec<_>) = report.notes.iter().cloned().partition(common);
             for note in shared {
@@ -92,7 +95,7 @@ impl Report {
                     notes.push(note);
                 }
             }
-            notes.extend(labelled(report, &own));
+            notes.extend(own.iter().map(|note| labelled(report, note)));
         }
         // Causes first.
         failures.sort_by_key(|failure| failure.kind);
@@ -260,7 +263,8 @@ fn generator(reports: &[Report]) -> Generator {
         sum.busiest = sum.busiest.max(one.busiest);
         sum.send_queue = sum.send_queue.max(one.send_queue);
         sum.limited |= one.limited;
-        sum.reasons.extend(labelled(report, &one.reasons));
+        sum.reasons
+            .extend(one.reasons.iter().map(|reason| labelled(report, reason)));
         if one.cpu_per_message > 0.0 {
             messages += one.cpu / one.cpu_per_message;
         }
@@ -354,14 +358,11 @@ fn apart(reports: &[Report], offsets: &[f64], merged: &Span) -> Option<String> {
     })
 }
 
-/// Texts with the process that they are about; a merged report has done that already.
-fn labelled(report: &Report, texts: &[String]) -> Vec<String> {
+/// A text with the process that it is about; a merged report has done that already.
+fn labelled(report: &Report, text: &str) -> String {
     match report.processes.as_slice() {
-        [_] => {
-            let label = label(report);
-            texts.iter().map(|text| format!("{label}: {text}")).collect()
-        }
-        _ => texts.to_vec(),
+        [_] => format!("{}: {text}", label(report)),
+        _ => text.to_owned(),
     }
 }
 

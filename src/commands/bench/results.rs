@@ -4,8 +4,7 @@ use super::files::OutputFile;
 use crate::bench::baseline::{self, compare, percent};
 use crate::bench::failure::Kind;
 use crate::bench::report::Process;
-use crate::bench::threshold::{Judged, Threshold};
-use crate::bench::{Failure, Load, Measured, Report, Scenario};
+use crate::bench::{Failure, Judged, Load, Measured, Report, Scenario, Threshold};
 use crate::cli::Usage;
 use crate::cli::settings::typed::{path, paths};
 use crate::cli::values::flag_values;
@@ -207,7 +206,7 @@ impl Results {
             say(&failure.text);
         }
         for broken in &report.broken {
-            say(broken);
+            say(&broken.text);
         }
         for verdict in judged.failed() {
             let why = match verdict.why.as_str() {

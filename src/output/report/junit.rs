@@ -2,9 +2,7 @@
 //! each guarantee that it could break, each threshold and each figure of a comparison. It must not know how verdicts are reached.
 
 use super::super::time;
-use crate::bench::threshold::Judged;
-use crate::bench::verdict::{NO_LOSS, ONCE, ORDER};
-use crate::bench::{Outcome, Report, Scenario, Verdict};
+use crate::bench::{Breach, Guarantee, Judged, Outcome, Report, Scenario, Verdict};
 use std::fmt::Write as _;
 
 struct Case {
@@ -76,51 +74,52 @@ fn run(report: &Report) -> Case {
     }
 }
 
-/// Guarantees of the standard that this load relies on, by the statements that [`Report::broken`] names.
+/// Guarantees of the standard that this load relies on, and whatever else was broken, which must not be silent.
 fn guarantees(report: &Report) -> Vec<Case> {
     let load = &report.load;
-    let mut known: Vec<(String, &[&str])> = Vec::new();
+    let mut known: Vec<(String, &[Guarantee])> = Vec::new();
     if load.subscribers > 0 && load.scenario != Scenario::Connect {
         let qos = load.qos.min(load.subscribe_qos);
         if qos > 0 {
-            known.push((format!("no loss at QoS {qos}"), &[NO_LOSS]));
+            known.push((format!("no loss at QoS {qos}"), &[Guarantee::NoLoss]));
         }
         if qos == 2 || load.qos == 0 {
-            known.push((format!("no duplicates at QoS {qos}"), &ONCE));
+            let once = &[Guarantee::ExactlyOnce, Guarantee::AtMostOnce];
+            known.push((format!("no duplicates at QoS {qos}"), once));
         }
         if load.scenario != Scenario::Shared {
-            known.push(("messages in order".to_owned(), &[ORDER]));
+            known.push(("messages in order".to_owned(), &[Guarantee::Order]));
         }
     }
-    let mut broken: Vec<&String> = report.broken.iter().collect();
+    let is = |breach: &Breach, some: &[Guarantee]| breach.guarantee.is_some_and(|it| some.contains(&it));
     // Nothing that could be lost is no proof.
     let untried = report.counts.expected == 0 && report.counts.received == 0;
-    let mut cases = Vec::new();
-    let mut add = |name: String, broken: Vec<&String>| {
-        let messages: Vec<_> = broken.into_iter().map(String::as_str).collect();
-        let (outcome, message) = match messages.join("; ") {
+    let case = |name: String, texts: Vec<&str>| {
+        let (outcome, message) = match texts.join("; ") {
             message if !message.is_empty() => (Outcome::Failed, message),
             _ if untried => (Outcome::NotJudged, "no delivery was expected".to_owned()),
             _ => (Outcome::Passed, String::new()),
         };
-        cases.push(Case {
+        Case {
             class: "guarantee",
             name,
             outcome,
             message,
-        });
+        }
     };
-    for (name, statements) in known {
-        let its = |text: &&String| statements.iter().any(|statement| text.contains(statement));
-        let (here, others) = broken.into_iter().partition(its);
-        add(name, here);
-        broken = others;
-    }
-    // Whatever else was broken must not be silent.
-    for (index, other) in broken.into_iter().enumerate() {
-        add(format!("other guarantee {}", index + 1), vec![other]);
-    }
-    cases
+    let broken = || report.broken.iter();
+    let others = broken().filter(|breach| !known.iter().any(|(_, some)| is(breach, some)));
+    let others: Vec<_> = others
+        .zip(1..)
+        .map(|(other, number)| case(format!("other guarantee {number}"), vec![&other.text]))
+        .collect();
+    let cases = known.into_iter().map(|(name, some)| {
+        let texts = broken()
+            .filter(|breach| is(breach, some))
+            .map(|breach| breach.text.as_str());
+        case(name, texts.collect())
+    });
+    cases.chain(others).collect()
 }
 
 /// What a reader of the results needs to know about the run.

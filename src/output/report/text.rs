@@ -8,8 +8,7 @@ use super::super::text::columns;
 use crate::bench::figure::Statistic;
 use crate::bench::quantity::{bytes, count, decimals, latency, rate};
 use crate::bench::report::Latency;
-use crate::bench::threshold::Judged;
-use crate::bench::{Measure, Outcome, Report, Scenario, Verdict};
+use crate::bench::{Judged, Measure, Outcome, Report, Scenario, Verdict};
 use std::fmt::Write as _;
 use words::{broker, environment, load, safe};
 
@@ -70,7 +69,7 @@ fn warnings(report: &Report, style: Style, out: &mut String) {
         style.paint(Ink::Fault, out, |out| out.push_str("BROKEN GUARANTEE"));
         out.push('\n');
         for broken in &report.broken {
-            let _ = writeln!(out, "  {}", safe(broken));
+            let _ = writeln!(out, "  {}", safe(&broken.text));
         }
     }
     if report.generator.limited {

@@ -67,8 +67,7 @@ fn verdict(report: &Report, out: &mut String) {
     let counts = &report.counts;
     if !report.failures.is_empty() {
         out.push_str("<div class=\"verdict bad\"><p><span aria-hidden=\"true\">✗</span> The run failed:</p>\n");
-        let texts: Vec<_> = report.failures.iter().map(|failure| failure.text.clone()).collect();
-        list(&texts, out);
+        list(report.failures.iter().map(|failure| &failure.text), out);
         out.push_str("</div>\n");
     }
     if report.broken.is_empty() && counts.sent == 0 && counts.received == 0 && counts.connected == 0 {
@@ -87,7 +86,7 @@ fn verdict(report: &Report, out: &mut String) {
         ));
     } else {
         out.push_str("<div class=\"verdict bad\"><p><span aria-hidden=\"true\">✗</span> Guarantees were broken:</p>\n");
-        list(&report.broken, out);
+        list(report.broken.iter().map(|breach| &breach.text), out);
         out.push_str("</div>\n");
     }
     if generator.limited {

@@ -42,10 +42,10 @@ pub(super) fn paragraph(class: &str, plain: &str, out: &mut String) {
 }
 
 /// A list of plain texts.
-pub(super) fn list(items: &[String], out: &mut String) {
+pub(super) fn list<T: AsRef<str>>(items: impl IntoIterator<Item = T>, out: &mut String) {
     out.push_str("<ul>\n");
     for item in items {
-        out.push_str(&format!("<li>{}</li>\n", escaped(item)));
+        out.push_str(&format!("<li>{}</li>\n", escaped(item.as_ref())));
     }
     out.push_str("</ul>\n");
 }

@@ -4,9 +4,9 @@ use super::head::compared;
 use super::markup::{END_TABLE, escaped, paragraph, section, table};
 use super::quantity::{NONE, bytes, count, latency, number};
 use super::words;
-use crate::bench::figure::Statistic;
-use crate::bench::report::Rates;
-use crate::bench::{Measure, Report, Scenario};
+use crate::bench::count::Meaning;
+use crate::bench::figure::{Kind, Statistic};
+use crate::bench::{Count, Measure, Report, Scenario};
 
 /// The columns of the latencies.
 const COLUMNS: [Statistic; 9] = [
@@ -97,24 +97,23 @@ fn counts(report: &Report, baseline: Option<&Report>, out: &mut String) {
         "figures explained"
     };
     table(class, "Counts and rates, without the warm-up", &columns, out);
-    let before = baseline.map(|baseline| baseline.counts.named());
-    for (index, (name, value)) in report.counts.named().into_iter().enumerate() {
-        let shown = if name.starts_with("bytes") { bytes } else { count };
-        let class = if value > 0 && FAULTS.contains(&name) {
-            " class=\"bad\""
-        } else {
-            ""
+    for each in Count::ALL {
+        let value = report.counts.get(*each);
+        let shown = if each.meaning() == Meaning::Bytes { bytes } else { count };
+        let class = match each.meaning() {
+            Meaning::Fault if value > 0 => " class=\"bad\"",
+            _ => "",
         };
+        let (name, shown_value) = (each.name(), shown(value));
         out.push_str(&format!(
-            "<tr{class}><th scope=\"row\"><code>{name}</code></th><td>{}</td>",
-            shown(value)
+            "<tr{class}><th scope=\"row\"><code>{name}</code></th><td>{shown_value}</td>"
         ));
-        if let Some(before) = before {
-            out.push_str(&format!("<td>{}</td>", shown(before[index].1)));
+        if let Some(baseline) = baseline {
+            out.push_str(&format!("<td>{}</td>", shown(baseline.counts.get(*each))));
         }
         out.push_str(&format!(
             "<td class=\"words\">{}</td></tr>\n",
-            escaped(words::counted_thing(name))
+            escaped(each.explanation())
         ));
     }
     rates(report, baseline, out);
@@ -122,55 +121,28 @@ fn counts(report: &Report, baseline: Option<&Report>, out: &mut String) {
     out.push_str("</section>\n");
 }
 
-/// Counts that should be zero.
-const FAULTS: [&str; 9] = [
-    "refused",
-    "unacknowledged",
-    "unsent",
-    "lost",
-    "duplicated",
-    "out_of_order",
-    "late",
-    "failed_connections",
-    "lost_connections",
-];
-
-/// A rate: its name, its value, and what it is.
-type Rate = (&'static str, fn(&Rates) -> f64, &'static str);
-
 fn rates(report: &Report, baseline: Option<&Report>, out: &mut String) {
     let sent = match (report.load.qos, report.load.subscribers) {
         (0, _) => "messages written per second of wall-clock time; QoS 0 is not confirmed",
         _ => "messages sent per second of wall-clock time",
     };
-    let rows: [Rate; 4] = [
-        ("rate sent", |rates| rates.sent, sent),
-        (
-            "rate acknowledged",
-            |rates| rates.acknowledged,
-            "acknowledged per second, to the last acknowledgement",
-        ),
-        (
-            "rate received",
-            |rates| rates.received,
-            "delivered per second, to the last delivery",
-        ),
-        (
-            "rate connected",
-            |rates| rates.connected,
-            "connections per second, from the first attempt to the last CONNACK",
-        ),
-    ];
-    for (name, value, what) in rows {
-        let new = value(&report.rates);
-        let old = baseline.map(|baseline| value(&baseline.rates));
+    for kind in Kind::ALL {
+        let what = match kind {
+            Kind::Sent => sent,
+            Kind::Acknowledged => "acknowledged per second, to the last acknowledgement",
+            Kind::Received => "delivered per second, to the last delivery",
+            Kind::Connected => "connections per second, from the first attempt to the last CONNACK",
+        };
+        let new = kind.of(&report.rates);
+        let old = baseline.map(|baseline| kind.of(&baseline.rates));
         // Only connecting is measured in that scenario.
         if new == 0.0 && old.unwrap_or(0.0) == 0.0 && report.load.scenario == Scenario::Connect {
             continue;
         }
         let change = old.and_then(|old| compared(new, old, false));
         out.push_str(&format!(
-            "<tr><th scope=\"row\"><code>{name}</code></th><td>{}/s{}</td>",
+            "<tr><th scope=\"row\"><code>rate {}</code></th><td>{}/s{}</td>",
+            kind.name(),
             number(new),
             changed(change)
         ));

@@ -21,36 +21,6 @@ pub(super) fn measure(measure: Measure) -> &'static str {
     }
 }
 
-/// What a count is, by its name in JSON.
-pub(super) fn counted_thing(name: &str) -> &'static str {
-    match name {
-        "offered" => "messages that were due: sent and unsent",
-        "sent" => {
-            "messages given to the connection: at QoS 0 nobody says more, at QoS 1 and 2 acknowledged, refused or unacknowledged"
-        }
-        "acknowledged" => "messages that the broker acknowledged with success (PUBACK, PUBCOMP)",
-        "refused" => "messages that the broker refused with a reason code",
-        "unacknowledged" => "messages of QoS 1 and 2 without an answer at the end",
-        "unsent" => "messages that were due and not sent",
-        "doubtful" => {
-            "messages of QoS 0 without a subscriber that could tell, on connections that broke or that the broker did not close"
-        }
-        "expected" => "deliveries that the due and not refused messages should lead to: received and lost",
-        "received" => "deliveries, each message once for each subscriber",
-        "lost" => "expected deliveries that did not come: lost on the way, not acknowledged, or never sent",
-        "duplicated" => "deliveries of what had been delivered before",
-        "out_of_order" => "first deliveries behind a later message of the same publisher and topic",
-        "late" => "deliveries later after their due time than the limit",
-        "foreign" => "messages of other runs and programs, not counted elsewhere",
-        "connected" => "connections made, with CONNACK",
-        "failed_connections" => "connections that could not be made",
-        "lost_connections" => "connections that were lost, not counting those dropped on purpose",
-        "bytes_sent" => "payload sent",
-        "bytes_received" => "payload received",
-        _ => "",
-    }
-}
-
 /// The name of a scenario.
 pub(super) fn scenario(scenario: Scenario) -> &'static str {
     match scenario {
@@ -161,18 +131,5 @@ pub(super) fn payload(payload: &Payload) -> String {
         Payload::Random(Size::Exponential(mean)) => format!("messages of {} on average (exponential)", bytes(*mean)),
         Payload::Bytes(given) => format!("a given payload of {}", super::quantity::bytes(given.length())),
         Payload::Template(_) => "messages made from a template".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bench::Counts;
-
-    #[test]
-    fn every_count_is_explained() {
-        for (name, _) in Counts::default().named() {
-            assert!(!counted_thing(name).is_empty(), "{name}");
-        }
     }
 }
