@@ -53,7 +53,9 @@
 //! A flag: `cli/connection.rs` when every command has it, else the command's `Args`; an `Option`, a `Vec` or a `bool`, with a
 //! line in `from_text!` when its text is parsed (`cli/settings/typed.rs`). What is worth a word when it goes wrong:
 //! `exit/hint.rs`. A command that talks to a broker: a `Task` of `commands/conversation.rs`. A packet's field:
-//! `protocol/packet/`. A property or reason code: its table. An output format: `output/message.rs`, `output/packet/`.
+//! `protocol/packet/`. A count of bench: its row in `bench/count.rs`, and who counts it. A bench option: its flag with its
+//! default and name in `commands/bench/load.rs`, its field and row in `bench/load.rs`. A property or reason code: its table.
+//! An output format: `output/message.rs`, `output/packet/`.
 
 pub mod analysis;
 pub mod base64;
