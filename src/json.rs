@@ -6,11 +6,11 @@ mod packet;
 mod properties;
 
 pub(crate) use object::Object;
-pub(crate) use packet::{About, read, write};
+pub(crate) use packet::{read, write};
 pub(crate) use properties::{pair, read_from as read_properties, write as properties};
 
 use crate::base64;
-use crate::protocol::EncodeError;
+use crate::protocol::{EncodeError, PacketType, Utf8, Version};
 use std::io::Write as _;
 
 /// A key with what stands around it, `,"KEY":`. Most of a line is keys, so the compiler puts them together.
@@ -74,6 +74,23 @@ pub(crate) mod keys {
         FIELDS = fields;
         TST = tst;
     }
+}
+
+/// What a member depends on beside its value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) version: Version,
+    pub(crate) packet: PacketType,
+    /// Whether secrets are written.
+    pub(crate) show_secrets: bool,
+    /// The topic for which an alias stands.
+    pub(crate) alias_topic: Option<&'a Utf8>,
+}
+
+/// The fields of a packet, or of a part of it, as members of an object.
+trait Members: Sized {
+    fn write(&self, about: About<'_>, out: &mut Vec<u8>);
+    fn read(object: &mut Object) -> Result<Self, Problem>;
 }
 
 /// What names a member of an object.

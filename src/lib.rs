@@ -60,6 +60,8 @@
 //!   as a member of the packet's JSON object, both ways, a row of `json/packet.rs`.
 //! - A property: its row in `protocol/property.rs`. A reason code: its row in `protocol/reason.rs`.
 //! - A fault of the standard: its row in `protocol/error.rs`, and the check in its packet's file.
+//! - A count of `bench`: its row in `bench/count.rs`, and who counts it. A bench option: its flag with its default and name in
+//!   `commands/bench/load.rs`, its field and row in `bench/load.rs`.
 
 pub mod analysis;
 pub mod base64;

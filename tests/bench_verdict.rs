@@ -141,7 +141,9 @@ fn bad() -> Report {
         "13 of 300116 deliveries at QoS 2 were lost, though their messages had been acknowledged [MQTT-4.3.2-4]"
             .to_owned()
             .into(),
-        "2 messages at QoS 2 were delivered twice [MQTT-4.3.3-10]".to_owned().into(),
+        "2 messages at QoS 2 were delivered twice [MQTT-4.3.3-10]"
+            .to_owned()
+            .into(),
     ];
     let failure = |kind, count, text: &str| Failure {
         kind,

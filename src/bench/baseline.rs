@@ -1,7 +1,7 @@
 //! A run held against an earlier one. It must not know where the earlier one was kept, or how the outcome is shown.
 
 use super::figure::{Figure, Kind, Statistic, latency};
-use super::options::yes;
+use super::load::yes;
 use super::quantity::{Unit, count, decimals, parse_number};
 use super::report::Process;
 use super::{Comparison, Count, Outcome, Report, Scenario, Verdict};
@@ -154,13 +154,9 @@ type Fact = fn(&Process) -> String;
 /// What makes a comparison less telling.
 fn notes(now: &Report, baseline: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    let (new, old) = (now.load.options(), baseline.load.options());
-    let differing = new
-        .iter()
-        .zip(&old)
-        .filter(|((name, new), (_, old))| *name != "seed" && new != old);
-    let changed: Vec<_> = differing
-        .map(|((name, new), (_, old))| format!("{name} {new} (was {old})"))
+    let differences = now.load.differences(&baseline.load).into_iter();
+    let changed: Vec<_> = differences
+        .map(|(option, old)| format!("{} {} (was {old})", option.name, option.value))
         .collect();
     if !changed.is_empty() {
         notes.push(format!("the load is not the same: {}", changed.join(", ")));

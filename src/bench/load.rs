@@ -1,6 +1,8 @@
-//! What load to make, as plain data: it stands in the report as it is. It must not know how it is made.
+//! What load to make, as plain data that stands in the report as it is, and its options in words. It must not know how it is
+//! made, or why somebody asks.
 
 use super::Measure;
+use super::quantity::{decimals, rate};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -224,6 +226,135 @@ impl Load {
     #[must_use]
     pub fn clients(&self) -> u32 {
         self.publishers.saturating_add(self.subscribers)
+    }
+}
+
+/// One option of a load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadOption {
+    /// What a report calls it.
+    pub name: &'static str,
+    /// Its value in words.
+    pub value: String,
+    /// What it is for several runs.
+    pub across: Across,
+}
+
+/// What an option is for runs that are merged or compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Across {
+    /// The same, when they are runs of the same load.
+    Same,
+    /// The same in a comparison; processes of one run add theirs up.
+    Sum,
+    /// Each has its own, and the load is the same.
+    Own,
+}
+
+impl Load {
+    /// The options in which the load is another one, each with what it was in `other`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<(LoadOption, String)> {
+        let both = self.options().into_iter().zip(other.options());
+        both.filter(|(own, other)| own.across != Across::Own && own.value != other.value)
+            .map(|(own, other)| (own, other.value))
+            .collect()
+    }
+
+    /// Every option with its value, always in the same order: for showing and comparing.
+    #[must_use]
+    pub fn options(&self) -> [LoadOption; 24] {
+        use Across::{Own, Same, Sum};
+        let Self {
+            scenario,
+            publishers,
+            subscribers,
+            topic,
+            filter,
+            topics,
+            random_topics,
+            payload,
+            qos,
+            subscribe_qos,
+            retain,
+            arrival,
+            rate,
+            window,
+            count,
+            duration,
+            warm_up,
+            drain,
+            late,
+            connect_rate,
+            drop_every,
+            persistent,
+            workers,
+            seed,
+        } = self;
+        [
+            ("scenario", Same, scenario.name().to_owned()),
+            ("publishers", Sum, publishers.to_string()),
+            ("subscribers", Sum, subscribers.to_string()),
+            ("topic", Same, topic.clone()),
+            ("filter", Same, filter.clone()),
+            ("topics", Same, topics.to_string()),
+            ("random topics", Same, yes(*random_topics)),
+            ("payload", Same, payload_text(payload)),
+            ("QoS", Same, qos.to_string()),
+            ("subscribers' QoS", Same, subscribe_qos.to_string()),
+            ("retain", Same, yes(*retain)),
+            ("arrival", Same, arrival_text(*arrival)),
+            ("rate", Sum, per_second(*rate)),
+            ("window", Same, window.to_string()),
+            (
+                "count",
+                Sum,
+                count.map_or_else(|| "none".to_owned(), |count| count.to_string()),
+            ),
+            ("duration", Same, in_seconds(*duration)),
+            ("warm-up", Same, in_seconds(*warm_up)),
+            ("drain", Same, in_seconds(*drain)),
+            ("late after", Same, in_seconds(*late)),
+            ("connect rate", Sum, per_second(*connect_rate)),
+            ("drop every", Same, in_seconds(*drop_every)),
+            ("persistent", Same, yes(*persistent)),
+            ("workers", Sum, workers.to_string()),
+            ("seed", Own, seed.to_string()),
+        ]
+        .map(|(name, across, value)| LoadOption { name, value, across })
+    }
+}
+
+pub(super) fn yes(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn per_second(value: Option<f64>) -> String {
+    let value = value.filter(|value| value.is_finite());
+    value.map_or_else(|| "none".to_owned(), |value| format!("{}/s", rate(value)))
+}
+
+fn in_seconds(duration: Duration) -> String {
+    format!("{} s", decimals(duration.as_secs_f64(), 3))
+}
+
+fn arrival_text(arrival: Arrival) -> String {
+    match arrival {
+        Arrival::Closed => "closed loop".to_owned(),
+        Arrival::Constant => "constant".to_owned(),
+        Arrival::Poisson => "Poisson".to_owned(),
+        Arrival::Burst(size) => format!("bursts of {size}"),
+    }
+}
+
+fn payload_text(payload: &Payload) -> String {
+    match payload {
+        Payload::Random(Size::Fixed(size)) => format!("{size} B"),
+        Payload::Random(Size::Uniform(from, to)) => format!("{from} to {to} B"),
+        Payload::Random(Size::Exponential(mean)) => format!("exponential around {mean} B"),
+        // A report does not hold the bytes.
+        Payload::Bytes(given) => format!("{} given bytes", given.length()),
+        Payload::Template(template) => format!("\"{template}\""),
     }
 }
 

@@ -3,18 +3,17 @@
 
 use super::error::Error;
 use super::failure::{Failure, Failures};
-use super::identity::{Identity, Role};
+use super::identity::Role;
 use super::probe::{self, Broker};
 use super::progress::{Phase, Progress};
 use super::record::Record;
 use super::report::{Generator, Row};
 use super::series::Series;
+use super::setup::Setup;
 use super::signal::{Effort, Flow, Note, Order, Shared};
-use super::stamp::Form;
 use super::topics::Receivers;
 use super::worker::Worker;
-use super::{Arrival, Breach, Counts, Load, Scenario, guarantee, payload, remarks, watch};
-use crate::client;
+use super::{Arrival, Breach, Counts, Scenario, guarantee, payload, remarks, watch};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,29 +22,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{MissedTickBehavior, interval, sleep};
-
-/// Bytes that a message carries for measuring at least: the smallest payload.
-pub const STAMP: u32 = Form::Short.size();
-
-/// All that a run needs.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// What load to make.
-    pub load: Load,
-    /// How each client connects. The number of the client is appended to the identifier; `%i` in the user name stands for it.
-    pub client: client::Options,
-    /// Identifies the run.
-    pub run_id: u64,
-    /// Begin publishing at this time, not before.
-    pub start_at: Option<SystemTime>,
-}
-
-impl Setup {
-    /// Who a client is.
-    pub(super) fn identity(&self, role: Role, index: u32) -> Identity {
-        Identity::new(&self.client.session, self.run_id, role, index)
-    }
-}
 
 /// What was measured.
 #[derive(Debug, Clone)]

@@ -5,6 +5,9 @@ use super::{Arrival, Load, Payload, Size};
 use bytes::{BufMut, BytesMut};
 use std::time::Duration;
 
+/// Bytes that a message carries for measuring at least: the smallest payload.
+pub const STAMP: u32 = Form::Short.size();
+
 /// Which message of which run, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {

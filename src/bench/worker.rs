@@ -7,7 +7,7 @@ mod subscriber;
 use super::error::Error;
 use super::ledger::Ledger;
 use super::record::{Measure, Record};
-use super::run::Setup;
+use super::setup::Setup;
 use super::signal::{Effort, Note, Order, Shared};
 use super::stamp::{Form, Stamp};
 use super::timer::Timer;

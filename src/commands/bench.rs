@@ -17,7 +17,7 @@ use crate::exit::Outcome;
 use crate::protocol::property::Place;
 use crate::protocol::{PacketType, Utf8};
 use anyhow::Context as _;
-use load::{Beside, LoadFlags, RunFlags};
+use load::{LoadFlags, OtherFlags, RunFlags};
 use results::{OutputFlags, Results, ThresholdFlags};
 use serde::Deserialize;
 use std::time::Duration;
@@ -192,7 +192,7 @@ fn setup(args: &Args, scenario: Scenario, invocation: Invocation) -> anyhow::Res
         scenario,
         &args.load,
         &args.run,
-        &Beside {
+        &OtherFlags {
             topic: topic.as_deref(),
             max_inflight: args.connection.max_inflight(),
             user,

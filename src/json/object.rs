@@ -1,7 +1,6 @@
 //! The keys of a JSON object, taken one by one by type; what is left over is an error. It must not know packets.
 
-use super::packet::{About, Members};
-use super::{BASE64_SUFFIX, Key, MASK_SUFFIX, Problem, key, keys};
+use super::{About, BASE64_SUFFIX, Key, MASK_SUFFIX, Members, Problem, key, keys};
 use crate::protocol::{PacketId, PacketType, QoS, RetainHandling, Subscription, Utf8, Version, Will};
 use bytes::Bytes;
 use serde_json::{Map, Value};

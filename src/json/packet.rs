@@ -1,30 +1,13 @@
 //! Packets as members of a JSON object, one description for both directions. It must not know what else a line says.
 
 use super::object::{Json, Object};
-use super::{Key, Name as _, Problem, key, keys, member};
+use super::{About, Key, Members, Name as _, Problem, key, keys, member};
 use crate::protocol::packet::{each_packet, read_packet};
 use crate::protocol::{
     Ack, Auth, Connack, Connect, Disconnect, Packet, PacketType, Properties, Publish, QoS, ReasonCode, RetainHandling,
     Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Utf8, Version, Will,
 };
 use bytes::Bytes;
-
-/// What a member depends on beside its value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct About<'a> {
-    pub(crate) version: Version,
-    pub(crate) packet: PacketType,
-    /// Whether secrets are written.
-    pub(crate) show_secrets: bool,
-    /// The topic for which an alias stands.
-    pub(crate) alias_topic: Option<&'a Utf8>,
-}
-
-/// The fields of a packet, or of a part of it, as members of an object.
-pub(super) trait Members: Sized {
-    fn write(&self, about: About<'_>, out: &mut Vec<u8>);
-    fn read(object: &mut Object) -> Result<Self, Problem>;
-}
 
 /// A field as one or more members.
 trait Member: Sized {

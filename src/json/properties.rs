@@ -1,7 +1,7 @@
 //! The properties of a packet as a JSON object and back, by the property table. It must not know packets.
 
+use super::About;
 use super::object::{Json as _, Object, base64, integer};
-use super::packet::About;
 use super::{BASE64_SUFFIX, Key, MASK_SUFFIX, Name as _, Problem, list, number, object, string};
 use crate::protocol::property::PropertyType;
 use crate::protocol::{Properties, PropertyId, PropertyValue, Utf8};

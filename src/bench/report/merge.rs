@@ -3,7 +3,7 @@
 
 use super::{Generator, Latency, Process, Rates, Report, Row, SCHEMA, Span, main_measure};
 use crate::bench::histogram::{BadHistogram, Histogram};
-use crate::bench::{Breach, Counts, Failure, Load, Measure, Scenario};
+use crate::bench::{Across, Breach, Counts, Failure, Load, Measure, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The share of the merged time of sending during which all processes should have been sending.
@@ -298,27 +298,14 @@ fn load(reports: &[Report], first: &Load) -> Load {
     }
 }
 
-/// Options that [`load`] adds up, and those that are each process's own.
-const ADDED: [&str; 7] = [
-    "publishers",
-    "subscribers",
-    "rate",
-    "count",
-    "connect rate",
-    "workers",
-    "seed",
-];
-
 /// Settings that are not the same everywhere, in words.
 fn differences(reports: &[Report]) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
     let loads: Vec<_> = reports.iter().map(|report| report.load.options()).collect();
-    for (index, (name, first)) in loads.first()?.iter().enumerate() {
-        let alike = loads
-            .iter()
-            .all(|load| load.get(index).is_some_and(|(_, value)| value == first));
-        if !alike && !ADDED.contains(name) {
-            names.push(name);
+    for (index, first) in loads.first()?.iter().enumerate() {
+        let alike = loads.iter().all(|load| load.get(index) == Some(first));
+        if !alike && first.across == Across::Same {
+            names.push(first.name);
         }
     }
     let ends = |report: &Report| report.load.count.is_some();

@@ -160,7 +160,7 @@ const DROP_EVERY: Duration = Duration::from_secs(2);
 const LARGEST: usize = MAX_REMAINING_LENGTH - 256 * 1024;
 
 /// What other flags say that the load depends on.
-pub(super) struct Beside<'a> {
+pub(super) struct OtherFlags<'a> {
     /// The topic of the URL.
     pub(super) topic: Option<&'a str>,
     /// `--max-inflight`.
@@ -175,9 +175,14 @@ pub(super) struct Beside<'a> {
 ///
 /// # Errors
 /// Flags that contradict each other, or that would do nothing.
-pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside: &Beside<'_>) -> anyhow::Result<Load> {
+pub(super) fn load(
+    scenario: Scenario,
+    load: &LoadFlags,
+    run: &RunFlags,
+    others: &OtherFlags<'_>,
+) -> anyhow::Result<Load> {
     let shape = shape::of(scenario);
-    refuse_idle(shape, load, run, beside)?;
+    refuse_idle(shape, load, run, others)?;
     let (publishers, subscribers) = clients(shape, load)?;
     let topics = load.topics.map_or(shape.topics, |Positive(topics)| topics);
     let sources = u64::from(publishers) * u64::from(topics);
@@ -190,7 +195,7 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
     if load.random_topics && topics == 1 {
         return bad("--random-topics needs --topics");
     }
-    let (topic, filter) = names(shape, load, beside, topics)?;
+    let (topic, filter) = names(shape, load, others, topics)?;
     if subscribers == 0 {
         let given = [
             ("filter", load.filter.is_some()),
@@ -218,13 +223,13 @@ pub(super) fn load(scenario: Scenario, load: &LoadFlags, run: &RunFlags, beside:
         filter,
         topics,
         random_topics: load.random_topics,
-        payload: payload(load, beside.until)?,
+        payload: payload(load, others.until)?,
         qos: qos as u8,
         subscribe_qos: load.subscribe_qos.unwrap_or(qos) as u8,
         retain: load.retain || shape.retain,
         arrival,
         rate,
-        window: beside
+        window: others
             .max_inflight
             .unwrap_or(if open { u16::MAX } else { MAX_INFLIGHT }),
         count: match scenario {
@@ -297,9 +302,9 @@ fn bad<T>(what: &str) -> anyhow::Result<T> {
 }
 
 /// A flag that would do nothing is more often a mistake than meant so.
-fn refuse_idle(shape: &Shape, load: &LoadFlags, run: &RunFlags, beside: &Beside<'_>) -> anyhow::Result<()> {
+fn refuse_idle(shape: &Shape, load: &LoadFlags, run: &RunFlags, others: &OtherFlags<'_>) -> anyhow::Result<()> {
     let mut given = given(load, run);
-    given.extend(beside.max_inflight.map(|_| "max-inflight"));
+    given.extend(others.max_inflight.map(|_| "max-inflight"));
     match given.iter().find(|flag| shape.without.contains(flag)) {
         Some(flag) => bad(&format!(
             "--{flag} does nothing in the scenario {}",
@@ -328,14 +333,14 @@ fn clients(shape: &Shape, load: &LoadFlags) -> anyhow::Result<(u32, u32)> {
 }
 
 /// Topic and filter.
-fn names(shape: &Shape, load: &LoadFlags, beside: &Beside<'_>, topics: u32) -> anyhow::Result<(String, String)> {
+fn names(shape: &Shape, load: &LoadFlags, others: &OtherFlags<'_>, topics: u32) -> anyhow::Result<(String, String)> {
     // The same load in another run is the same load.
     let own = "mqkit/bench/%r";
     let group = |filter: &str| match shape.filter {
         Filter::Shared => format!("$share/%r/{filter}"),
         Filter::Own | Filter::All => filter.to_owned(),
     };
-    let given = load.topic.as_deref().or(beside.topic);
+    let given = load.topic.as_deref().or(others.topic);
     if given.is_some() && shape.without.contains(&"topic") {
         return bad(&format!(
             "the topic of the URL does nothing in the scenario {}",
@@ -367,8 +372,8 @@ fn names(shape: &Shape, load: &LoadFlags, beside: &Beside<'_>, topics: u32) -> a
         Some(filter) => filter.clone(),
         None => group(&filter),
     };
-    check_template(&topic, "-t", topics > 1 || given.is_some(), beside.user)?;
-    check_template(&filter, "--filter", false, beside.user)?;
+    check_template(&topic, "-t", topics > 1 || given.is_some(), others.user)?;
+    check_template(&filter, "--filter", false, others.user)?;
     topic::check_name(&sample(&topic)).map_err(|error| Usage::Bad(format!("-t {topic:?}: a topic name {error}")))?;
     topic::check_filter(&sample(&filter))
         .map_err(|error| Usage::Bad(format!("--filter {filter:?}: a topic filter {error}")))?;
@@ -475,13 +480,13 @@ mod tests {
 
     fn meant(words: &str) -> Result<Load, String> {
         let (scenario, flags, run) = parsed(words);
-        let beside = Beside {
+        let others = OtherFlags {
             topic: None,
             max_inflight: None,
             user: false,
             until: Until::default(),
         };
-        load(scenario, &flags, &run, &beside).map_err(|error| error.to_string())
+        load(scenario, &flags, &run, &others).map_err(|error| error.to_string())
     }
 
     #[test]

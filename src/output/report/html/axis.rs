@@ -51,10 +51,10 @@ impl Axis {
             low.clamp(LATENCIES.0, LATENCIES.1),
             high.clamp(LATENCIES.0, LATENCIES.1),
         );
-        let mut steps = (below(low), above(high));
+        let mut steps = (below(low), nice(high));
         // A narrow band is not blown up: at least a decade.
         while steps.1 < steps.0 * 9.99 {
-            steps = (below(steps.0 * 0.99), above(steps.1 * 1.01));
+            steps = (below(steps.0 * 0.99), nice(steps.1 * 1.01));
         }
         Self::Latency(steps.0, steps.1)
     }
@@ -180,10 +180,6 @@ fn nice(least: f64) -> f64 {
         .map(|mantissa| mantissa * decade)
         .find(|step| *step >= least * 0.9999);
     found.unwrap_or(decade * 10.0)
-}
-
-fn above(value: f64) -> f64 {
-    nice(value)
 }
 
 fn below(value: f64) -> f64 {

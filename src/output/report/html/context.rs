@@ -3,7 +3,7 @@
 use super::markup::{END_TABLE, escaped, list, section, table};
 use super::quantity::{bytes, count, latency, seconds, share};
 use crate::bench::report::Process;
-use crate::bench::{Measure, Report};
+use crate::bench::{LoadOption, Measure, Report};
 
 /// Appends all of it.
 pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String) {
@@ -100,12 +100,12 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
     };
     table("options", caption, &columns, out);
     let before = baseline.map(|baseline| baseline.load.options());
-    for (index, (name, value)) in report.load.options().into_iter().enumerate() {
+    for (index, LoadOption { name, value, .. }) in report.load.options().into_iter().enumerate() {
         out.push_str(&format!(
             "<tr><th scope=\"row\">{name}</th><td>{}</td>",
             escaped(&value)
         ));
-        if let Some((_, old)) = before.as_ref().and_then(|all| all.get(index)) {
+        if let Some(LoadOption { value: old, .. }) = before.as_ref().and_then(|all| all.get(index)) {
             let class = if value == *old { "" } else { " class=\"differs\"" };
             out.push_str(&format!("<td{class}>{}</td>", escaped(old)));
         }
@@ -113,14 +113,6 @@ fn load(report: &Report, baseline: Option<&Report>, out: &mut String) {
     }
     out.push_str(END_TABLE);
     out.push_str("</section>\n");
-}
-
-/// Options in which the load of the baseline differs; other random numbers are no other load.
-pub(super) fn differences(report: &Report, baseline: &Report) -> Vec<&'static str> {
-    let both = report.load.options().into_iter().zip(baseline.load.options());
-    both.filter(|(own, before)| own.0 != "seed" && own.1 != before.1)
-        .map(|(own, _)| own.0)
-        .collect()
 }
 
 fn processes(id: &str, heading: &str, processes: &[Process], out: &mut String) {

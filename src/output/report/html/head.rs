@@ -3,7 +3,7 @@
 use super::super::super::time;
 use super::markup::{escaped, list, paragraph};
 use super::quantity::{NONE, change, count, latency, number, ratio};
-use super::{context, words};
+use super::words;
 use crate::bench::figure::Statistic;
 use crate::bench::{Report, Scenario};
 
@@ -43,9 +43,10 @@ pub(super) fn write(report: &Report, baseline: Option<&Report>, out: &mut String
             started(baseline),
             number(WORSE * 100.0)
         );
-        let differences = context::differences(report, baseline);
-        if !differences.is_empty() {
-            text.push_str(&format!(" Its load was another one: {}.", differences.join(", ")));
+        let differences = report.load.differences(&baseline.load).into_iter();
+        let names: Vec<_> = differences.map(|(option, _)| option.name).collect();
+        if !names.is_empty() {
+            text.push_str(&format!(" Its load was another one: {}.", names.join(", ")));
         }
         paragraph("note", &text, out);
     }
