@@ -494,8 +494,8 @@ fn a_stop_does_not_wait_for_clients_whose_turn_has_not_come() {
             Duration::from_secs(5)
         },
         &mut |progress| {
-            if let (Phase::Connecting(..), Some(said)) = (progress.phase, said.take()) {
-                said.send(()).unwrap();
+            if matches!(progress.phase, Phase::Connecting(..)) {
+                said.take().into_iter().for_each(|said| said.send(()).unwrap());
             }
         },
     );
