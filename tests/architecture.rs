@@ -429,8 +429,8 @@ fn branches(before: &str, tree: &str, found: &mut Vec<Import>) {
     let whole = format!("{before}{tree}");
     let (path, alias) = whole.split_once(" as ").unwrap_or((&whole, ""));
     let mut path: Vec<_> = path.split("::").map(|part| part.trim().to_owned()).collect();
-    if path.len() > 1 {
-        path.pop_if(|last| last == "self");
+    if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
+        path.pop();
     }
     let name = if alias.is_empty() {
         path[path.len() - 1].clone()
