@@ -2,7 +2,7 @@
 
 use crate::client;
 use crate::session::client::PublishError;
-use crate::session::error::Refusal;
+use crate::session::error::Reply;
 
 /// Why a client, or the whole run, could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
         /// The filter.
         filter: String,
         /// Reason code and properties of SUBACK.
-        refusal: Refusal,
+        refusal: Reply,
     },
     /// A message cannot be published to this broker.
     #[error("client \"{id}\" cannot publish")]

@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::{Counts, Load};
 use crate::client;
-use crate::session::{self, error::Refusal};
+use crate::session::{self, error::Reply};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl Kind {
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     clients: BTreeMap<Kind, Lost>,
-    refused: Option<Refusal>,
+    refused: Option<Reply>,
 }
 
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Failures {
     }
 
     /// The broker refused a message.
-    pub(super) fn message(&mut self, refusal: Refusal) {
+    pub(super) fn message(&mut self, refusal: Reply) {
         self.refused.get_or_insert(refusal);
     }
 

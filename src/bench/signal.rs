@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::record::Record;
-use crate::session::error::Refusal;
+use crate::session::error::Reply;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ pub(super) enum Note {
     /// An interval has passed on one worker.
     Interval(u64, Box<Record>),
     /// The broker refused a message.
-    Refused(Refusal),
+    Refused(Reply),
     /// The broker granted a lower QoS than it was asked for.
     Granted(u8),
     /// Something a reader of the report should know.

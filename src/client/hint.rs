@@ -99,7 +99,7 @@ mod tests {
     use crate::protocol::PacketType;
 
     fn refusal(reason: R) -> session::Error {
-        session::Error::Refused(session::error::Refusal {
+        session::Error::Refused(session::error::Reply {
             packet: PacketType::Connack,
             reason,
             properties: Properties::default(),

@@ -5,7 +5,7 @@ use super::delivery::Limits;
 use super::link::{Agreement, Handled, Link, LinkEvent, receive_maximum, topic_alias_maximum};
 use super::options::Options;
 use super::timers::{Due, Ping};
-use super::{AckHandle, Delivery, Error, error::Refusal};
+use super::{AckHandle, Delivery, Error, error::Reply};
 use crate::protocol::{
     Connack, Connect, Disconnect, EncodeError, Fault, Packet, PacketId, PacketType, Properties, PropertyId, Publish,
     QoS, ReasonCode, Sender, Subscribe, Subscription, Unsubscribe, Utf8, Version, frame,
@@ -28,7 +28,7 @@ pub enum Event {
         /// The message.
         publish: Publish,
         /// The last acknowledgement. PUBACK for a QoS 2 message means that the broker knows QoS 1 only.
-        answer: Refusal,
+        answer: Reply,
     },
     /// SUBACK: one reason code for each filter.
     Subscribed {
@@ -462,7 +462,7 @@ impl Client {
             Packet::Pingresp => return Ok(None),
             Packet::Disconnect(disconnect) if self.options.version == Version::V5 => {
                 let Disconnect { reason, properties } = disconnect;
-                return Err(Error::Disconnected(Refusal {
+                return Err(Error::Disconnected(Reply {
                     packet: PacketType::Disconnect,
                     reason,
                     properties,
@@ -511,7 +511,7 @@ impl Client {
     fn handle_connack(&mut self, connack: Connack, now: Instant) -> Result<Event, Error> {
         if connack.reason != ReasonCode::SUCCESS {
             let Connack { reason, properties, .. } = connack;
-            return Err(Error::Refused(Refusal {
+            return Err(Error::Refused(Reply {
                 packet: PacketType::Connack,
                 reason,
                 properties,

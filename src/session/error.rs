@@ -16,10 +16,10 @@ pub enum Error {
     Encode(#[from] EncodeError),
     /// CONNACK with a failure.
     #[error("the broker refused the connection: {0}")]
-    Refused(Refusal),
+    Refused(Reply),
     /// The peer sent DISCONNECT.
     #[error("the broker disconnected: {0}")]
-    Disconnected(Refusal),
+    Disconnected(Reply),
     /// The broker has a session of this client identifier that this run has no state of, and may not go on with
     /// `[MQTT-3.2.2-4]`: see [`super::Options::adopt_session`]. The next connection, due at once, begins a new one.
     #[error(
@@ -74,9 +74,9 @@ fn humane(duration: Duration) -> String {
     format!("{}s", duration.as_secs_f64())
 }
 
-/// What a peer said when it refused or disconnected.
+/// What a peer says with a reason code: an acknowledgement, a refusal, the end of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Reply {
     /// In which packet.
     pub packet: PacketType,
     /// Its reason code; return codes of 3.1 and 3.1.1 are mapped onto it.
@@ -85,7 +85,7 @@ pub struct Refusal {
     pub properties: Properties,
 }
 
-impl Refusal {
+impl Reply {
     /// What a packet says with one of its reason codes, and its properties.
     #[must_use]
     pub fn new(packet: PacketType, reason: ReasonCode, properties: &Properties) -> Self {
@@ -98,7 +98,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (0x{:02x})", self.reason.name_in(self.packet), self.reason.0)?;
         for (id, value) in self.properties.iter() {

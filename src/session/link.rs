@@ -3,7 +3,7 @@
 
 use super::alias;
 use super::delivery::{Arrival, Finished, Limits};
-use super::{AckHandle, Delivery, Error, error::Refusal};
+use super::{AckHandle, Delivery, Error, error::Reply};
 use crate::protocol::{
     Ack, Disconnect, EncodeError, Packet, PacketId, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode,
     Sender, Suback, Unsuback, Utf8, Version, frame,
@@ -47,7 +47,7 @@ pub(super) struct Agreement {
 /// Something about messages and subscriptions.
 pub(super) enum LinkEvent {
     Message(Publish, AckHandle),
-    Published { publish: Publish, answer: Refusal },
+    Published { publish: Publish, answer: Reply },
     Subscribed { filters: Vec<Utf8>, suback: Suback },
     Unsubscribed { filters: Vec<Utf8>, unsuback: Unsuback },
 }
@@ -300,7 +300,7 @@ impl Link {
             return Ok(Handled::Done);
         };
         self.pump(now)?;
-        let answer = Refusal {
+        let answer = Reply {
             packet: by,
             reason,
             properties: ack.properties,

@@ -8,7 +8,7 @@ use crate::bench::ledger::Arrival;
 use crate::client::Event;
 use crate::protocol::topic::Shared;
 use crate::protocol::{PacketType, Properties, Publish, QoS, RetainHandling, Subscription, Utf8, Version};
-use crate::session::{self, error::Refusal};
+use crate::session::{self, error::Reply};
 use std::cell::RefCell;
 use std::time::Instant;
 
@@ -135,7 +135,7 @@ impl Subscriber {
                         return Err(Error::Refused {
                             id: connection.identity.client_id.clone(),
                             filter: filter.to_string(),
-                            refusal: Refusal {
+                            refusal: Reply {
                                 packet: PacketType::Suback,
                                 reason,
                                 properties,

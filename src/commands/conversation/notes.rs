@@ -6,7 +6,7 @@ use crate::cli::Console;
 use crate::client::{self, Client, PATTERN};
 use crate::net::Stage;
 use crate::protocol::{Connack, Version};
-use crate::session::error::Refusal;
+use crate::session::error::Reply;
 use std::error::Error as _;
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ impl Notes {
     }
 
     /// The broker refused something.
-    pub(in crate::commands) fn refused(&mut self, what: impl Display, answer: &Refusal) {
+    pub(in crate::commands) fn refused(&mut self, what: impl Display, answer: &Reply) {
         self.refusals += 1;
         if self.refusals <= NAMED {
             self.insist(format_args!("the broker refused {what}: {answer}"));

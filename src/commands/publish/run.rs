@@ -10,7 +10,7 @@ use crate::commands::conversation::{Conversation, Ended, Reason, Task, Turn, Wai
 use crate::commands::until;
 use crate::exit::Outcome;
 use crate::protocol::{Connack, PacketType, PropertyId, Publish, QoS, ReasonCode};
-use crate::session::{self, error::Refusal};
+use crate::session::{self, error::Reply};
 use std::future::pending;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -195,7 +195,7 @@ impl Task for Publisher {
             (session::Event::Subscribed { granted, properties }, Some(fetch)) => {
                 if let Some(reason) = fetch.subscribed(&mut talk.client, &granted)? {
                     let what = "the subscription that shows the retained message";
-                    let answer = Refusal::new(PacketType::Suback, reason, &properties);
+                    let answer = Reply::new(PacketType::Suback, reason, &properties);
                     talk.notes.refused(what, &answer);
                     self.refused = Some(reason);
                 }
@@ -299,7 +299,7 @@ impl Publisher {
         }
     }
 
-    fn published(&mut self, talk: &mut Conversation, publish: &Publish, answer: &Refusal) {
+    fn published(&mut self, talk: &mut Conversation, publish: &Publish, answer: &Reply) {
         let reason = answer.reason;
         let topic = publish.topic.escape_debug();
         if reason.is_failure() {

@@ -9,7 +9,7 @@ use crate::output::message::{Format, Received};
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
 };
-use crate::session::{self, AckHandle, error::Refusal};
+use crate::session::{self, AckHandle, error::Reply};
 use anyhow::Context;
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -257,7 +257,7 @@ impl Exchange {
             let shown = filter.escape_debug();
             if reason.is_failure() {
                 let what = format_args!("the subscription to the response topic \"{shown}\"");
-                let answer = Refusal::new(PacketType::Suback, *reason, properties);
+                let answer = Reply::new(PacketType::Suback, *reason, properties);
                 talk.notes.refused(what, &answer);
                 if self.generated {
                     talk.notes.hint("name one with -e that this client may subscribe to");
@@ -299,7 +299,7 @@ impl Exchange {
     }
 
     /// What became of the request.
-    fn published(&mut self, talk: &mut Conversation, answer: &Refusal) {
+    fn published(&mut self, talk: &mut Conversation, answer: &Reply) {
         let reason = answer.reason;
         let topic = self.options.request.topic.escape_debug();
         if reason.is_failure() {

@@ -14,7 +14,7 @@ use crate::exit::Outcome;
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
 };
-use crate::session::{self, AckHandle, error::Refusal};
+use crate::session::{self, AckHandle, error::Reply};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -381,7 +381,7 @@ impl Subscriber {
             let shown = filter.escape_debug();
             if reason.is_failure() {
                 let what = format_args!("the subscription to \"{shown}\"");
-                let answer = Refusal::new(PacketType::Suback, *reason, properties);
+                let answer = Reply::new(PacketType::Suback, *reason, properties);
                 talk.notes.refused(what, &answer);
                 continue;
             }
@@ -412,7 +412,7 @@ impl Subscriber {
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             if reason.is_failure() {
                 let what = format_args!("to unsubscribe from \"{shown}\"");
-                let answer = Refusal::new(PacketType::Unsuback, reason, properties);
+                let answer = Reply::new(PacketType::Unsuback, reason, properties);
                 talk.notes.refused(what, &answer);
             } else {
                 let name = reason.name_in(PacketType::Unsuback);
