@@ -509,6 +509,17 @@ fn cycles(files: &Modules) -> Vec<Vec<&str>> {
     circles.into_iter().collect()
 }
 
+/// Rust 1.85 refuses it (E0716), and no lint of a newer compiler says so.
+#[test]
+fn nothing_of_format_args_is_kept() {
+    for path in rust_files(&root().join("src")) {
+        for (index, line) in fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let kept = line.trim_start().starts_with("let ") && line.contains("= format_args!(");
+            assert!(!kept, "{}:{}: {line}", path.display(), index + 1);
+        }
+    }
+}
+
 #[test]
 fn files_use_each_other_in_one_direction() {
     let source = root().join("src");

@@ -304,8 +304,7 @@ impl Publisher {
         let topic = publish.topic.escape_debug();
         if reason.is_failure() {
             self.totals.refused(reason);
-            let what = format_args!("the message to \"{topic}\"");
-            return talk.notes.refused(what, answer);
+            return talk.notes.refused(format_args!("the message to \"{topic}\""), answer);
         }
         self.totals.acknowledged();
         let downgraded = answer.packet == PacketType::Puback && publish.qos == QoS::ExactlyOnce;

@@ -256,9 +256,11 @@ impl Exchange {
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
-                let what = format_args!("the subscription to the response topic \"{shown}\"");
                 let answer = Reply::new(PacketType::Suback, *reason, properties);
-                talk.notes.refused(what, &answer);
+                talk.notes.refused(
+                    format_args!("the subscription to the response topic \"{shown}\""),
+                    &answer,
+                );
                 if self.generated {
                     talk.notes.hint("name one with -e that this client may subscribe to");
                 }
@@ -303,8 +305,7 @@ impl Exchange {
         let reason = answer.reason;
         let topic = self.options.request.topic.escape_debug();
         if reason.is_failure() {
-            let what = format_args!("the request to \"{topic}\"");
-            talk.notes.refused(what, answer);
+            talk.notes.refused(format_args!("the request to \"{topic}\""), answer);
             self.outcome = Some(Outcome::Refused(reason));
         } else if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
             // A request that was sent twice may have found someone the first time.

@@ -380,9 +380,9 @@ impl Subscriber {
         for (filter, reason) in granted {
             let shown = filter.escape_debug();
             if reason.is_failure() {
-                let what = format_args!("the subscription to \"{shown}\"");
                 let answer = Reply::new(PacketType::Suback, *reason, properties);
-                talk.notes.refused(what, &answer);
+                talk.notes
+                    .refused(format_args!("the subscription to \"{shown}\""), &answer);
                 continue;
             }
             let mut asked = self.requested.subscriptions.iter();
@@ -411,9 +411,9 @@ impl Subscriber {
             let shown = filter.escape_debug();
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             if reason.is_failure() {
-                let what = format_args!("to unsubscribe from \"{shown}\"");
                 let answer = Reply::new(PacketType::Unsuback, reason, properties);
-                talk.notes.refused(what, &answer);
+                talk.notes
+                    .refused(format_args!("to unsubscribe from \"{shown}\""), &answer);
             } else {
                 let name = reason.name_in(PacketType::Unsuback);
                 talk.notes.debug(format_args!("unsubscribed from \"{shown}\": {name}"));
