@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod console;
+pub mod flags;
 pub mod mosquitto;
 pub mod secret;
 pub mod settings;

@@ -1,12 +1,12 @@
 //! The flags that every connecting command shares, and the options that they mean. It reads the files that they
 //! name, and must not open sockets or look at the environment, which `resolve` has turned into flags.
 
+mod config;
 mod tls;
 mod transport;
 
 use super::Usage;
 use super::console::Console;
-use super::settings::layers::ConfigFlags;
 use super::settings::print::Outcome;
 use super::settings::typed::path;
 use super::values::{Expiry, Positive, PropertyFlags, Time, TopicName, VersionChoice};
@@ -20,6 +20,7 @@ use crate::session;
 use anyhow::Context;
 use bytes::Bytes;
 use clap::{ArgAction, Args};
+use config::ConfigFlags;
 use serde::{Deserialize, Deserializer};
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
-//! Which flags hold secrets, how they are shown, and which host they may be sent to; whether the file of one is open to
-//! everybody.
+//! Which flags hold secrets, and how they are shown; whether the file of one is open to everybody.
 
 use super::Console;
-use super::settings::{Layer, Setting, by_id, by_long, least_values, shown, takes_values};
+use super::flags::{by_long, least_values, shown, takes_values};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 use std::ffi::OsString;
@@ -62,54 +61,12 @@ pub fn masked(flag: &str, values: &[String]) -> Vec<String> {
     }
 }
 
-/// Leaves out the secrets that were given together with another host than the one that holds, and says which.
-pub(super) fn with_their_hosts(command: &Command, layers: Vec<Layer>) -> (Vec<Layer>, Vec<String>) {
-    let host = |layer: &Layer| {
-        let named = |flag| layer.iter().find(|setting| setting.flag == flag)?.host();
-        ["unix", "host", "url"].into_iter().find_map(named)
-    };
-    let Some((strongest, target)) = layers
-        .iter()
-        .enumerate()
-        .find_map(|(at, layer)| Some((at, host(layer)?)))
-    else {
-        return (layers, Vec::new());
-    };
-    let mut notes = Vec::new();
-    let mut kept: Vec<Layer> = Vec::new();
-    for (at, layer) in layers.into_iter().enumerate() {
-        let other = host(&layer).filter(|own| at > strongest && !own.eq_ignore_ascii_case(&target));
-        let (follows, rest): (Layer, Layer) = layer
-            .into_iter()
-            .partition(|setting| other.is_some() && follows_host(setting));
-        for setting in &follows {
-            // Who gives another one misses nothing.
-            let replaced = |strong: &Setting| follows_host(strong) && is_password(strong) == is_password(setting);
-            if !kept.iter().flatten().any(replaced) {
-                let flag = by_id(command, setting.flag.as_str())
-                    .and_then(Arg::get_long)
-                    .unwrap_or_default();
-                let (origin, own) = (&setting.origin, other.as_deref().unwrap_or_default());
-                notes.push(format!(
-                    "--{flag} of {origin} is left out: it is meant for {own}, not for {target}"
-                ));
-            }
-        }
-        kept.push(rest);
-    }
-    (kept, notes)
-}
-
-fn follows_host(setting: &Setting) -> bool {
-    match secret(setting.flag.as_str()) {
-        Some((Part::Password, true)) => url_masked(&setting.text()) != setting.text(),
+/// Whether the value of a flag is a secret that is meant for the host beside which it stands.
+pub(super) fn follows_host(flag: &str, value: &str) -> bool {
+    match secret(flag) {
+        Some((Part::Password, true)) => url_masked(value) != value,
         found => found.is_some_and(|(_, follows_host)| follows_host),
     }
-}
-
-/// Of the flags that follow their host: one of those that give the password.
-fn is_password(setting: &Setting) -> bool {
-    ["password", "password_file", "url"].contains(&setting.flag.as_str())
 }
 
 /// A command line as it was typed, behind the name of the command, without what must not be seen.
@@ -209,6 +166,7 @@ pub fn mask_error(command: &Command, error: &mut clap::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::flags::by_id;
 
     #[test]
     fn secrets_are_masked_and_nothing_else() {

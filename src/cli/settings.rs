@@ -3,11 +3,13 @@
 
 pub mod environment;
 pub mod file;
+mod hosts;
 pub mod layers;
 pub mod print;
 pub mod typed;
 
-use super::{Usage, secret};
+use super::Usage;
+use super::flags::{by_id, shown, takes_values};
 use crate::net::{self, Url, parse_host_port};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, Id};
@@ -64,9 +66,6 @@ pub struct Settings {
     pub notes: Vec<String>,
 }
 
-/// Flags that say what is read and shown, so that they can stand on the command line only.
-const CONTROL: &[&str] = &["options", "profile", "print_config", "scenario"];
-
 /// Flags that name the broker, of which one holds; the parser lets them stand side by side.
 const RIVALS: &[(&str, &[&str])] = &[
     ("url", &["host", "port", "unix"]),
@@ -82,50 +81,6 @@ pub fn truth(text: &str) -> Option<bool> {
         "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
-}
-
-/// Whether a flag can be set elsewhere than on the command line.
-#[must_use]
-pub fn can_be_set(arg: &Arg) -> bool {
-    !arg.is_hide_set() && arg.get_id() != "help" && !CONTROL.contains(&arg.get_id().as_str())
-}
-
-/// Whether a flag is followed by values.
-#[must_use]
-pub fn takes_values(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
-}
-
-/// How many values belong to one use of a flag at least.
-#[must_use]
-pub fn least_values(arg: &Arg) -> usize {
-    arg.get_num_args().map_or(1, |range| range.min_values())
-}
-
-/// The flag with this long name, or another name that stands for it.
-#[must_use]
-pub fn by_long<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
-    command.get_arguments().find(|arg| {
-        arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
-    })
-}
-
-/// `--flag <VALUE>`, as the parser shows it; the parser's own way panics for definitions that nothing has parsed.
-#[must_use]
-pub fn shown(arg: &Arg) -> String {
-    let names = arg.get_value_names().unwrap_or_default().iter();
-    let values = names.filter(|_| takes_values(arg)).map(|name| format!(" <{name}>"));
-    match (arg.get_long(), arg.get_short()) {
-        (Some(long), _) => format!("--{long}{}", values.collect::<String>()),
-        (None, Some(short)) => format!("-{short}{}", values.collect::<String>()),
-        (None, None) => values.collect::<String>().trim_start().to_owned(),
-    }
-}
-
-/// The flag with this identity.
-#[must_use]
-pub fn by_id<'a>(command: &'a Command, flag: &str) -> Option<&'a Arg> {
-    command.get_arguments().find(|arg| arg.get_id() == flag)
 }
 
 /// What was typed.
@@ -247,7 +202,7 @@ impl Settings {
     /// Two flags of one layer that exclude each other.
     pub fn merge(command: &Command, layers: Vec<Layer>) -> Result<Self, Usage> {
         let conflicts = Conflicts::of(command);
-        let (kept, notes) = secret::with_their_hosts(command, layers);
+        let (kept, notes) = hosts::with_their_hosts(command, layers);
         let mut all = Layer::new();
         for layer in kept {
             let stronger = all.len();

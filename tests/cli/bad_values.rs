@@ -3,7 +3,7 @@
 
 use crate::support::mqkit;
 use clap::{Arg, Command};
-use mqkit::cli::settings::{by_long, can_be_set, takes_values};
+use mqkit::cli::flags::{by_long, can_be_set, takes_values};
 use mqkit::commands;
 use predicates::prelude::*;
 use predicates::str::contains;

@@ -3,7 +3,7 @@
 use super::{CONNACK_311, DISCONNECT, expect, send};
 use crate::support::mqkit;
 use crate::support::peer::{Peer, Step};
-use mqkit::cli::settings::{can_be_set, takes_values};
+use mqkit::cli::flags::{can_be_set, takes_values};
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs;

@@ -3,7 +3,8 @@
 
 use super::words::{self, wanted};
 use crate::cli::Usage;
-use crate::cli::settings::{Layer, Origin, Setting, least_values, takes_values};
+use crate::cli::flags::{least_values, takes_values};
+use crate::cli::settings::{Layer, Origin, Setting};
 use crate::net::file::{self, Until};
 use clap::{Command, Id};
 use std::ffi::{OsStr, OsString};

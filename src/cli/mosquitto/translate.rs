@@ -3,8 +3,9 @@
 use super::tools::Tool;
 use super::{options_file, words};
 use crate::cli::Usage;
+use crate::cli::flags::by_id;
 use crate::cli::settings::layers::LIMITS;
-use crate::cli::settings::{Layer, Origin, Setting, Settings, by_id, gathered};
+use crate::cli::settings::{Layer, Origin, Setting, Settings, gathered};
 use crate::cli::values::Time;
 use crate::net::file::Until;
 use clap::{Command, Id};

@@ -2,7 +2,8 @@
 //! not know what the flags mean; the definition of a command says which there are.
 
 use crate::cli::Usage;
-use crate::cli::settings::{Layer, Origin, Setting, by_long, least_values, takes_values};
+use crate::cli::flags::{by_long, least_values, takes_values};
+use crate::cli::settings::{Layer, Origin, Setting};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 

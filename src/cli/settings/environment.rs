@@ -1,6 +1,7 @@
 //! The flags that the environment sets, and the names of its variables. It must not know what they mean.
 
-use super::{Layer, Origin, Setting, by_id, can_be_set, least_values, without_rivals};
+use super::{Layer, Origin, Setting, without_rivals};
+use crate::cli::flags::{by_id, can_be_set, least_values};
 use crate::cli::{Connection, Usage};
 use clap::{Arg, Args, Command};
 use std::ffi::OsString;

@@ -1,8 +1,9 @@
 //! TOML files: the configuration file with defaults at its top, `[profile.NAME]` tables for brokers, and a table for each
 //! subcommand; and scenarios. They must not know what flags mean: the definition of the command says which there are.
 
-use super::{Layer, Origin, Setting, by_long, can_be_set, least_values, takes_values};
+use super::{Layer, Origin, Setting};
 use crate::cli::Usage;
+use crate::cli::flags::{by_long, can_be_set, least_values, takes_values};
 use crate::nearest::nearest;
 use crate::net::file::{Until, read_text};
 use clap::{Arg, ArgAction, Command};

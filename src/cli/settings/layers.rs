@@ -2,33 +2,14 @@
 //! the flags mean.
 
 use super::file::{self, Reader};
-use super::typed::path;
 use super::{Layer, Settings, environment, gathered, typed_words};
 use crate::cli::Usage;
 use crate::cli::mosquitto::options_file;
 use crate::cli::values::Time;
 use crate::net::file::Until;
 use clap::{ArgMatches, Command};
-use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-/// The flags that say what is read and shown.
-#[derive(Debug, clap::Args, Deserialize)]
-pub struct ConfigFlags {
-    /// Read flags from a file, as mosquitto_pub does: one on a line, its value behind a blank
-    #[arg(short, long, value_name = "FILE")]
-    #[serde(deserialize_with = "path")]
-    options: Option<PathBuf>,
-
-    /// Take [profile.NAME] of the configuration file before the rest of it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// Print what the connection's flags are set to, and where, and end; passwords are masked
-    #[arg(long)]
-    print_config: bool,
-}
 
 /// The flags that limit the whole run.
 pub(in crate::cli) const LIMITS: &[&str] = &["deadline", "timeout"];

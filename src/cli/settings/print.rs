@@ -1,7 +1,8 @@
 //! `--print-config`: the connection's flags as TOML, each with its origin behind it; secrets are masked. It must not know
 //! what the flags mean.
 
-use super::{Origin, Settings, can_be_set, takes_values, truth};
+use super::{Origin, Settings, truth};
+use crate::cli::flags::{can_be_set, takes_values};
 use crate::cli::secret;
 use clap::{Arg, ArgAction, Command};
 use std::fmt::Display;

@@ -2,7 +2,7 @@
 //! further flags. A field is an `Option`, a `Vec` or a `bool`. An error names the flag, and where it was set.
 
 use super::{Origin, Setting, truth};
-use crate::cli::{Usage, secret};
+use crate::cli::{Usage, flags, secret};
 use clap::{Arg, Command};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, SeqAccess, Visitor};
@@ -164,7 +164,7 @@ impl Values<'_> {
     }
 
     fn arg(&self) -> Option<&Arg> {
-        super::by_id(self.command, self.setting?.flag.as_str())
+        flags::by_id(self.command, self.setting?.flag.as_str())
     }
 
     /// With the value, the flag and its origin.
@@ -174,7 +174,7 @@ impl Values<'_> {
         };
         let value = self.word().to_string_lossy().into_owned();
         let value = secret::masked(setting.flag.as_str(), &[value]).concat();
-        let arg = super::shown(arg);
+        let arg = flags::shown(arg);
         self.said(Fault::Bare(format!("invalid value '{value}' for '{arg}': {why}")))
     }
 
