@@ -8,6 +8,7 @@ pub mod message;
 pub mod packet;
 mod pad;
 mod pretty;
+pub mod received;
 pub mod report;
 pub mod stats;
 mod style;

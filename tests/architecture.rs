@@ -275,7 +275,6 @@ const CYCLES: &[&[&str]] = &[
     &["net/ciphers", "net/pem", "net/tls"],
     &["net/error", "net/http", "net/proxy", "net/websocket"],
     &["net/explain", "net/trust"],
-    &["output/message", "output/template"],
     &[
         "protocol/error",
         "protocol/field",

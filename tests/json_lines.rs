@@ -4,8 +4,9 @@
 use crate::output::explain;
 use bytes::{Bytes, BytesMut};
 use mqkit::input::packets::Message;
-use mqkit::output::message::{Format, Received, Shape};
+use mqkit::output::message::{Format, Shape};
 use mqkit::output::packet::{Options, json};
+use mqkit::output::received::Received;
 use mqkit::protocol::{Packet, PacketId, Properties, PropertyId, PropertyValue, Publish, QoS, Sender, Utf8, Version};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -1,9 +1,9 @@
 //! The format strings of `-F`, compiled once. It must not know where the output goes.
 
 use super::escape;
-use super::message::{Received, write_json, write_parsed_payload, write_payload};
 use super::pad::Pad;
 use super::pretty;
+use super::received::{Received, write_json, write_parsed_payload, write_payload};
 use crate::protocol::PropertyId;
 use jiff::tz::TimeZone;
 use std::io::Write as _;

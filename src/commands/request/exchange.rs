@@ -5,7 +5,8 @@ use crate::client;
 use crate::commands::conversation::{Conversation, Output, Reason, Task, Turn, Waiting};
 use crate::commands::payload::{Payload, Reading};
 use crate::exit::Outcome;
-use crate::output::message::{Format, Received};
+use crate::output::message::Format;
+use crate::output::received::Received;
 use crate::protocol::{
     Connack, PacketType, Properties, PropertyId, PropertyValue, Publish, QoS, ReasonCode, Subscription, Utf8, Version,
 };

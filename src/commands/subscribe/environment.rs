@@ -2,7 +2,7 @@
 //! how the command is run.
 
 use crate::base64;
-use crate::output::message::properties_json;
+use crate::output::received::properties_json;
 use crate::protocol::{Properties, PropertyId, PropertyValue, Publish};
 use std::collections::BTreeSet;
 
