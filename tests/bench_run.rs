@@ -170,6 +170,12 @@ fn samples(measured: &Measured, measure: Measure) -> u64 {
         .map_or(0, bench::histogram::Histogram::len)
 }
 
+/// What was broken, a line each.
+fn broken(measured: &Measured) -> String {
+    let texts = measured.broken.iter().map(|breach| breach.text.as_str());
+    texts.collect::<Vec<_>>().join("\n")
+}
+
 /// What holds whatever happens.
 fn check_conservation(measured: &Measured, qos: u8) {
     let counts = measured.record.counts;

@@ -285,7 +285,7 @@ impl Connection {
             client,
             topic: url.and_then(|url| url.topic),
             properties: self.properties(),
-            limits: [time(self.deadline), needs.timeout].into_iter().flatten().collect(),
+            limits: self.limits(needs).collect(),
             started,
             console: self.console(),
             as_mosquitto,
@@ -342,8 +342,12 @@ impl Connection {
     /// How long a file that is a pipe may take.
     #[must_use]
     pub fn until(&self, needs: &Needs<'_>, invocation: Invocation) -> Until {
-        let limits = [time(self.deadline), needs.timeout];
-        Until::new(invocation.started, limits.into_iter().flatten().min())
+        Until::new(invocation.started, self.limits(needs).min())
+    }
+
+    /// Limits of the whole run.
+    fn limits(&self, needs: &Needs<'_>) -> impl Iterator<Item = Duration> {
+        [time(self.deadline), needs.timeout].into_iter().flatten()
     }
 
     /// What is said on stderr.

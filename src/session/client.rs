@@ -259,10 +259,7 @@ impl Client {
         if self.link.output.len() > before {
             self.ping.sent(now);
         }
-        published.map_err(|error| match error {
-            Error::Encode(error) => PublishError::Encode(error),
-            _ => PublishError::Encode(EncodeError::PacketTooLong(0)),
-        })
+        published.map_err(PublishError::Encode)
     }
 
     /// What CONNACK forbids.

@@ -123,10 +123,8 @@ impl Link {
         Ok(())
     }
 
-    fn answer(&mut self, packet: Option<Packet>) -> Result<(), Error> {
-        packet
-            .map_or(Ok(()), |packet| self.send(&packet))
-            .map_err(Error::Encode)
+    fn answer(&mut self, packet: Option<Packet>) -> Result<(), EncodeError> {
+        packet.map_or(Ok(()), |packet| self.send(&packet))
     }
 
     /// Begins a connection; what has to be sent (again) goes out with the next [`Self::pump`].
@@ -170,7 +168,7 @@ impl Link {
     }
 
     /// Sends a message, or keeps it until everything before it is sent and the window is open.
-    pub(super) fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), Error> {
+    pub(super) fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), EncodeError> {
         if self.has_room_for(publish.qos) {
             return self.send_new(publish, 0, now);
         }
@@ -179,7 +177,7 @@ impl Link {
     }
 
     /// Moves messages from the delivery into the output buffer, as far as window and buffer allow.
-    pub(super) fn pump(&mut self, now: Instant) -> Result<(), Error> {
+    pub(super) fn pump(&mut self, now: Instant) -> Result<(), EncodeError> {
         while self.open && self.output.len() < OUTPUT_LIMIT {
             if let Some(packet) = self.delivery.poll_resend(now) {
                 self.resend(packet)?;
@@ -192,7 +190,7 @@ impl Link {
         Ok(())
     }
 
-    fn resend(&mut self, packet: Packet) -> Result<(), Error> {
+    fn resend(&mut self, packet: Packet) -> Result<(), EncodeError> {
         let Packet::Publish(publish) = packet else {
             return self.answer(Some(packet));
         };
@@ -204,7 +202,7 @@ impl Link {
         Ok(())
     }
 
-    fn send_new(&mut self, mut publish: Publish, connections: u32, now: Instant) -> Result<(), Error> {
+    fn send_new(&mut self, mut publish: Publish, connections: u32, now: Instant) -> Result<(), EncodeError> {
         if publish.qos == QoS::AtMostOnce {
             self.send_publish(&publish)?;
             return Ok(());
@@ -217,7 +215,7 @@ impl Link {
     }
 
     /// False for a message that is dropped because it is larger than the peer takes.
-    fn send_publish(&mut self, publish: &Publish) -> Result<bool, Error> {
+    fn send_publish(&mut self, publish: &Publish) -> Result<bool, EncodeError> {
         let sent = if self.version != Version::V5 && !publish.properties.is_empty() && self.sender == Sender::Client {
             // A message from a client of version 5 goes to one of 3.1.1 without what that one cannot read; until here
             // they were needed for its expiry.
@@ -236,7 +234,7 @@ impl Link {
                 self.too_large += 1;
                 Ok(false)
             }
-            Err(error) => Err(Error::Encode(error)),
+            Err(error) => Err(error),
         }
     }
 
@@ -338,7 +336,7 @@ impl Link {
         if !self.open {
             return Ok(());
         }
-        self.answer(answer)
+        Ok(self.answer(answer)?)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -142,7 +142,7 @@ impl Server {
             peer_limit: self.peer_limit,
         };
         self.link.open(agreement, now);
-        self.link.pump(now)
+        Ok(self.link.pump(now)?)
     }
 
     /// Answers CONNECT with a failure.
@@ -260,7 +260,7 @@ impl Server {
         if self.state != State::Connected {
             return Ok(());
         }
-        self.link.pump(now)
+        Ok(self.link.pump(now)?)
     }
 
     /// Explains what was read, up to the next event; `None` when more bytes are needed.

@@ -1,8 +1,8 @@
 //! What a broker does wrong is counted exactly, and told when the standard forbids it.
 
 use super::{
-    Embedded, against, against_with, at_once, check_conservation, check_whole, load, measure, open, samples, setup,
-    watch,
+    Embedded, against, against_with, at_once, broken, check_conservation, check_whole, load, measure, open, samples,
+    setup, watch,
 };
 use crate::support::scripted::{Fault, Policy, Scripted};
 use mqkit::bench::failure::Kind;
@@ -58,12 +58,7 @@ fn losses_are_counted_and_break_qos_1_and_2() {
             "{counts:?}"
         );
         check_conservation(&measured, qos);
-        let broken = measured
-            .broken
-            .iter()
-            .map(|breach| breach.text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n");
+        let broken = broken(&measured);
         assert_eq!(broken.is_empty(), qos == 0, "QoS {qos}: {broken}");
         assert!(qos == 0 || broken.contains('4'), "{broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 296);
@@ -149,12 +144,7 @@ fn duplicates_are_counted_and_allowed_at_qos_1_only() {
         );
         assert_eq!((counts.out_of_order, counts.foreign), (0, 0), "{counts:?}");
         check_conservation(&measured, qos);
-        let broken = measured
-            .broken
-            .iter()
-            .map(|breach| breach.text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n");
+        let broken = broken(&measured);
         assert_eq!(broken.is_empty(), qos == 1, "QoS {qos}: {broken}");
         assert_eq!(samples(&measured, Measure::DeliveryResponse), 300);
     });
