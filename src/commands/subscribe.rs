@@ -285,8 +285,7 @@ impl Args {
         let filters = texts(&filters);
         let shared = filters.iter().find(|filter| Shared::parse(filter).is_some());
         if let Some(filter) = shared.filter(|_| self.no_local) {
-            let filter = filter.escape_debug();
-            let text = format!("--no-local must not be used with a shared subscription, \"{filter}\" [MQTT-3.8.3-4]");
+            let text = format!("--no-local must not be used with a shared subscription, {filter:?} [MQTT-3.8.3-4]");
             return Err(Usage::Bad(text));
         }
         // Those that are to be removed have to come, although they are not shown.

@@ -100,9 +100,10 @@ impl std::ops::Deref for Utf8 {
     }
 }
 
+/// As messages show it: in quotes, without control characters.
 impl fmt::Debug for Utf8 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        write!(f, "\"{}\"", self.as_str().escape_debug())
     }
 }
 
@@ -524,7 +525,7 @@ pub(super) trait Put: BufMut {
             return Err(EncodeError::PacketTooLong(number));
         }
         let mut rest = number;
-        for _ in 1..varint_size(number) {
+        while rest >= 0x80 {
             self.put_u8(0x80 | low_bits(rest));
             rest >>= 7;
         }

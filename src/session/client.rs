@@ -264,13 +264,12 @@ impl Client {
 
     /// What CONNACK forbids.
     fn check(&self, publish: &Publish) -> Result<(), PublishError> {
-        let size = publish.size(self.options.version).map_err(PublishError::Encode)?;
+        // What can be written at once is measured there.
+        if !self.link.has_room_for(publish.qos) {
+            self.link.check_waiting(publish).map_err(PublishError::Encode)?;
+        }
         if !self.link.is_open() {
             return Ok(());
-        }
-        let limit = self.link.peer_limit();
-        if size > limit {
-            return Err(PublishError::Encode(EncodeError::ExceedsPeerLimit { size, limit }));
         }
         if let Some(maximum) = self.maximum_qos.filter(|max| u32::from(u8::from(publish.qos)) > *max) {
             return Err(PublishError::QosNotSupported(publish.qos, maximum));

@@ -22,10 +22,7 @@ pub enum Error {
     Disconnected(Reply),
     /// The broker has a session of this client identifier that this run has no state of, and may not go on with
     /// `[MQTT-3.2.2-4]`: see [`super::Options::adopt_session`]. The next connection, due at once, begins a new one.
-    #[error(
-        "the broker has a session of \"{}\" that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]",
-        .0.escape_debug()
-    )]
+    #[error("the broker has a session of {0:?} that this run knows nothing of: beginning a new one [MQTT-3.2.2-4]")]
     ForeignSession(Utf8),
     /// That session was ended by a connection of its own, as 3.1 and 3.1.1 need it; the next one, due at once, begins
     /// the session that was asked for. It is no failure.

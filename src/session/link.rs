@@ -69,11 +69,6 @@ impl Link {
         }
     }
 
-    /// Largest packet that the peer accepts, in bytes.
-    pub(super) fn peer_limit(&self) -> usize {
-        self.peer_limit
-    }
-
     /// The next packet, when it is there.
     pub(super) fn receive(&mut self) -> Result<Option<Packet>, Error> {
         let Some(frame) = frame::split(&mut self.input, self.own_limit)? else {
@@ -90,15 +85,11 @@ impl Link {
 
     /// Takes back what was written from here on when it is too large for the peer.
     fn check_size(&mut self, before: usize) -> Result<(), EncodeError> {
-        let size = self.output.len() - before;
-        if size > self.peer_limit {
+        let fits = self.within_limit(self.output.len() - before);
+        if fits.is_err() {
             self.output.truncate(before);
-            return Err(EncodeError::ExceedsPeerLimit {
-                size,
-                limit: self.peer_limit,
-            });
         }
-        Ok(())
+        fits
     }
 
     /// Sends a packet that is to be acknowledged; one that cannot be written is not waited for.
@@ -165,6 +156,19 @@ impl Link {
 
     pub(super) fn output_has_room(&self) -> bool {
         self.output.len() < OUTPUT_LIMIT
+    }
+
+    /// Whether a message that has to wait can be sent at all, as far as is known now.
+    pub(super) fn check_waiting(&self, publish: &Publish) -> Result<(), EncodeError> {
+        self.within_limit(publish.size(self.version)?)
+    }
+
+    fn within_limit(&self, size: usize) -> Result<(), EncodeError> {
+        let limit = self.peer_limit;
+        match size > limit {
+            true => Err(EncodeError::ExceedsPeerLimit { size, limit }),
+            false => Ok(()),
+        }
     }
 
     /// Sends a message, or keeps it until everything before it is sent and the window is open.

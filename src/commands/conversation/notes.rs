@@ -100,9 +100,8 @@ impl Notes {
                 false => ", a new session",
             };
             self.debug(format_args!(
-                "connected to {target} as \"{}\", MQTT {}{stream}{session}",
-                options.client_id.escape_debug(),
-                options.version
+                "connected to {target} as {:?}, MQTT {}{stream}{session}",
+                options.client_id, options.version
             ));
         }
         let uncertain = client.take_uncertain();
@@ -140,17 +139,15 @@ impl Notes {
             .filter(|oldest| oldest.connections == PATTERN)
         {
             self.note(format_args!(
-                "the message of {} bytes to \"{}\" was sent on {PATTERN} connections, and none of them outlived it: is it \
+                "the message of {} bytes to {:?} was sent on {PATTERN} connections, and none of them outlived it: is it \
                  larger than the broker takes?",
-                oldest.size,
-                oldest.publish.topic.escape_debug()
+                oldest.size, oldest.publish.topic
             ));
         } else if short_lived == PATTERN {
-            let id = client.session().options().client_id.clone();
             self.note(format_args!(
                 "the broker ended {PATTERN} connections in a row within seconds: is there another client with the \
-                 identifier \"{}\"?",
-                id.escape_debug()
+                 identifier {:?}?",
+                session.options().client_id
             ));
         }
     }

@@ -254,21 +254,23 @@ impl Publisher {
     /// A message of the source, and with it those that are there already.
     fn take(&mut self, talk: &mut Conversation, next: anyhow::Result<Option<Item>>) {
         let mut next = next;
-        loop {
+        while self.failure.is_none() {
             match next {
-                Err(error) => self.failure = Some(error),
-                Ok(None) => {}
-                Ok(Some(item)) if self.is_unchanged(talk, &item) => {}
+                Err(error) => {
+                    self.failure = Some(error);
+                    return;
+                }
+                Ok(None) => return,
+                Ok(Some(item)) if self.is_unchanged(talk, &item) => return,
                 Ok(Some(item)) if matches!(self.pace, Pace::AtOnce) && talk.client.is_ready() => {
                     self.publish(talk, item);
-                    if self.failure.is_none() && talk.client.is_ready() {
-                        next = self.source.buffered();
-                        continue;
-                    }
+                    next = self.source.buffered();
                 }
-                Ok(Some(item)) => self.held = Some(item),
+                Ok(Some(item)) => {
+                    self.held = Some(item);
+                    return;
+                }
             }
-            return;
         }
     }
 
@@ -293,7 +295,7 @@ impl Publisher {
             }
             Err(error) => {
                 let line = line.map(|line| format!("line {line} ")).unwrap_or_default();
-                let context = format!("cannot publish {line}to \"{}\"", topic.escape_debug());
+                let context = format!("cannot publish {line}to {topic:?}");
                 self.failure = Some(anyhow::Error::new(error).context(context));
             }
         }
@@ -301,10 +303,11 @@ impl Publisher {
 
     fn published(&mut self, talk: &mut Conversation, publish: &Publish, answer: &Reply) {
         let reason = answer.reason;
-        let topic = publish.topic.escape_debug();
         if reason.is_failure() {
             self.totals.refused(reason);
-            return talk.notes.refused(format_args!("the message to \"{topic}\""), answer);
+            return talk
+                .notes
+                .refused(format_args!("the message to {:?}", publish.topic), answer);
         }
         self.totals.acknowledged();
         let downgraded = answer.packet == PacketType::Puback && publish.qos == QoS::ExactlyOnce;
@@ -313,7 +316,8 @@ impl Publisher {
                 .note("the broker answers QoS 2 with PUBACK: the messages are delivered at QoS 1");
         }
         if reason != ReasonCode::SUCCESS {
-            talk.notes.debug(format_args!("message to \"{topic}\": {reason}"));
+            talk.notes
+                .debug(format_args!("message to {:?}: {reason}", publish.topic));
         }
     }
 

@@ -193,15 +193,14 @@ impl Task for Exchange {
         if self.output.is_writing() {
             return Waiting::Work("writing to standard output".to_owned());
         }
-        let topic = self.options.response_topic.as_ref().map(|topic| topic.escape_debug());
-        Waiting::Broker(match (self.sent, topic) {
+        Waiting::Broker(match (self.sent, &self.options.response_topic) {
             (Some(_), Some(topic)) => {
-                let (to, count) = (self.options.request.topic.escape_debug(), self.options.count);
+                let (to, count) = (&self.options.request.topic, self.options.count);
                 let so_far = match self.taken {
                     0 => String::new(),
                     taken => format!(" ({taken} of {count} are there)"),
                 };
-                format!("waiting for the response on \"{topic}\" to the request to \"{to}\"{so_far}")
+                format!("waiting for the response on {topic:?} to the request to {to:?}{so_far}")
             }
             _ => format!("waiting for SUBACK from {}", talk.client.target()),
         })
@@ -218,8 +217,7 @@ impl Exchange {
             Some(topic) => topic,
             None => self.new_topic(talk, connack)?,
         };
-        talk.notes
-            .debug(format_args!("the response topic is \"{}\"", topic.escape_debug()));
+        talk.notes.debug(format_args!("the response topic is {topic:?}"));
         self.options.response_topic = Some(topic.clone());
         let subscription = Subscription {
             filter: topic,
@@ -239,8 +237,7 @@ impl Exchange {
             match topic.parse() {
                 Ok(TopicName(topic)) => return Ok(topic),
                 Err(error) => talk.notes.note(format_args!(
-                    "the broker's response information \"{}\" is of no use: {error}",
-                    information.escape_debug()
+                    "the broker's response information {information:?} is of no use: {error}"
                 )),
             }
         }
@@ -255,11 +252,10 @@ impl Exchange {
         properties: &Properties,
     ) -> anyhow::Result<()> {
         for (filter, reason) in granted {
-            let shown = filter.escape_debug();
             if reason.is_failure() {
                 let answer = Reply::new(PacketType::Suback, *reason, properties);
                 talk.notes.refused(
-                    format_args!("the subscription to the response topic \"{shown}\""),
+                    format_args!("the subscription to the response topic {filter:?}"),
                     &answer,
                 );
                 if self.generated {
@@ -271,7 +267,7 @@ impl Exchange {
             if reason.0 < u8::from(self.options.request.qos) {
                 let asked = self.options.request.qos;
                 talk.notes.note(format_args!(
-                    "the broker grants QoS {} to \"{shown}\", asked for {asked}",
+                    "the broker grants QoS {} to {filter:?}, asked for {asked}",
                     reason.0
                 ));
             }
@@ -296,22 +292,21 @@ impl Exchange {
             }
         }
         self.sent = Some(Instant::now());
-        let topic = self.options.request.topic.escape_debug();
         let sent = talk.client.publish(request);
-        sent.with_context(|| format!("cannot send the request to \"{topic}\""))
+        sent.with_context(|| format!("cannot send the request to {:?}", self.options.request.topic))
     }
 
     /// What became of the request.
     fn published(&mut self, talk: &mut Conversation, answer: &Reply) {
         let reason = answer.reason;
-        let topic = self.options.request.topic.escape_debug();
+        let topic = &self.options.request.topic;
         if reason.is_failure() {
-            talk.notes.refused(format_args!("the request to \"{topic}\""), answer);
+            talk.notes.refused(format_args!("the request to {topic:?}"), answer);
             self.outcome = Some(Outcome::Refused(reason));
         } else if reason == ReasonCode::NO_MATCHING_SUBSCRIBERS && !self.lost && self.taken == 0 {
             // A request that was sent twice may have found someone the first time.
             talk.notes
-                .insist(format_args!("no response: nobody is subscribed to \"{topic}\""));
+                .insist(format_args!("no response: nobody is subscribed to {topic:?}"));
             talk.notes.hint("start the responder before the request");
             self.outcome = Some(Outcome::No);
         } else {
@@ -322,9 +317,8 @@ impl Exchange {
     /// Takes a message for a response and begins to write it, or says why not.
     fn received(&mut self, talk: &mut Conversation, publish: &Publish, handle: AckHandle) -> anyhow::Result<()> {
         if let Some(why) = self.why_not(talk, publish) {
-            let topic = publish.topic.escape_debug();
             talk.notes
-                .debug(format_args!("ignored a message to \"{topic}\": {why}"));
+                .debug(format_args!("ignored a message to {:?}: {why}", publish.topic));
             return Ok(talk.client.acknowledge(handle)?);
         }
         let took = self.sent.map(|sent| sent.elapsed());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub(super) fn settle(client: &mut Client, pending: PendingAck) -> anyhow::Result<()> {
     client.acknowledge(pending.handle)?;
     if let Some(topic) = pending.remove {
-        let shown = format!("cannot remove the retained message on \"{}\"", topic.escape_debug());
+        let shown = format!("cannot remove the retained message on {topic:?}");
         let removal = Publish {
             retain: true,
             ..Publish::new(topic, QoS::AtLeastOnce, Bytes::new())

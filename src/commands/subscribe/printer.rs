@@ -91,8 +91,8 @@ impl Printer {
     fn complain(&self, publish: &Publish) {
         if let Some(size) = self.format.wanted_size(&publish.payload) {
             self.console.note(format_args!(
-                "the payload on \"{}\" has {} bytes, and the format wants a number of {size}",
-                publish.topic.escape_debug(),
+                "the payload on {:?} has {} bytes, and the format wants a number of {size}",
+                publish.topic,
                 publish.payload.len()
             ));
         }

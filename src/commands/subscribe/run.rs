@@ -137,10 +137,8 @@ impl Subscriber {
             }
             (Outcome::Done, None) if self.complete && self.retained_end.is_some() && self.taken == 0 => {
                 for subscription in &self.requested.subscriptions {
-                    let filter = subscription.filter.escape_debug();
-                    console.note(format_args!(
-                        "there is no retained message for \"{filter}\" on {target}"
-                    ));
+                    let filter = &subscription.filter;
+                    console.note(format_args!("there is no retained message for {filter:?} on {target}"));
                 }
                 Outcome::No
             }
@@ -230,9 +228,8 @@ impl Task for Subscriber {
             session::Event::Published { publish, answer } => {
                 if answer.reason.is_failure() {
                     self.refused.get_or_insert(answer.reason);
-                    let topic = publish.topic.escape_debug();
                     let what = if publish.retain { "to remove" } else { "the reply to" };
-                    talk.notes.refused(format_args!("{what} \"{topic}\""), &answer);
+                    talk.notes.refused(format_args!("{what} {:?}", publish.topic), &answer);
                 }
                 return Ok(());
             }
@@ -378,23 +375,22 @@ impl Subscriber {
         properties: &Properties,
     ) -> Option<ReasonCode> {
         for (filter, reason) in granted {
-            let shown = filter.escape_debug();
             if reason.is_failure() {
                 let answer = Reply::new(PacketType::Suback, *reason, properties);
                 talk.notes
-                    .refused(format_args!("the subscription to \"{shown}\""), &answer);
+                    .refused(format_args!("the subscription to {filter:?}"), &answer);
                 continue;
             }
             let mut asked = self.requested.subscriptions.iter();
             let asked = asked.find(|subscription| subscription.filter == *filter);
             if let Some(asked) = asked.filter(|asked| u8::from(asked.qos) > reason.0) {
                 talk.notes.note(format_args!(
-                    "the broker grants QoS {} to \"{shown}\", asked for {}",
+                    "the broker grants QoS {} to {filter:?}, asked for {}",
                     reason.0, asked.qos
                 ));
             }
             talk.notes
-                .debug(format_args!("subscribed to \"{shown}\" at QoS {}", reason.0));
+                .debug(format_args!("subscribed to {filter:?} at QoS {}", reason.0));
         }
         self.first_refusal(granted.iter().map(|(_, reason)| *reason))
     }
@@ -408,15 +404,14 @@ impl Subscriber {
         properties: &Properties,
     ) -> Option<ReasonCode> {
         for (index, filter) in filters.iter().enumerate() {
-            let shown = filter.escape_debug();
             let reason = reasons.get(index).copied().unwrap_or(ReasonCode::SUCCESS);
             if reason.is_failure() {
                 let answer = Reply::new(PacketType::Unsuback, reason, properties);
                 talk.notes
-                    .refused(format_args!("to unsubscribe from \"{shown}\""), &answer);
+                    .refused(format_args!("to unsubscribe from {filter:?}"), &answer);
             } else {
                 let name = reason.name_in(PacketType::Unsuback);
-                talk.notes.debug(format_args!("unsubscribed from \"{shown}\": {name}"));
+                talk.notes.debug(format_args!("unsubscribed from {filter:?}: {name}"));
             }
         }
         self.requested.unsubscribe.retain(|filter| !filters.contains(filter));
@@ -507,15 +502,15 @@ impl Subscriber {
             (Err(failure), _) => Err(failure.to_string()),
         };
         let ended_here = commands.conclude(&finished, done.is_ok());
-        let topic = finished.publish.topic.escape_debug();
+        let topic = &finished.publish.topic;
         match done {
             Ok(()) => {}
             Err(_) if ended_here => talk.notes.insist(format_args!(
-                "ended the command for a message on \"{topic}\", which is not acknowledged"
+                "ended the command for a message on {topic:?}, which is not acknowledged"
             )),
             Err(why) => talk
                 .notes
-                .insist(format_args!("the command for a message on \"{topic}\" failed: {why}")),
+                .insist(format_args!("the command for a message on {topic:?} failed: {why}")),
         }
     }
 }

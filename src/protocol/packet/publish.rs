@@ -97,12 +97,15 @@ impl Publish {
         self.write(PacketType::Publish, version, buffer)
     }
 
-    pub(super) fn write(&self, packet: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
+    /// What follows the fixed header, of a message whose [`Self::remaining_length`] is known.
+    pub(super) fn write(&self, _: PacketType, version: Version, buffer: &mut BytesMut) -> Result<(), EncodeError> {
         buffer.put_text(&self.topic);
         if let Some(packet_id) = self.packet_id {
             buffer.put_u16(packet_id.get());
         }
-        super::put_properties(buffer, packet, version, &self.properties)?;
+        if version == Version::V5 {
+            self.properties.write(buffer)?;
+        }
         buffer.put_slice(&self.payload);
         Ok(())
     }
