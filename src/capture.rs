@@ -8,6 +8,7 @@ pub mod file;
 pub mod framer;
 pub mod network;
 pub mod search;
+mod side;
 pub mod stream;
 pub mod tcp;
 pub mod tls;
@@ -16,6 +17,7 @@ pub mod websocket;
 use crate::protocol::{Frame, Sender};
 use file::Item;
 use network::Network;
+pub use side::{PerSide, Side};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,32 +29,6 @@ use tls::KeyLog;
 /// What all streams together may hold back, in bytes: packets that are not whole, and beginnings that are not
 /// recognised yet.
 const MAX_HELD: usize = 512 << 20;
-
-/// One of the two ends of a TCP connection, as the sender of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// The end that opened the connection, as far as the capture shows it; else the sender of the first segment.
-    A,
-    /// The other end.
-    B,
-}
-
-impl Side {
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Self {
-        match self {
-            Self::A => Self::B,
-            Self::B => Self::A,
-        }
-    }
-
-    /// 0 for A, 1 for B.
-    #[must_use]
-    pub fn index(self) -> usize {
-        usize::from(self == Self::B)
-    }
-}
 
 /// Where and when something was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

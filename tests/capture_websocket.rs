@@ -2,7 +2,7 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 use mqkit::capture::websocket::{Guess, WebSocket};
-use mqkit::capture::{Note, Piece, Side, Unpacked};
+use mqkit::capture::{Note, PerSide, Piece, Side, Unpacked};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::iter::repeat_n;
@@ -15,7 +15,7 @@ const MASK: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 struct Ear {
     websocket: WebSocket,
     /// `None` for each missing byte.
-    bytes: [Vec<Option<u8>>; 2],
+    bytes: PerSide<Vec<Option<u8>>>,
     notes: Vec<Note>,
 }
 
@@ -32,7 +32,7 @@ impl Ear {
     }
 
     fn push(&mut self, side: Side, piece: Piece<'_>) {
-        let bytes = &mut self.bytes[side.index()];
+        let bytes = &mut self.bytes[side];
         let notes = &mut self.notes;
         self.websocket.push(side, piece, &mut |unpacked| match unpacked {
             Unpacked::Piece(Piece::Data(data)) => bytes.extend(data.iter().copied().map(Some)),
@@ -50,7 +50,7 @@ impl Ear {
     }
 
     fn take(&mut self, side: Side) -> Vec<Option<u8>> {
-        std::mem::take(&mut self.bytes[side.index()])
+        std::mem::take(&mut self.bytes[side])
     }
 }
 
@@ -339,7 +339,7 @@ fn http_without_websocket() {
         b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\n\x82\x02\xd0\x00",
     );
     ear.data(Side::A, &frame(0x82, MASK, &[0xc0, 0]));
-    assert_eq!(ear.bytes, [vec![], vec![]]);
+    assert_eq!(ear.bytes, PerSide::default());
     assert_eq!(
         ear.notes,
         [bad("the server does not grant it: HTTP/1.1 401 Unauthorized")]

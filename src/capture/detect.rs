@@ -3,7 +3,7 @@
 use super::search::{self, Evidence, Outcome, Search};
 use super::tls::Tls;
 use super::websocket::{Guess, WebSocket};
-use super::{Piece, Side};
+use super::{PerSide, Piece, Side};
 
 /// Where brokers listen, in the clear and with TLS.
 const PORTS: [u16; 2] = [1883, 8883];
@@ -39,7 +39,7 @@ pub enum Kind {
     /// WebSocket. The side is the client, where it shows.
     WebSocket(Option<Side>),
     /// MQTT. For each direction, whether it begins with its first packet for sure.
-    Mqtt([bool; 2]),
+    Mqtt(PerSide<bool>),
     /// Nothing of interest.
     Other,
 }
@@ -52,7 +52,7 @@ pub struct Detector {
     opened: bool,
     /// The ports say that it may be MQTT.
     likely: bool,
-    sides: [Seen; 2],
+    sides: PerSide<Seen>,
 }
 
 /// What one side sent.
@@ -75,13 +75,13 @@ impl Detector {
             inside,
             opened,
             likely,
-            sides: Default::default(),
+            sides: PerSide::default(),
         }
     }
 
     /// Takes the next piece; says what the stream is as soon as that is clear.
     pub fn push(&mut self, side: Side, piece: Piece<'_>) -> Option<Kind> {
-        let seen = &mut self.sides[side.index()];
+        let seen = &mut self.sides[side];
         match piece {
             Piece::Gap(_) => {
                 *seen = Seen {
@@ -112,14 +112,14 @@ impl Detector {
 
     /// Whether the first bytes that `side` sent are here.
     fn is_begin(&self, side: Side) -> bool {
-        self.opened && !self.sides[side.index()].gapped
+        self.opened && !self.sides[side].gapped
     }
 
     fn decide(&mut self, ended: bool) -> Option<Kind> {
         let mut open = false;
         let mut frames = None;
-        for side in [Side::A, Side::B] {
-            let first = &self.sides[side.index()].first;
+        for side in Side::BOTH {
+            let first = &self.sides[side].first;
             if first.is_empty() {
                 continue;
             }
@@ -140,7 +140,7 @@ impl Detector {
             match search::begins_with_connect(first) {
                 Some(true) => {
                     // A server does not speak before the CONNECT.
-                    return Some(Kind::Mqtt([0, 1].map(|side| !self.sides[side].gapped)));
+                    return Some(Kind::Mqtt(PerSide::of(|side| !self.sides[side].gapped)));
                 }
                 Some(false) => {}
                 None => open = true,
@@ -165,7 +165,7 @@ impl Detector {
             _ => {}
         }
         match packets {
-            Packets::Yes => return Some(Kind::Mqtt([self.is_begin(Side::A), self.is_begin(Side::B)])),
+            Packets::Yes => return Some(Kind::Mqtt(PerSide::of(|side| self.is_begin(side)))),
             Packets::Unknown => open = true,
             Packets::No => {}
         }
@@ -176,12 +176,12 @@ impl Detector {
     /// Whether there are packets although no CONNECT is seen.
     fn packets(&mut self, ended: bool) -> Packets {
         let opened = self.opened;
-        for seen in &mut self.sides {
+        for seen in [&mut self.sides.a, &mut self.sides.b] {
             if !seen.first.is_empty() {
                 seen.look(ended);
             }
         }
-        let [a, b] = &self.sides;
+        let PerSide { a, b } = &self.sides;
         if opened && !a.gapped {
             // The client speaks first, and not in the middle of a packet.
             if !self.likely || a.is_shifted() || b.is_shifted() && !b.gapped {

@@ -6,7 +6,7 @@ use super::framer::{Found, Framer};
 use super::tcp::Ends;
 use super::tls::{KeyLog, Tls};
 use super::websocket::WebSocket;
-use super::{Event, EventKind, Note, Piece, Side, Stamp, Unpacked};
+use super::{Event, EventKind, Note, PerSide, Piece, Side, Stamp, Unpacked};
 use crate::protocol::{Frame, PacketType, Sender};
 
 /// Frames that are held back until it is clear who is the client.
@@ -51,7 +51,7 @@ enum Level {
     Open(Box<Open>),
     Tls(Box<Tls>, Box<Self>),
     WebSocket(Box<WebSocket>, Box<Self>),
-    Mqtt(Box<[Framer; 2]>),
+    Mqtt(Box<PerSide<Framer>>),
     Other,
 }
 
@@ -65,7 +65,7 @@ struct Open {
     pieces: Vec<(Side, Stamp, Part)>,
     held: usize,
     /// Bytes of each direction that were given up.
-    passed: [u64; 2],
+    passed: PerSide<u64>,
 }
 
 #[derive(Debug)]
@@ -152,7 +152,7 @@ impl Level {
             detector: Detector::new(inside, opened, likely),
             pieces: Vec::new(),
             held: 0,
-            passed: [0; 2],
+            passed: PerSide::default(),
         }))
     }
 
@@ -198,7 +198,7 @@ impl Level {
             }
             Self::Mqtt(framers) => {
                 let mut found = |found| context.found(side, stamp, found);
-                framers[side.index()].push(piece, &mut found);
+                framers[side].push(piece, &mut found);
             }
             Self::Other => {}
         }
@@ -221,9 +221,9 @@ impl Level {
             }
             Self::Tls(_, inner) | Self::WebSocket(_, inner) => inner.finish(stamp, context),
             Self::Mqtt(framers) => {
-                for side in [Side::A, Side::B] {
+                for side in Side::BOTH {
                     let mut found = |found| context.found(side, stamp, found);
-                    framers[side.index()].finish(&mut found);
+                    framers[side].finish(&mut found);
                 }
             }
             Self::Other => {}
@@ -261,8 +261,8 @@ impl Level {
             Kind::Mqtt(aligned) => {
                 context.about.mqtt = true;
                 if let Some((_, stamp, _)) = open.pieces.first() {
-                    for side in [Side::A, Side::B] {
-                        let passed = open.passed[side.index()];
+                    for side in Side::BOTH {
+                        let passed = open.passed[side];
                         if passed > 0 {
                             context.found(side, *stamp, Found::Skipped(passed));
                         }
@@ -300,7 +300,7 @@ impl Open {
         }
         for (side, _, part) in self.pieces.drain(..) {
             if let Part::Data(bytes) = part {
-                self.passed[side.index()] += bytes.len() as u64;
+                self.passed[side] += bytes.len() as u64;
             }
         }
         self.held = 0;

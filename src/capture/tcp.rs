@@ -5,7 +5,7 @@ mod direction;
 mod mirrors;
 
 use super::network::Segment;
-use super::{Piece, Side, Stamp};
+use super::{PerSide, Piece, Side, Stamp};
 use direction::Direction;
 use mirrors::Mirrors;
 use std::collections::{HashMap, VecDeque};
@@ -119,8 +119,8 @@ impl Reassembler {
             return;
         };
         if let Some(mirrors) = &mut self.mirrors {
-            let index = connection.index(segment.source);
-            if connection.directions[index].is_untouched() && !segment.payload.is_empty() && !connection.mirror {
+            let side = connection.side(segment.source);
+            if connection.directions[side].is_untouched() && !segment.payload.is_empty() && !connection.mirror {
                 connection.mirror = mirrors.is_one(connection.number, segment, stamp);
             }
         }
@@ -197,10 +197,10 @@ struct Connection {
     number: u32,
     ends: Ends,
     /// What A sent and what B sent.
-    directions: [Direction; 2],
+    directions: PerSide<Direction>,
     /// Holes that will not be filled. While there is one, the other direction waits: what it says was said knowing the
     /// bytes that are missing, and comes behind them.
-    losses: [Option<Loss>; 2],
+    losses: PerSide<Option<Loss>>,
     /// Who sent the first FIN.
     first_fin: Option<Side>,
     closed: bool,
@@ -231,8 +231,8 @@ impl Connection {
                 b,
                 opened: segment.syn && !answer,
             },
-            directions: Default::default(),
-            losses: [None; 2],
+            directions: PerSide::default(),
+            losses: PerSide::default(),
             first_fin: None,
             closed: false,
             mirror: false,
@@ -240,8 +240,8 @@ impl Connection {
         }
     }
 
-    fn index(&self, source: SocketAddr) -> usize {
-        usize::from(source != self.ends.a)
+    fn side(&self, source: SocketAddr) -> Side {
+        if source == self.ends.a { Side::A } else { Side::B }
     }
 
     fn held(&self) -> usize {
@@ -250,16 +250,16 @@ impl Connection {
 
     /// True for a SYN that opens another connection on the same addresses and ports.
     fn contradicts(&self, segment: &Segment<'_>) -> bool {
-        let sent = &self.directions[self.index(segment.source)];
+        let sent = &self.directions[self.side(segment.source)];
         segment.syn && sent.contradicts(segment.sequence.wrapping_add(1))
     }
 
     /// True when the segment shows that bytes are lost.
     fn take(&mut self, segment: &Segment<'_>, stamp: Stamp, sink: &mut Sink<'_>) -> bool {
         self.last = stamp;
-        let me = self.index(segment.source);
-        let peer = 1 - me;
-        let (number, ends, side) = (self.number, self.ends, side(me));
+        let me = self.side(segment.source);
+        let peer = me.other();
+        let (number, ends) = (self.number, self.ends);
         if let Some(acknowledgement) = segment.acknowledgement.filter(|_| !segment.rst) {
             self.directions[peer].acknowledge(acknowledgement);
         }
@@ -273,23 +273,23 @@ impl Connection {
         }
         // What a RST carries is a message for people (RFC 9293, section 3.5.3).
         if !segment.rst {
-            let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(side, piece));
+            let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(me, piece));
             sent.take(sequence, segment.payload, segment.cut, stamp, hold, &mut emit);
         }
         if segment.fin {
             let length = segment.payload.len().saturating_add(segment.cut);
             #[allow(clippy::cast_possible_truncation, reason = "sequence numbers are modulo 2^32")]
             sent.end(sequence.wrapping_add(length as u32));
-            self.first_fin.get_or_insert(side);
+            self.first_fin.get_or_insert(me);
         }
         let found = self.settle(stamp, sink) || found;
         if segment.rst || self.directions.iter().any(|direction| direction.held() > MAX_WAITING) {
             self.give_up(stamp, sink);
         }
         if segment.rst {
-            self.close(side, true, stamp, sink);
+            self.close(me, true, stamp, sink);
         } else if self.directions.iter().all(Direction::is_over) {
-            self.close(self.first_fin.unwrap_or(side), false, stamp, sink);
+            self.close(self.first_fin.unwrap_or(me), false, stamp, sink);
         }
         found
     }
@@ -297,7 +297,7 @@ impl Connection {
     /// Gives up holes whose time is over and gives what is in order. True when there is a new hole.
     fn settle(&mut self, stamp: Stamp, sink: &mut Sink<'_>) -> bool {
         let mut found = false;
-        for me in [0, 1] {
+        for me in Side::BOTH {
             let patience = if self.is_one_way() {
                 ONE_WAY_SEGMENTS
             } else {
@@ -324,7 +324,7 @@ impl Connection {
     }
 
     /// Takes down that bytes of this direction are lost. True when that is new.
-    fn watch(&mut self, me: usize, stamp: Stamp) -> bool {
+    fn watch(&mut self, me: Side, stamp: Stamp) -> bool {
         let Some(limit) = self.lost(me).filter(|_| self.losses[me].is_none()) else {
             return false;
         };
@@ -337,8 +337,8 @@ impl Connection {
     }
 
     /// Offset behind bytes of this direction that will not come any more.
-    fn lost(&self, me: usize) -> Option<u64> {
-        if self.losses[1 - me].is_some() {
+    fn lost(&self, me: Side) -> Option<u64> {
+        if self.losses[me.other()].is_some() {
             // It is held back, and so is behind what is acknowledged.
             None
         } else if self.is_one_way() {
@@ -356,21 +356,26 @@ impl Connection {
     /// Gives what is in order, as far as no loss in the other direction holds it back; what was complete first is first.
     fn give_ready(&mut self, sink: &mut Sink<'_>) {
         loop {
-            let ready = |me: usize| self.directions[me].ready().filter(|_| self.losses[1 - me].is_none());
-            let me = match (ready(0), ready(1)) {
+            let ready = |me: Side| {
+                self.directions[me]
+                    .ready()
+                    .filter(|_| self.losses[me.other()].is_none())
+            };
+            let me = match (ready(Side::A), ready(Side::B)) {
                 (None, None) => return,
-                (Some(a), Some(b)) => usize::from(b < a),
-                (a, _) => usize::from(a.is_none()),
+                (Some(a), Some(b)) if b < a => Side::B,
+                (None, Some(_)) => Side::B,
+                (Some(_), _) => Side::A,
             };
             let (number, ends) = (self.number, self.ends);
-            let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(side(me), piece));
+            let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(me, piece));
             self.directions[me].give_next(&mut emit);
         }
     }
 
     /// Gives up the loss that was found at `since`.
     fn give_up_since(&mut self, since: Stamp, now: Stamp, sink: &mut Sink<'_>) {
-        for me in [0, 1] {
+        for me in Side::BOTH {
             if let Some(loss) = self.losses[me].filter(|loss| loss.since.record <= since.record) {
                 self.give_up_direction(me, loss.limit, now, sink);
                 self.losses[me] = None;
@@ -381,15 +386,15 @@ impl Connection {
 
     /// Gives up all holes.
     fn give_up(&mut self, stamp: Stamp, sink: &mut Sink<'_>) {
-        for me in [0, 1] {
+        for me in Side::BOTH {
             self.losses[me] = None;
             self.give_up_direction(me, u64::MAX, stamp, sink);
         }
     }
 
-    fn give_up_direction(&mut self, me: usize, limit: u64, stamp: Stamp, sink: &mut Sink<'_>) {
+    fn give_up_direction(&mut self, me: Side, limit: u64, stamp: Stamp, sink: &mut Sink<'_>) {
         let (number, ends) = (self.number, self.ends);
-        let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(side(me), piece));
+        let mut emit = |stamp, piece: Piece<'_>| sink(number, ends, stamp, Part::Piece(me, piece));
         self.directions[me].give_up(limit, stamp, &mut emit);
     }
 
@@ -409,10 +414,6 @@ impl Connection {
         }
         sink(self.number, self.ends, stamp, Part::Forgotten);
     }
-}
-
-fn side(index: usize) -> Side {
-    if index == 0 { Side::A } else { Side::B }
 }
 
 #[cfg(test)]

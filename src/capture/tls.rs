@@ -11,7 +11,7 @@ mod record;
 mod schedule;
 mod suite;
 
-use super::{Note, Out, Piece, Side, Unpacked};
+use super::{Note, Out, PerSide, Piece, Side, Unpacked};
 use agreement::{Agreement, Phase};
 pub use keylog::KeyLog;
 use record::{
@@ -42,7 +42,7 @@ const EARNED: u64 = 1024;
 #[derive(Debug, Default)]
 pub struct Tls {
     agreement: Agreement,
-    directions: [Direction; 2],
+    directions: PerSide<Direction>,
     noted: Noted,
     /// Where records are opened.
     scratch: Vec<u8>,
@@ -107,19 +107,19 @@ impl Tls {
 
     fn bytes(&mut self, side: Side, bytes: &[u8], keys: &KeyLog, out: Out<'_>) {
         // Out of the way, so that a record can be lent out while the rest changes.
-        let mut records = std::mem::take(&mut self.direction(side).records);
+        let mut records = std::mem::take(&mut self.directions[side].records);
         records.data(bytes);
-        while !self.direction(side).dead {
+        while !self.directions[side].dead {
             let in_place = !records.is_lost();
             let next = records.next();
             let Some(candidate) = next else {
                 if in_place && records.is_lost() {
-                    self.direction(side).miss(DOUBT);
+                    self.directions[side].miss(DOUBT);
                 }
                 break;
             };
             if in_place && candidate.lost {
-                self.direction(side).miss(DOUBT);
+                self.directions[side].miss(DOUBT);
             }
             let header = candidate.header;
             if self.record(side, &candidate, keys, out) {
@@ -128,7 +128,7 @@ impl Tls {
                 records.refused();
             }
         }
-        let direction = self.direction(side);
+        let direction = &mut self.directions[side];
         if !direction.dead {
             direction.records = records;
         }
@@ -138,17 +138,17 @@ impl Tls {
     fn record(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: Out<'_>) -> bool {
         let tls13 = self.agreement.is_tls13();
         let kind = candidate.header.kind;
-        if self.direction(side).phase == Phase::Clear {
+        if self.directions[side].phase == Phase::Clear {
             match kind {
                 HANDSHAKE => self.messages(side, candidate.body),
                 CHANGE_CIPHER_SPEC if self.agreement.is_complete() && !tls13 => {
-                    self.direction(side).phase = Phase::Application;
+                    self.directions[side].phase = Phase::Application;
                 }
                 APPLICATION_DATA if self.agreement.awaits_server(side, keys) => {
                     self.early_data(candidate.header, out);
                 }
                 APPLICATION_DATA => {
-                    self.direction(side).encrypted(tls13);
+                    self.directions[side].encrypted(tls13);
                     return self.open(side, candidate, keys, out);
                 }
                 _ => {}
@@ -164,7 +164,7 @@ impl Tls {
 
     /// Opens a record and leads on what it holds. False when it was only a candidate and is none.
     fn open(&mut self, side: Side, candidate: &Candidate<'_>, keys: &KeyLog, out: Out<'_>) -> bool {
-        if self.direction(side).opener.is_none() && !self.find_key(side, keys, out) {
+        if self.directions[side].opener.is_none() && !self.find_key(side, keys, out) {
             return true;
         }
         let mut scratch = std::mem::take(&mut self.scratch);
@@ -183,19 +183,19 @@ impl Tls {
 
     /// Makes the key that the next record wants. False when there is none, which ends the direction.
     fn find_key(&mut self, side: Side, keys: &KeyLog, out: Out<'_>) -> bool {
-        let phase = self.direction(side).phase;
+        let phase = self.directions[side].phase;
         let found = match self.agreement.key(side, phase, keys) {
             // Key logs may have the secrets of application data only.
             Err(_) if phase == Phase::Handshake && self.agreement.key(side, Phase::Application, keys).is_ok() => {
-                self.direction(side).phase = Phase::Application;
-                self.direction(side).miss(0);
+                self.directions[side].phase = Phase::Application;
+                self.directions[side].miss(0);
                 self.agreement.key(side, Phase::Application, keys)
             }
             found => found,
         };
         match found {
             Ok(opener) => {
-                self.direction(side).opener = Some(opener);
+                self.directions[side].opener = Some(opener);
                 true
             }
             Err(note) => {
@@ -213,7 +213,7 @@ impl Tls {
         keys: &KeyLog,
         scratch: &mut Vec<u8>,
     ) -> Option<Opened> {
-        let direction = self.direction(side);
+        let direction = &mut self.directions[side];
         let (phase, doubt) = (direction.phase, direction.doubt);
         let mut opener = direction.opener.take()?;
         let mut budget = direction.budget.unwrap_or(BUDGET);
@@ -237,10 +237,10 @@ impl Tls {
             found = hit.map(|(_, opened)| opened);
             opener = openers.swap_remove(index);
             if index > 0 {
-                self.direction(side).phase = Phase::Application;
+                self.directions[side].phase = Phase::Application;
             }
         }
-        let direction = self.direction(side);
+        let direction = &mut self.directions[side];
         direction.opener = Some(opener);
         if found.is_some() {
             direction.opened = true;
@@ -262,7 +262,7 @@ impl Tls {
             APPLICATION_DATA if !content.is_empty() => out(Unpacked::Piece(Piece::Data(content))),
             HANDSHAKE => self.messages(side, content),
             // TLS 1.2 negotiates again: the hellos before it say which key is next.
-            CHANGE_CIPHER_SPEC => self.direction(side).opener = None,
+            CHANGE_CIPHER_SPEC => self.directions[side].opener = None,
             _ => {}
         }
     }
@@ -270,7 +270,7 @@ impl Tls {
     /// A record did not open. False when it was only a candidate.
     fn failed(&mut self, side: Side, candidate: &Candidate<'_>, out: Out<'_>) -> bool {
         let early = self.agreement.sends_early_data(side);
-        let direction = self.direction(side);
+        let direction = &mut self.directions[side];
         if direction.budget.is_some_and(|budget| budget < LEAST) {
             let why = "no record opens behind a hole in the capture";
             self.refuse(side, Note::Undecryptable(why.to_owned()), out);
@@ -302,16 +302,16 @@ impl Tls {
 
     /// Handshake messages, encrypted or not.
     fn messages(&mut self, side: Side, mut bytes: &[u8]) {
-        while let Some(message) = self.direction(side).messages.next(&mut bytes) {
+        while let Some(message) = self.directions[side].messages.next(&mut bytes) {
             match message.kind {
                 CLIENT_HELLO => self.agreement.client_hello(side, &message.body),
                 SERVER_HELLO => self.agreement.server_hello(side, &message.body),
-                FINISHED if self.agreement.is_tls13() && self.direction(side).phase == Phase::Handshake => {
-                    self.direction(side).phase = Phase::Application;
-                    self.direction(side).opener = None;
+                FINISHED if self.agreement.is_tls13() && self.directions[side].phase == Phase::Handshake => {
+                    self.directions[side].phase = Phase::Application;
+                    self.directions[side].opener = None;
                 }
-                KEY_UPDATE if self.agreement.is_tls13() && self.direction(side).phase == Phase::Application => {
-                    let direction = self.direction(side);
+                KEY_UPDATE if self.agreement.is_tls13() && self.directions[side].phase == Phase::Application => {
+                    let direction = &mut self.directions[side];
                     direction.opener = direction.opener.as_ref().and_then(Opener::updated);
                 }
                 _ => {}
@@ -322,7 +322,7 @@ impl Tls {
     /// Bytes are missing.
     fn hole(&mut self, side: Side, size: u64, out: Out<'_>) {
         let tls13 = self.agreement.is_tls13();
-        let direction = self.direction(side);
+        let direction = &mut self.directions[side];
         if direction.dead {
             return;
         }
@@ -357,18 +357,10 @@ impl Tls {
             self.noted.refused = true;
             out(Unpacked::Note(note));
         }
-        *self.direction(side) = Direction {
+        self.directions[side] = Direction {
             dead: true,
             ..Direction::default()
         };
-    }
-
-    fn direction(&mut self, side: Side) -> &mut Direction {
-        let [a, b] = &mut self.directions;
-        match side {
-            Side::A => a,
-            Side::B => b,
-        }
     }
 }
 

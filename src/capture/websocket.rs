@@ -9,7 +9,7 @@ mod frame;
 mod handshake;
 mod inflate;
 
-use super::{Out, Piece, Side};
+use super::{Out, PerSide, Piece, Side};
 use direction::{Direction, Shared};
 use handshake::Opening;
 
@@ -20,7 +20,7 @@ const REACH: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub struct WebSocket {
     shared: Shared,
-    directions: [Direction; 2],
+    directions: PerSide<Direction>,
 }
 
 /// Whether the first bytes of a direction are an HTTP request that asks for WebSocket, the answer to it, or, in the
@@ -56,11 +56,6 @@ impl WebSocket {
 
     /// Takes the next piece of one direction; `out` gets what the messages hold, in order.
     pub fn push(&mut self, side: Side, piece: Piece<'_>, out: Out<'_>) {
-        let [a, b] = &mut self.directions;
-        let direction = match side {
-            Side::A => a,
-            Side::B => b,
-        };
-        direction.push(side, piece, &mut self.shared, out);
+        self.directions[side].push(side, piece, &mut self.shared, out);
     }
 }

@@ -339,10 +339,11 @@ fn fragments_inside_of_fragments() {
         format!("4500{total:04x} 0001 {more_and_offset} 40 04 0000 01010101 02020202 {data}")
     };
     let bytes: String = inner_last.chars().filter(|c| !c.is_whitespace()).collect();
+    let (first, second) = bytes.split_at(32);
     let records = [
         outer(44, "0000", &inner_first),
-        outer(16, "2000", &bytes[..32]),
-        outer(6, "0002", &bytes[32..]),
+        outer(16, "2000", first),
+        outer(6, "0002", second),
     ];
     let records: Vec<_> = records.iter().map(String::as_str).collect();
     let whole = "10.0.0.1:49153 10.0.0.2:1883 [c0, 00, d0, 00, e0, 00] 0";
