@@ -222,6 +222,7 @@ fn flag(value: bool, out: &mut Vec<u8>) {
 }
 
 /// What follows the backslash for each byte; `u` for a code in hexadecimal digits, 0 for bytes that stand as they are.
+#[allow(clippy::indexing_slicing, reason = "the compiler computes it")]
 const ESCAPES: [u8; 256] = {
     let mut escapes = [0; 256];
     let mut control = 0;
@@ -239,16 +240,21 @@ const ESCAPES: [u8; 256] = {
     escapes
 };
 
+#[allow(clippy::indexing_slicing, reason = "there are 256 bytes")]
+fn escape(byte: u8) -> u8 {
+    ESCAPES[usize::from(byte)]
+}
+
 /// A string with its quotes.
 pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     out.reserve(rest.len() + 2);
     out.push(b'"');
-    while let Some(at) = rest.iter().position(|byte| ESCAPES[usize::from(*byte)] != 0) {
+    while let Some(at) = rest.iter().position(|byte| escape(*byte) != 0) {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, after)) = tail.split_first() else { break };
-        match ESCAPES[usize::from(*byte)] {
+        match escape(*byte) {
             b'u' => {
                 let _ = write!(out, "\\u{byte:04x}");
             }
@@ -261,19 +267,8 @@ pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// A number.
-pub(crate) fn number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        // A digit is below 10.
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
+pub(crate) fn number(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// What can be wrong with a line.

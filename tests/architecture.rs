@@ -141,7 +141,7 @@ const LAYERS: &[Layer] = &[
         name: "json",
         files: &["json"],
         crates: &["base64", "json", "protocol"],
-        external: &["bytes", "serde_json", "thiserror"],
+        external: &["bytes", "itoa", "serde_json", "thiserror"],
         forbidden: PURE,
     },
     Layer {

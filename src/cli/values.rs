@@ -290,19 +290,20 @@ fn property_value(id: PropertyId, values: &[String]) -> Result<PropertyValue, St
         _ if pair => return Err("wants KEY VALUE".to_owned()),
         _ => return Err("wants one value".to_owned()),
     };
-    let number = |limit: u32| {
-        let number = value.parse().ok().filter(|number| *number <= limit);
-        number.ok_or_else(|| format!("`{value}` is not a number from 0 to {limit}"))
-    };
     Ok(match id.value_type() {
-        PropertyType::Byte => PropertyValue::Byte(u8::try_from(number(u8::MAX.into())?).unwrap_or_default()),
-        PropertyType::U16 => PropertyValue::U16(u16::try_from(number(u16::MAX.into())?).unwrap_or_default()),
-        PropertyType::U32 => PropertyValue::U32(number(u32::MAX)?),
-        PropertyType::Varint => PropertyValue::Varint(number(268_435_455)?),
+        PropertyType::Byte => PropertyValue::Byte(number(value, u8::MAX)?),
+        PropertyType::U16 => PropertyValue::U16(number(value, u16::MAX)?),
+        PropertyType::U32 => PropertyValue::U32(number(value, u32::MAX)?),
+        PropertyType::Varint => PropertyValue::Varint(number(value, 268_435_455)?),
         PropertyType::Text => PropertyValue::Text(value.parse()?),
         PropertyType::Binary => PropertyValue::Binary(binary(value)?),
         PropertyType::Pair => PropertyValue::Pair(value.parse()?, second.map_or("", String::as_str).parse()?),
     })
+}
+
+fn number<T: FromStr + PartialOrd + Display>(text: &str, most: T) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| *number <= most);
+    number.ok_or_else(|| format!("`{text}` is not a number from 0 to {most}"))
 }
 
 /// The bytes of the text, or those that `hex:…` and `base64:…` stand for.

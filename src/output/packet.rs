@@ -9,7 +9,7 @@ pub mod verbose;
 pub(super) use facts::{Layout, Look, facts};
 
 use super::style::{Ink, Style};
-use super::text::escape;
+use super::text::{escape, hex};
 use crate::analysis::{Explained, Severity, Violation};
 use crate::protocol::{Connect, Field, FieldId, FieldLog, FieldValue, Frame, Packet, PacketType, Sender, Version};
 use std::borrow::Cow;
@@ -127,13 +127,12 @@ fn unread_may_be_secret(frame: &Frame, version: Version, log: &FieldLog) -> bool
 
 /// Every byte of the packet in hexadecimal digits, with `**` for each secret one.
 fn raw(explained: &Explained, show_secrets: bool, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let frame = &explained.frame;
     let bytes = frame.bytes();
     let start = out.len();
     out.reserve(bytes.len() * 2);
     for byte in bytes {
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        out.extend_from_slice(&hex(*byte));
     }
     if show_secrets {
         return;

@@ -1,6 +1,8 @@
 //! How one field of a format string is fitted in: `%[-][0][width][.precision][separator]`, with Mosquitto's habits. It
 //! must not know what the fields are.
 
+use super::text::hex;
+
 /// Width, precision and fill of one field.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pad {
@@ -87,17 +89,13 @@ impl Pad {
     /// Two digits a byte. The width counts digits for filling and bytes for cutting; the precision is digits per group.
     /// The separator stands between groups, and in the filling too.
     pub(super) fn hex(self, payload: &[u8], upper: bool, out: &mut Vec<u8>) {
-        let digits: &[u8; 16] = if upper {
-            b"0123456789ABCDEF"
-        } else {
-            b"0123456789abcdef"
-        };
         let shown = self.cut(payload);
         let missing = self.width.saturating_sub(shown.len() * 2);
         let filling = std::iter::repeat_n(self.fill(), if self.left { 0 } else { missing });
-        let shown = shown.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+        let shown = shown.iter().flat_map(|byte| hex(*byte));
+        let shown = shown.map(|digit| if upper { digit.to_ascii_uppercase() } else { digit });
         let group = self.precision.unwrap_or(0);
-        for (index, column) in filling.chain(shown.map(|digit| digits[usize::from(digit)])).enumerate() {
+        for (index, column) in filling.chain(shown).enumerate() {
             if group > 0 && index > 0 && index % group == 0 {
                 out.push(self.separator);
             }

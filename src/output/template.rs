@@ -7,7 +7,9 @@ use super::received::{Received, write_json, write_parsed_payload, write_payload}
 use crate::protocol::PropertyId;
 use jiff::tz::TimeZone;
 use std::io::Write as _;
-use std::str::FromStr;
+use std::iter::{Peekable, Zip};
+use std::ops::RangeFrom;
+use std::str::{Chars, FromStr};
 
 /// A compiled format string.
 #[derive(Debug, Clone)]
@@ -33,6 +35,9 @@ enum Part {
 /// The conversions; the help of `mqkit sub` says what they print.
 const LETTERS: &str = "ACDdEFfIJjlmPpqRrStUxX";
 
+/// The characters of a format with their places, from 1.
+type Characters<'f> = Peekable<Zip<RangeFrom<usize>, Chars<'f>>>;
+
 impl FromStr for Template {
     type Err = String;
 
@@ -40,9 +45,9 @@ impl FromStr for Template {
     fn from_str(format: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut literal = Vec::new();
-        let mut chars = format.char_indices().peekable();
+        let mut chars: Characters<'_> = (1..).zip(format.chars()).peekable();
         while let Some((at, c)) = chars.next() {
-            let place = || format!("at character {}", format[..at].chars().count() + 1);
+            let place = || format!("at character {at}");
             match c {
                 '\\' => {
                     let Some((_, escaped)) = chars.next() else {
@@ -231,7 +236,7 @@ fn push(part: Part, parts: &mut Vec<Part>, literal: &mut Vec<u8>) {
 }
 
 /// What follows `%`.
-fn parse_field(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Result<Part, String> {
+fn parse_field(chars: &mut Characters<'_>) -> Result<Part, String> {
     // `%@X` is `@X`: without a precision the separator would do nothing.
     if chars.next_if(|(_, c)| *c == '@').is_some() {
         return parse_time(chars);
@@ -260,7 +265,7 @@ fn parse_field(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Re
 }
 
 /// What follows `@`.
-fn parse_time(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Result<Part, String> {
+fn parse_time(chars: &mut Characters<'_>) -> Result<Part, String> {
     match chars.next().map(|(_, c)| c) {
         None => Err("the conversion @ is incomplete".to_owned()),
         Some('N') => Ok(Part::Nanoseconds),
@@ -276,7 +281,7 @@ fn parse_time(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Res
 }
 
 /// Digits, at most so many that output stays in bounds.
-fn number(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Result<Option<usize>, String> {
+fn number(chars: &mut Characters<'_>) -> Result<Option<usize>, String> {
     let mut digits = String::new();
     while let Some((_, digit)) = chars.next_if(|(_, c)| c.is_ascii_digit()) {
         digits.push(digit);

@@ -2,6 +2,11 @@
 
 use std::fmt::Write as _;
 
+/// A byte as two digits.
+pub(super) fn hex(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 15].map(|digit| if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
+}
+
 /// Appends text in quotes, escaped so that it cannot do anything to a terminal, at most `limit` characters of it.
 pub(super) fn quoted(text: &str, limit: usize, out: &mut String) {
     out.push('"');

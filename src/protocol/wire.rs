@@ -375,10 +375,13 @@ impl<'a> Reader<'a> {
     /// The next `N` bytes.
     #[inline(always)]
     fn array<const N: usize>(&mut self, field: FieldId) -> Read<[u8; N]> {
-        self.need(field, N)?;
-        let bytes = self.packet.get(self.at..self.at + N);
+        let rest = self.packet.get(self.at..self.end);
+        let Some(bytes) = rest.and_then(|rest| rest.first_chunk()) else {
+            let left = self.remaining();
+            return self.fault(field, self.at, Fault::FieldPastEnd { needed: N, left });
+        };
         self.at += N;
-        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N]))
+        Ok(*bytes)
     }
 
     /// A two byte integer without a log entry: the length of a string.

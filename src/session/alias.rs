@@ -7,7 +7,7 @@ use std::collections::HashMap;
 /// The aliases that the peer sets.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    topics: Vec<Utf8>,
+    topics: HashMap<u16, Utf8>,
     maximum: u16,
 }
 
@@ -15,7 +15,7 @@ impl Incoming {
     /// `maximum` is what we allowed in CONNECT or CONNACK.
     pub(super) fn new(maximum: u16) -> Self {
         Self {
-            topics: Vec::new(),
+            topics: HashMap::new(),
             maximum,
         }
     }
@@ -25,20 +25,14 @@ impl Incoming {
         let Some(alias) = publish.properties.u16(PropertyId::TopicAlias) else {
             return Ok(());
         };
-        let index = usize::from(alias);
         if alias == 0 || alias > self.maximum {
             return Err(Error::TopicAliasInvalid(alias));
         }
         if publish.topic.is_empty() {
-            publish.topic = match self.topics.get(index) {
-                Some(topic) if !topic.is_empty() => topic.clone(),
-                _ => return Err(Error::TopicAliasInvalid(alias)),
-            };
+            let known = self.topics.get(&alias).cloned();
+            publish.topic = known.ok_or(Error::TopicAliasInvalid(alias))?;
         } else {
-            if self.topics.len() <= index {
-                self.topics.resize(index + 1, Utf8::default());
-            }
-            self.topics[index] = publish.topic.detached();
+            self.topics.insert(alias, publish.topic.detached());
         }
         Ok(())
     }

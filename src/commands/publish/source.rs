@@ -294,7 +294,8 @@ fn split_topic(line: &Bytes) -> Result<(Utf8, Bytes), String> {
     let Some(tab) = line.iter().position(|byte| *byte == b'\t') else {
         return Err("has no tab after the topic".to_owned());
     };
-    let name = std::str::from_utf8(&line[..tab]).map_err(|_| "has a topic that is not UTF-8".to_owned())?;
+    let name = line.slice(..tab);
+    let name = std::str::from_utf8(&name).map_err(|_| "has a topic that is not UTF-8".to_owned())?;
     topic::check_name(name).map_err(|error| format!("has a topic that {error}"))?;
     let name = Utf8::new(name).map_err(|error| error.to_string())?;
     Ok((name, line.slice(tab + 1..)))
