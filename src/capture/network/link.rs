@@ -6,7 +6,7 @@ use super::{Layer, Next, u16_at};
 type Read = fn(&[u8]) -> Option<Next<'_>>;
 
 /// The link types whose headers are known, as registered for pcap (`LINKTYPE_…`).
-const LINKS: [(u16, Read); 16] = [
+const LINKS: [(u16, Read); 17] = [
     (0, family),          // NULL
     (1, ethernet),        // ETHERNET
     (9, hdlc),            // PPP
@@ -22,6 +22,7 @@ const LINKS: [(u16, Read); 16] = [
     (127, wifi_radiotap), // IEEE802_11_RADIOTAP
     (228, ip),            // IPV4
     (229, ip),            // IPV6
+    (239, nflog),         // NFLOG
     (276, linux_cooked2), // LINUX_SLL2
 ];
 
@@ -61,6 +62,27 @@ fn linux_cooked2(data: &[u8]) -> Option<Next<'_>> {
 
 fn ip(data: &[u8]) -> Option<Next<'_>> {
     Some((Layer::Ip, data))
+}
+
+/// Linux' netfilter (`tcpdump -i nflog`): four bytes, then values with length and type in the byte order of the machine that
+/// captured, each filled up to four bytes; one of them is the packet.
+fn nflog(data: &[u8]) -> Option<Next<'_>> {
+    const PAYLOAD: u16 = 9;
+    let mut rest = data.get(4..)?;
+    loop {
+        let (length, kind) = (u16_at(rest, 0)?, u16_at(rest, 2)?);
+        // All types are small numbers.
+        let swapped = kind > 0xff;
+        let (length, kind) = match swapped {
+            true => (length.swap_bytes(), kind.swap_bytes()),
+            false => (length, kind),
+        };
+        let length = usize::from(length);
+        if kind == PAYLOAD {
+            return ip(rest.get(4..)?);
+        }
+        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
+    }
 }
 
 /// What follows a field that says `kind`.

@@ -351,6 +351,34 @@ fn fragments_inside_of_fragments() {
 }
 
 #[test]
+fn nflog() {
+    let ip4 = format!("{IP4} {TCP} {PAYLOAD}");
+    let ip6 = format!("{IP6} {TCP} {PAYLOAD}");
+    let size = |packet: &str| hex(packet).len() + 4;
+    let (four, six) = (size(&ip4), size(&ip6));
+    // A packet header and a prefix of one letter, which is filled up to four bytes, stand before the packet.
+    let little = format!(
+        "02 00 0001 0800 0100 0800 0300 0600 0a00 6100 0000 {:02x}00 0900 {ip4}",
+        four
+    );
+    let big = format!(
+        "0a 00 0001 0008 0001 0800 0300 0006 000a 6100 0000 00{:02x} 0009 {ip6}",
+        six
+    );
+    leads_to(OVER_4, 239, &little);
+    leads_to(OVER_6, 239, &big);
+    for none in [
+        "",
+        "02 00 0001",
+        "02 00 0001 0000 0900 4500",
+        "02 00 0001 0400 0100",
+        "02 00 0001 ffff 0100 0000",
+    ] {
+        leads_nowhere(239, none);
+    }
+}
+
+#[test]
 fn unknown_link_types_are_remembered() {
     let mut network = Network::default();
     assert!(network.segment(&record(249, &[0; 100], 100)).is_none());
